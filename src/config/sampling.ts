@@ -1,0 +1,42 @@
+import { z } from 'zod'
+
+/** Largest seed: every integer up to it is exact in both languages. */
+export const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
+
+/** A prompt or caption: at most 8,192 characters; tokens beyond the encoder's 77 are cut and counted. */
+export const prompt = z.string().max(8192)
+
+/** How images are drawn from a base. */
+export const samplingSettings = z
+  .strictObject({
+    /** `ddim` (Song et al., 2021, eta 0) or `euler` (Karras et al., 2022, algorithm 2 without churn). */
+    sampler: z.enum(['ddim', 'euler']).default('ddim'),
+    /** Denoising steps. */
+    steps: z.int().min(1).max(1000).default(50),
+    /** Classifier-free guidance scale (Ho and Salimans, 2022); 1 is none. */
+    guidance: z.number().min(0).finite().default(7.5),
+    /** Pixels, a multiple of the autoencoder's reduction; null takes the base's own size. */
+    width: z.int().min(8).max(4096).nullable().default(null),
+    height: z.int().min(8).max(4096).nullable().default(null),
+    /** Images denoised together; changes speed, not pictures. */
+    batchSize: z.int().min(1).max(256).default(8),
+  })
+  .meta({ id: 'SamplingSettings' })
+export type SamplingSettings = z.output<typeof samplingSettings>
+
+/** One image to draw. */
+export const sampleRequest = z
+  .strictObject({ prompt, negativePrompt: prompt.default(''), seed })
+  .meta({ id: 'SampleRequest' })
+export type SampleRequest = z.output<typeof sampleRequest>
+
+/** An adapter file laid over a base. */
+export const adapterReference = z
+  .strictObject({
+    /** Path of a `.safetensors` file: LoRA or textual-inversion embedding, recognised by content. */
+    file: z.string().min(1),
+    /** Multiplies a LoRA's change; ignored by embeddings. */
+    strength: z.number().finite().default(1),
+  })
+  .meta({ id: 'AdapterReference' })
+export type AdapterReference = z.output<typeof adapterReference>

@@ -1,0 +1,118 @@
+import { z } from 'zod'
+
+/** A positive learning rate, the step size of the optimizer. */
+export const learningRate = z.number().positive().finite()
+
+/** Parts of a base whose modules a technique may change. */
+export const basePart = z.enum(['unet', 'text-encoder'])
+export type BasePart = z.output<typeof basePart>
+
+/**
+ * Low-rank adaptation (Hu et al., 2021): every matched linear layer W gets W + alpha / rank * up @ down.
+ * Names, alpha and metadata in the file are those of kohya sd-scripts (`networks/lora.py`).
+ */
+export const loraTechnique = z
+  .strictObject({
+    type: z.literal('lora'),
+    /** Width of the low-rank bottleneck. */
+    rank: z.int().min(1).max(1024).default(32),
+    /** Scale numerator; the change is multiplied by alpha / rank. */
+    alpha: z.number().positive().finite().default(1),
+    /** Which modules of the attention blocks are adapted: projections (`attention`), feed-forward layers (`mlp`). */
+    targets: z
+      .array(z.enum(['attention', 'mlp']))
+      .min(1)
+      .default(['attention', 'mlp']),
+    /** Parts of the base that are adapted. */
+    parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
+    /** Learning rate of the UNet's factors; null takes the optimizer's. */
+    unetLearningRate: learningRate.nullable().default(null),
+    /** Learning rate of the text encoder's factors; null takes the optimizer's. */
+    textEncoderLearningRate: learningRate.nullable().default(null),
+  })
+  .meta({ id: 'LoraTechnique' })
+
+/**
+ * Textual inversion (Gal et al., 2022): learns the input embedding of one new token and nothing else.
+ */
+export const textualInversionTechnique = z
+  .strictObject({
+    type: z.literal('textual-inversion'),
+    /** The new token; must not be in the vocabulary. */
+    placeholder: z.string().min(1).max(64).default('<hand>'),
+    /** A word of the vocabulary, exactly one token, whose embedding is the start. */
+    initialWord: z.string().min(1).max(64).default('hand'),
+    /** Training captions; `{}` stands for the placeholder. The dataset's own captions are not used. */
+    templates: z
+      .array(z.string().includes('{}').max(512))
+      .min(1)
+      .default([
+        'a photo of a {}',
+        'a rendering of a {}',
+        'a cropped photo of the {}',
+        'the photo of a {}',
+        'a photo of a clean {}',
+        'a photo of my {}',
+        'a close-up photo of a {}',
+        'a bright photo of the {}',
+        'a good photo of a {}',
+        'a photo of one {}',
+      ]),
+  })
+  .meta({ id: 'TextualInversionTechnique' })
+
+/** Trains all weights of the named parts against the denoising loss. The result is a whole base. */
+export const fullTechnique = z
+  .strictObject({
+    type: z.literal('full'),
+    /** Parts of the base that are trained. */
+    parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
+  })
+  .meta({ id: 'FullTechnique' })
+
+/**
+ * Trains the variational autoencoder of a base against reconstruction: L1 + gradient difference + KL divergence.
+ * The result is a whole base whose scaling factor is set so that latents have unit variance.
+ */
+export const autoencoderTechnique = z
+  .strictObject({
+    type: z.literal('autoencoder'),
+    /** Weight of the KL divergence to the standard normal, per latent element. */
+    klWeight: z.number().min(0).finite().default(1e-6),
+    /** Weight of the difference between horizontal and vertical image gradients, which keeps edges sharp. */
+    gradientWeight: z.number().min(0).finite().default(1),
+    /** Side in pixels of the random square crops that are trained on; null takes whole images. */
+    crop: z.int().min(16).nullable().default(null),
+  })
+  .meta({ id: 'AutoencoderTechnique' })
+
+export const technique = z
+  .discriminatedUnion('type', [loraTechnique, textualInversionTechnique, fullTechnique, autoencoderTechnique])
+  .meta({ id: 'Technique' })
+
+/** A technique with every field present, as the worker receives it. */
+export type Technique = z.output<typeof technique>
+/** A technique as a user writes it: fields with defaults may be left out. */
+export type TechniqueInput = z.input<typeof technique>
+
+/** Low-rank adaptation; see {@link loraTechnique} for fields and defaults. */
+export function lora(options: Omit<z.input<typeof loraTechnique>, 'type'> = {}): TechniqueInput {
+  return { type: 'lora', ...options }
+}
+
+/** Textual inversion; see {@link textualInversionTechnique} for fields and defaults. */
+export function textualInversion(
+  options: Omit<z.input<typeof textualInversionTechnique>, 'type'> = {},
+): TechniqueInput {
+  return { type: 'textual-inversion', ...options }
+}
+
+/** Full training of UNet and text encoder; see {@link fullTechnique}. */
+export function full(options: Omit<z.input<typeof fullTechnique>, 'type'> = {}): TechniqueInput {
+  return { type: 'full', ...options }
+}
+
+/** Training of the autoencoder; see {@link autoencoderTechnique}. */
+export function autoencoder(options: Omit<z.input<typeof autoencoderTechnique>, 'type'> = {}): TechniqueInput {
+  return { type: 'autoencoder', ...options }
+}

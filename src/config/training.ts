@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { optimizer, schedule } from './optimizer.ts'
+import { prompt, samplingSettings, seed } from './sampling.ts'
+import { technique } from './technique.ts'
+
+/** Images drawn during training with fixed seeds, to see where it goes. */
+export const previewSettings = z
+  .strictObject({
+    /** Optimizer steps between previews. */
+    every: z.int().min(1).default(100),
+    prompts: z.array(prompt).min(1).max(64),
+    seeds: z.array(seed).min(1).max(64).default([1]),
+    sampling: samplingSettings.prefault({}),
+  })
+  .meta({ id: 'PreviewSettings' })
+
+/** Everything about a training but its base, its data and its folder. */
+export const trainingSettings = z
+  .strictObject({
+    technique,
+    optimizer: optimizer.prefault({}),
+    schedule: schedule.prefault({}),
+    /** Optimizer steps. */
+    steps: z.int().min(1).max(10_000_000).default(400),
+    /** Images per forward pass. */
+    batchSize: z.int().min(1).max(1024).default(4),
+    /** Forward passes whose gradients are averaged into one optimizer step. */
+    accumulation: z.int().min(1).max(1024).default(1),
+    /** Root of the counter-based streams for noise, timesteps, dropout and order. */
+    seed: seed.default(0),
+    /** Training size in pixels: images are scaled to cover it and cropped at the centre; null takes the base's own. */
+    width: z.int().min(8).max(4096).nullable().default(null),
+    height: z.int().min(8).max(4096).nullable().default(null),
+    /** Numeric type of forward and backward passes; weights and optimizer stay float32. */
+    precision: z.enum(['float32', 'bfloat16']).default('float32'),
+    /** Share of captions replaced by the empty one, so that guidance has an unconditional branch. */
+    captionDropout: z.number().min(0).max(1).default(0),
+    /** Mirror images at random. */
+    flip: z.boolean().default(false),
+    /** Decay of the exponential moving average of the trained weights, which then is the result; null keeps none. */
+    emaDecay: z.number().gt(0).lt(1).nullable().default(null),
+    /** Optimizer steps between checkpoints; the last step always gets one. */
+    checkpointEvery: z.int().min(1).default(100),
+    /** Whole checkpoints that are kept. */
+    checkpointsKept: z.int().min(1).default(2),
+    preview: previewSettings.nullable().default(null),
+  })
+  .meta({ id: 'TrainingSettings' })
+
+/** Training settings with every field present. */
+export type TrainingSettings = z.output<typeof trainingSettings>
+/** Training settings as a user writes them. */
+export type TrainingSettingsInput = z.input<typeof trainingSettings>

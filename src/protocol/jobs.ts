@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import { baseArchitecture } from '../config/architecture.ts'
+import { classifierSettings } from '../config/classifier.ts'
+import { adapterReference, prompt, sampleRequest, samplingSettings } from '../config/sampling.ts'
+import { trainingSettings } from '../config/training.ts'
+
+/** A dataset by path: `manifest` has one JSON object per line, whose `file` is relative to `root`. */
+export const datasetReference = z
+  .strictObject({
+    root: z.string(),
+    /** JSON lines of {@link datasetItem}. */
+    manifest: z.string(),
+    /** SHA-256 of the manifest file. */
+    sha256: z.string().length(64),
+  })
+  .meta({ id: 'DatasetReference' })
+export type DatasetReference = z.output<typeof datasetReference>
+
+/** One image of a dataset, a line of its manifest. Label fields are null when unknown. */
+export const datasetItem = z
+  .strictObject({
+    file: z.string(),
+    sha256: z.string().length(64),
+    caption: z.string(),
+    /** Number of extended fingers on the hand. */
+    fingers: z.int().min(0).max(10).nullable(),
+    /** Whether the anatomy is wrong. */
+    defect: z.boolean().nullable(),
+  })
+  .meta({ id: 'DatasetItem' })
+export type DatasetItem = z.output<typeof datasetItem>
+
+/** Reads a base and describes it. */
+export const inspectBaseJob = z
+  .strictObject({ type: z.literal('inspect-base'), base: z.string() })
+  .meta({ id: 'InspectBaseJob' })
+
+/** Makes a base with random weights and a vocabulary learned from captions. */
+export const createBaseJob = z
+  .strictObject({
+    type: z.literal('create-base'),
+    architecture: baseArchitecture,
+    captions: z.array(prompt),
+    seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+    /** Folder that appears when the base is whole. */
+    output: z.string(),
+    /** Numeric type of the weights in the files. */
+    weights: z.enum(['float32', 'float16']),
+  })
+  .meta({ id: 'CreateBaseJob' })
+
+/** Trains a technique on a base; resumes from the newest whole checkpoint in `output`. */
+export const trainJob = z
+  .strictObject({
+    type: z.literal('train'),
+    base: z.string(),
+    dataset: datasetReference,
+    settings: trainingSettings,
+    /** Run folder: checkpoints, loss series, previews and the result are written here. */
+    output: z.string(),
+    /** File-safe name of the result, also written into its metadata. */
+    name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+  })
+  .meta({ id: 'TrainJob' })
+
+/** Draws images; each arrives as an `image-end` event with its pixels. */
+export const sampleJob = z
+  .strictObject({
+    type: z.literal('sample'),
+    base: z.string(),
+    adapters: z.array(adapterReference),
+    requests: z.array(sampleRequest).min(1),
+    sampling: samplingSettings,
+  })
+  .meta({ id: 'SampleJob' })
+
+/** Trains the finger classifier on labelled images. */
+export const trainClassifierJob = z
+  .strictObject({
+    type: z.literal('train-classifier'),
+    dataset: datasetReference,
+    settings: classifierSettings,
+    /** File that appears when the classifier is whole. */
+    output: z.string(),
+  })
+  .meta({ id: 'TrainClassifierJob' })
+
+/** Judges images with a finger classifier. */
+export const classifyJob = z
+  .strictObject({
+    type: z.literal('classify'),
+    /** The classifier's `.safetensors` file. */
+    classifier: z.string(),
+    files: z.array(z.string()).min(1),
+    batchSize: z.int().min(1).max(1024),
+  })
+  .meta({ id: 'ClassifyJob' })
+
+export const job = z
+  .discriminatedUnion('type', [inspectBaseJob, createBaseJob, trainJob, sampleJob, trainClassifierJob, classifyJob])
+  .meta({ id: 'Job' })
+/** A unit of work for a worker, complete: the worker adds no default. */
+export type Job = z.output<typeof job>
+export type JobType = Job['type']
+export type JobOf<Type extends JobType> = Extract<Job, { type: Type }>

@@ -1,0 +1,108 @@
+import { z } from 'zod'
+
+/** A file that a job wrote. */
+export const writtenFile = z
+  .strictObject({ path: z.string(), sha256: z.string().length(64), bytes: z.int().min(0) })
+  .meta({ id: 'WrittenFile' })
+
+export const baseDescription = z
+  .strictObject({
+    type: z.literal('inspect-base'),
+    family: z.enum(['sd-1']),
+    imageSize: z.int(),
+    latentChannels: z.int(),
+    textWidth: z.int(),
+    vocabularySize: z.int(),
+    /** Parameters of each part. */
+    unetParameters: z.int(),
+    textEncoderParameters: z.int(),
+    autoencoderParameters: z.int(),
+    /** SHA-256 over the names and bytes of all tensors: the identity of the base. */
+    sha256: z.string().length(64),
+  })
+  .meta({ id: 'BaseDescription' })
+export type BaseDescription = z.output<typeof baseDescription>
+
+export const createBaseResult = z
+  .strictObject({ type: z.literal('create-base'), folder: z.string(), bytes: z.int() })
+  .meta({ id: 'CreateBaseResult' })
+
+export const trainResult = z
+  .strictObject({
+    type: z.literal('train'),
+    /** The adapter file, or the folder of a whole base. */
+    path: z.string(),
+    /** Of the adapter file's bytes, or the identity of the base. */
+    sha256: z.string().length(64),
+    bytes: z.int(),
+    kind: z.enum(['lora', 'embedding', 'base']),
+    steps: z.int(),
+    /** Step from which this job went on; 0 when it started anew. */
+    resumedFrom: z.int(),
+    /** Mean loss of the last tenth of the steps. */
+    finalLoss: z.number(),
+    /** Wall-clock seconds of all steps, those before a resume included. */
+    seconds: z.number(),
+    peakMemoryBytes: z.int(),
+    trainedParameters: z.int(),
+    /** JSON lines: step, loss, learning rate, gradient norm, seconds. */
+    series: z.string(),
+    /** Captions that were cut at the encoder's length. */
+    truncatedCaptions: z.int(),
+  })
+  .meta({ id: 'TrainResult' })
+export type TrainResult = z.output<typeof trainResult>
+
+export const sampleResult = z
+  .strictObject({
+    type: z.literal('sample'),
+    images: z.int(),
+    seconds: z.number(),
+    peakMemoryBytes: z.int(),
+    /** Per request: tokens beyond the encoder's length, which had no effect. */
+    truncatedTokens: z.array(z.int()),
+  })
+  .meta({ id: 'SampleResult' })
+export type SampleResult = z.output<typeof sampleResult>
+
+export const trainClassifierResult = z
+  .strictObject({
+    type: z.literal('train-classifier'),
+    file: writtenFile,
+    finalLoss: z.number(),
+    seconds: z.number(),
+    parameters: z.int(),
+  })
+  .meta({ id: 'TrainClassifierResult' })
+
+/** What the classifier saw in one image. */
+export const judgement = z
+  .strictObject({
+    /** Most probable number of extended fingers, 0 to 6 (6 stands for more than five). */
+    fingers: z.int(),
+    /** Probability of each count 0 to 6. */
+    fingerProbabilities: z.array(z.number()),
+    /** Probability that the anatomy is wrong. */
+    defectProbability: z.number(),
+    /** Penultimate activations, the features for kernel distances. */
+    features: z.array(z.number()),
+  })
+  .meta({ id: 'Judgement' })
+export type Judgement = z.output<typeof judgement>
+
+export const classifyResult = z
+  .strictObject({ type: z.literal('classify'), judgements: z.array(judgement), seconds: z.number() })
+  .meta({ id: 'ClassifyResult' })
+
+export const jobResult = z
+  .discriminatedUnion('type', [
+    baseDescription,
+    createBaseResult,
+    trainResult,
+    sampleResult,
+    trainClassifierResult,
+    classifyResult,
+  ])
+  .meta({ id: 'JobResult' })
+export type JobResult = z.output<typeof jobResult>
+export type ResultOf<Type extends JobResult['type']> = Extract<JobResult, { type: Type }>
