@@ -1,0 +1,1 @@
+"""The worker of Phalanx: one process that owns one device and does jobs sent by the TypeScript side."""

@@ -1,0 +1,1 @@
+"""What crosses the wire: generated messages and their codec."""

@@ -1,0 +1,548 @@
+"""Messages of the wire. Generated from src/protocol by `npm run generate`; edit there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+SCHEMA_SHA256 = "2be24ca174ef84a5c38c4e05e2a6bb842b027b33b98dcf2e26fbf008b299cf90"
+
+
+class AdamwOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adamw",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class AdapterReference(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    file: Annotated[str, Meta(min_length=1)]
+    strength: float
+
+
+class AutoencoderTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="autoencoder",
+):
+    crop: Annotated[int, Meta(ge=16)] | None
+    gradient_weight: Annotated[float, Meta(ge=0)]
+    kl_weight: Annotated[float, Meta(ge=0)]
+
+
+class BaseArchitecture(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    autoencoder_channels: Annotated[tuple[Annotated[int, Meta(ge=4)], ...], Meta(min_length=1, max_length=6)]
+    autoencoder_layers_per_block: Annotated[int, Meta(ge=1, le=4)]
+    image_size: Annotated[int, Meta(ge=8, le=1024)]
+    latent_channels: Annotated[int, Meta(ge=1, le=16)]
+    norm_groups: Annotated[int, Meta(ge=1, le=32)]
+    text_heads: Annotated[int, Meta(ge=1, le=32)]
+    text_layers: Annotated[int, Meta(ge=1, le=32)]
+    text_width: Annotated[int, Meta(ge=8, le=2048)]
+    unet_attention_heads: Annotated[int, Meta(ge=1, le=32)]
+    unet_channels: Annotated[tuple[Annotated[int, Meta(ge=4)], ...], Meta(min_length=4, max_length=4)]
+    unet_layers_per_block: Annotated[int, Meta(ge=1, le=4)]
+    vocabulary_size: Annotated[int, Meta(ge=514, le=49408)]
+
+
+class BaseDescription(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-base",
+):
+    autoencoder_parameters: int
+    family: Literal["sd-1"]
+    image_size: int
+    latent_channels: int
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    text_encoder_parameters: int
+    text_width: int
+    unet_parameters: int
+    vocabulary_size: int
+
+
+class CheckpointEndEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="checkpoint-end",
+):
+    path: str
+    step: int
+
+
+class ClassifierSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    augment: bool
+    batch_size: Annotated[int, Meta(ge=2, le=1024)]
+    channels: Annotated[tuple[Annotated[int, Meta(ge=4, le=512)], ...], Meta(min_length=2, max_length=6)]
+    image_size: Annotated[int, Meta(ge=32, le=256)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    seed: Annotated[int, Meta(ge=0)]
+    steps: Annotated[int, Meta(ge=1)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ClassifyJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="classify",
+):
+    batch_size: Annotated[int, Meta(ge=1, le=1024)]
+    classifier: str
+    files: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class Judgement(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    defect_probability: float
+    features: tuple[float, ...]
+    finger_probabilities: tuple[float, ...]
+    fingers: int
+
+
+class ClassifyResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="classify",
+):
+    judgements: tuple[Judgement, ...]
+    seconds: float
+
+
+class CreateBaseJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="create-base",
+):
+    architecture: BaseArchitecture
+    captions: tuple[Annotated[str, Meta(max_length=8192)], ...]
+    output: str
+    seed: Annotated[int, Meta(ge=0)]
+    weights: Literal["float32", "float16"]
+
+
+class CreateBaseResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="create-base",
+):
+    bytes: int
+    folder: str
+
+
+class DatasetItem(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption: str
+    defect: bool | None
+    file: str
+    fingers: Annotated[int, Meta(ge=0, le=10)] | None
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class DatasetReference(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    manifest: str
+    root: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class FullTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="full",
+):
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+
+
+class ImageEndEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="image-end",
+):
+    blob: int
+    height: int
+    index: int
+    prompt: str
+    seed: int
+    step: int | None
+    width: int
+
+
+class InspectBaseJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-base",
+):
+    base: str
+
+
+class SamplingSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    batch_size: Annotated[int, Meta(ge=1, le=256)]
+    guidance: Annotated[float, Meta(ge=0)]
+    height: Annotated[int, Meta(ge=8, le=4096)] | None
+    sampler: Literal["ddim", "euler"]
+    steps: Annotated[int, Meta(ge=1, le=1000)]
+    width: Annotated[int, Meta(ge=8, le=4096)] | None
+
+
+class PreviewSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    every: Annotated[int, Meta(ge=1)]
+    prompts: Annotated[tuple[Annotated[str, Meta(max_length=8192)], ...], Meta(min_length=1, max_length=64)]
+    sampling: SamplingSettings
+    seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1, max_length=64)]
+
+
+class Schedule(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    type: Literal["constant", "linear", "cosine"]
+    warmup_steps: Annotated[int, Meta(ge=0)]
+
+
+class LoraTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lora",
+):
+    alpha: Annotated[float, Meta(gt=0)]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    rank: Annotated[int, Meta(ge=1, le=1024)]
+    targets: Annotated[tuple[Literal["attention", "mlp"], ...], Meta(min_length=1)]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+
+
+class TextualInversionTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="textual-inversion",
+):
+    initial_word: Annotated[str, Meta(min_length=1, max_length=64)]
+    placeholder: Annotated[str, Meta(min_length=1, max_length=64)]
+    templates: Annotated[tuple[Annotated[str, Meta(max_length=512, pattern=r"\{\}")], ...], Meta(min_length=1)]
+
+
+Technique = LoraTechnique | TextualInversionTechnique | FullTechnique | AutoencoderTechnique
+
+
+class TrainingSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    accumulation: Annotated[int, Meta(ge=1, le=1024)]
+    batch_size: Annotated[int, Meta(ge=1, le=1024)]
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    checkpoint_every: Annotated[int, Meta(ge=1)]
+    checkpoints_kept: Annotated[int, Meta(ge=1)]
+    ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
+    flip: bool
+    height: Annotated[int, Meta(ge=8, le=4096)] | None
+    optimizer: AdamwOptimizer
+    precision: Literal["float32", "bfloat16"]
+    preview: PreviewSettings | None
+    schedule: Schedule
+    seed: Annotated[int, Meta(ge=0)]
+    steps: Annotated[int, Meta(ge=1, le=10000000)]
+    technique: Technique
+    width: Annotated[int, Meta(ge=8, le=4096)] | None
+
+
+class TrainJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="train",
+):
+    base: str
+    dataset: DatasetReference
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    output: str
+    settings: TrainingSettings
+
+
+class SampleRequest(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    negative_prompt: Annotated[str, Meta(max_length=8192)]
+    prompt: Annotated[str, Meta(max_length=8192)]
+    seed: Annotated[int, Meta(ge=0)]
+
+
+class SampleJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="sample",
+):
+    adapters: tuple[AdapterReference, ...]
+    base: str
+    requests: Annotated[tuple[SampleRequest, ...], Meta(min_length=1)]
+    sampling: SamplingSettings
+
+
+class TrainClassifierJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="train-classifier",
+):
+    dataset: DatasetReference
+    output: str
+    settings: ClassifierSettings
+
+
+Job = InspectBaseJob | CreateBaseJob | TrainJob | SampleJob | TrainClassifierJob | ClassifyJob
+
+
+Phase = Literal["loading", "caching", "stepping", "sampling", "saving"]
+
+
+class PhaseStartEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="phase-start",
+):
+    phase: Phase
+    total: int
+
+
+class StepEndEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="step-end",
+):
+    gradient_norm: float
+    learning_rate: float
+    loss: float
+    seconds: float
+    step: int
+    total: int
+
+
+class ProgressEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="progress-update",
+):
+    done: int
+    total: int
+
+
+class LogEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="log-line",
+):
+    dropped: int
+    stream: Literal["stdout", "stderr", "warning"]
+    text: str
+
+
+JobEvent = PhaseStartEvent | StepEndEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+
+
+class TrainResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="train",
+):
+    bytes: int
+    final_loss: float
+    kind: Literal["lora", "embedding", "base"]
+    path: str
+    peak_memory_bytes: int
+    resumed_from: int
+    seconds: float
+    series: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    steps: int
+    trained_parameters: int
+    truncated_captions: int
+
+
+class SampleResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="sample",
+):
+    images: int
+    peak_memory_bytes: int
+    seconds: float
+    truncated_tokens: tuple[int, ...]
+
+
+class WrittenFile(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=0)]
+    path: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class TrainClassifierResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="train-classifier",
+):
+    file: WrittenFile
+    final_loss: float
+    parameters: int
+    seconds: float
+
+
+JobResult = BaseDescription | CreateBaseResult | TrainResult | SampleResult | TrainClassifierResult | ClassifyResult
