@@ -1,0 +1,1 @@
+"""One module per kind of job; `registry` names them and imports them on first use."""
