@@ -1,7 +1,16 @@
 import { z } from 'zod'
-import { jobEvent } from './events.ts'
-import { datasetItem, job } from './jobs.ts'
-import { jobResult } from './results.ts'
+import { controlReply, controlRequest } from './control.ts'
+import { jobsReply, jobsRequest } from './job-messages.ts'
+import { datasetItem } from './jobs.ts'
+import { launch, startReport } from './launch.ts'
 
 /** Everything that crosses the wire or is read by both languages; the generator walks its named definitions. */
-export const protocolSchema = z.strictObject({ job, event: jobEvent, result: jobResult, datasetItem })
+export const protocolSchema = z.strictObject({
+  launch,
+  startReport,
+  controlRequest,
+  controlReply,
+  jobsRequest,
+  jobsReply,
+  datasetItem,
+})

@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-SCHEMA_SHA256 = "2be24ca174ef84a5c38c4e05e2a6bb842b027b33b98dcf2e26fbf008b299cf90"
+SCHEMA_SHA256 = "afa5d14ccbaf4c2b156ce1a2a6db4cb1a9dc0a1a80b856f08974354fde889eea"
+
+
+class Accepted(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="accepted",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    job_id: str
 
 
 class AdamwOptimizer(
@@ -35,6 +48,20 @@ class AdapterReference(
 ):
     file: Annotated[str, Meta(min_length=1)]
     strength: float
+
+
+class Attach(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="attach",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    from_sequence: Annotated[int, Meta(ge=1)]
+    job_id: str
 
 
 class AutoencoderTechnique(
@@ -90,6 +117,62 @@ class BaseDescription(
     text_width: int
     unet_parameters: int
     vocabulary_size: int
+
+
+class BlobDescription(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    dtype: Literal["uint8", "int32", "int64", "float16", "float32", "float64"]
+    shape: tuple[Annotated[int, Meta(ge=0)], ...]
+
+
+class Bye(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="bye",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+
+
+class Cancel(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="cancel",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    how: Literal["cooperative", "exception"]
+    job_id: str
+
+
+class Cancelled(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="cancelled",
+):
+    checkpoint: str | None
+    dropped_progress: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    job_id: str
+    level: Literal["queued", "cooperative", "exception"]
+    milliseconds: float
+    resumable: bool
+    sequence: int
 
 
 class CheckpointEndEvent(
@@ -162,6 +245,126 @@ class ClassifyResult(
     seconds: float
 
 
+class Welcome(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="welcome",
+):
+    device: str
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    pid: int
+    schema_sha256: str
+    versions: dict[str, str]
+
+
+class Refused(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="refused",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    job_id: str | None
+    message: str
+    reason: Literal["malformed", "stale-epoch", "schema-mismatch", "version-mismatch", "unknown-job"]
+
+
+class Pong(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="pong",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    id: int
+
+
+class Status(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="status",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    id: int
+    queued: tuple[str, ...]
+    resident_bytes: int
+    running: str | None
+    uptime_seconds: float
+
+
+ControlReply = Welcome | Refused | Pong | Status | Bye
+
+
+class Hello(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="hello",
+):
+    client: str
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    protocol_version: int
+    schema_sha256: str
+
+
+class Ping(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="ping",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    id: int
+
+
+class StatusRequest(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="status-request",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    id: int
+
+
+class Shutdown(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="shutdown",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+
+
+ControlRequest = Hello | Ping | StatusRequest | Cancel | Shutdown
+
+
 class CreateBaseJob(
     Struct,
     frozen=True,
@@ -191,6 +394,20 @@ class CreateBaseResult(
     folder: str
 
 
+class Credit(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="credit",
+):
+    bytes: Annotated[int, Meta(ge=0)]
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    job_id: str
+
+
 class DatasetItem(
     Struct,
     frozen=True,
@@ -217,16 +434,158 @@ class DatasetReference(
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
 
 
-class FullTechnique(
+class Detach(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="full",
+    tag="detach",
 ):
-    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    job_id: str
+
+
+class TrainResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="train",
+):
+    bytes: int
+    final_loss: float
+    kind: Literal["lora", "embedding", "base"]
+    path: str
+    peak_memory_bytes: int
+    resumed_from: int
+    seconds: float
+    series: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    steps: int
+    trained_parameters: int
+    truncated_captions: int
+
+
+class SampleResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="sample",
+):
+    images: int
+    peak_memory_bytes: int
+    seconds: float
+    truncated_tokens: tuple[int, ...]
+
+
+class WrittenFile(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=0)]
+    path: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class TrainClassifierResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="train-classifier",
+):
+    file: WrittenFile
+    final_loss: float
+    parameters: int
+    seconds: float
+
+
+JobResult = BaseDescription | CreateBaseResult | TrainResult | SampleResult | TrainClassifierResult | ClassifyResult
+
+
+class Done(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="done",
+):
+    dropped_progress: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    job_id: str
+    result: JobResult
+    sequence: int
+
+
+class ErrorCause(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    class_name: str
+    message: str
+
+
+Phase = Literal["loading", "caching", "stepping", "sampling", "saving"]
+
+
+class PhaseStartEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="phase-start",
+):
+    phase: Phase
+    total: int
+
+
+class StepEndEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="step-end",
+):
+    gradient_norm: float
+    learning_rate: float
+    loss: float
+    seconds: float
+    step: int
+    total: int
+
+
+class ProgressEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="progress-update",
+):
+    done: int
+    total: int
 
 
 class ImageEndEvent(
@@ -245,6 +604,101 @@ class ImageEndEvent(
     seed: int
     step: int | None
     width: int
+
+
+class LogEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="log-line",
+):
+    dropped: int
+    stream: Literal["stdout", "stderr", "warning"]
+    text: str
+
+
+JobEvent = PhaseStartEvent | StepEndEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+
+
+class Event(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="event",
+):
+    blobs: tuple[BlobDescription, ...]
+    dropped_progress: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    event: JobEvent
+    job_id: str
+    sequence: int
+
+
+class WireError(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    causes: tuple[ErrorCause, ...]
+    class_name: str
+    code: str
+    facts: dict[str, str | float | bool | None]
+    log_lines: tuple[str, ...]
+    message: str
+    place: Literal["config", "worker", "protocol", "job", "dataset", "artefact"]
+    retryable: bool
+    traceback: str
+
+
+class Failed(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="failed",
+):
+    dropped_progress: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    error: WireError
+    job_id: str
+    sequence: int
+
+
+class FullTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="full",
+):
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+
+
+class Gap(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="gap",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    first_available: int
+    from_sequence: int
+    job_id: str
 
 
 class InspectBaseJob(
@@ -417,132 +871,100 @@ class TrainClassifierJob(
 Job = InspectBaseJob | CreateBaseJob | TrainJob | SampleJob | TrainClassifierJob | ClassifyJob
 
 
-Phase = Literal["loading", "caching", "stepping", "sampling", "saving"]
-
-
-class PhaseStartEvent(
+class Replay(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="phase-start",
+    tag="replay",
 ):
-    phase: Phase
-    total: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    from_sequence: int
+    job_id: str
 
 
-class StepEndEvent(
+class Waiting(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="step-end",
+    tag="waiting",
 ):
-    gradient_norm: float
-    learning_rate: float
-    loss: float
-    seconds: float
-    step: int
-    total: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    job_id: str
+    outstanding_bytes: int
 
 
-class ProgressEvent(
+JobsReply = Refused | Accepted | Replay | Gap | Waiting | Event | Done | Failed | Cancelled
+
+
+class Submit(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="progress-update",
+    tag="submit",
 ):
-    done: int
-    total: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    job: Job
+    job_id: str
 
 
-class LogEvent(
+JobsRequest = Submit | Attach | Detach | Credit
+
+
+class Launch(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    blob_credit_bytes: Annotated[int, Meta(ge=1)]
+    control_endpoint: str
+    device: str
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    jobs_endpoint: str
+    journal_messages: Annotated[int, Meta(ge=1)]
+    parent_pid: Annotated[int, Meta(ge=1)]
+    progress_buffer: Annotated[int, Meta(ge=1)]
+    ready_descriptor: Annotated[int, Meta(ge=3)]
+    stderr_file: str
+    stdout_file: str
+
+
+class Ready(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="log-line",
+    tag="ready",
 ):
-    dropped: int
-    stream: Literal["stdout", "stderr", "warning"]
-    text: str
+    control_endpoint: str
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    jobs_endpoint: str
+    pid: Annotated[int, Meta(ge=1)]
+    schema_sha256: Annotated[str, Meta(min_length=64, max_length=64)]
 
 
-JobEvent = PhaseStartEvent | StepEndEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
-
-
-class TrainResult(
+class StartFailed(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="train",
+    tag="start-failed",
 ):
-    bytes: int
-    final_loss: float
-    kind: Literal["lora", "embedding", "base"]
-    path: str
-    peak_memory_bytes: int
-    resumed_from: int
-    seconds: float
-    series: str
-    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
-    steps: int
-    trained_parameters: int
-    truncated_captions: int
+    error: WireError
 
 
-class SampleResult(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-    tag_field="type",
-    tag="sample",
-):
-    images: int
-    peak_memory_bytes: int
-    seconds: float
-    truncated_tokens: tuple[int, ...]
-
-
-class WrittenFile(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    bytes: Annotated[int, Meta(ge=0)]
-    path: str
-    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
-
-
-class TrainClassifierResult(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-    tag_field="type",
-    tag="train-classifier",
-):
-    file: WrittenFile
-    final_loss: float
-    parameters: int
-    seconds: float
-
-
-JobResult = BaseDescription | CreateBaseResult | TrainResult | SampleResult | TrainClassifierResult | ClassifyResult
+StartReport = Ready | StartFailed
