@@ -1,3 +1,4 @@
+import { protocolVersion } from '../control.ts'
 import type { ProtocolDocument, SchemaNode } from './json-schema.ts'
 
 /** Of the Python side's formatter. */
@@ -16,6 +17,7 @@ export function pythonStructs({ definitions, sha256 }: ProtocolDocument): string
     '',
     'from msgspec import Meta, Struct',
     '',
+    `PROTOCOL_VERSION = ${protocolVersion}`,
     `SCHEMA_SHA256 = "${sha256}"`,
     '',
     '',

@@ -1,0 +1,1 @@
+"""The two sockets, the queue of jobs and what guards them. Imports no torch."""

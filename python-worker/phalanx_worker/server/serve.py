@@ -1,0 +1,100 @@
+"""Puts the worker together, says that it is ready, and waits for its end."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import threading
+import time
+from urllib.parse import urlparse
+
+import msgspec
+import zmq
+
+from phalanx_worker.errors import WorkerError
+from phalanx_worker.protocol.messages import SCHEMA_SHA256, Launch, Ready, StartFailed, StartReport
+from phalanx_worker.server.capture import Capture
+from phalanx_worker.server.control import Control
+from phalanx_worker.server.guard import die_with_parent, watch_stdin
+from phalanx_worker.server.job_loop import JobLoop
+from phalanx_worker.server.job_record import JobTable
+from phalanx_worker.server.jobs_socket import JobsSocket, Waker
+from phalanx_worker.server.wire_error import wire_error
+
+LAST_WORDS_SECONDS = 0.05
+"""For the farewell to leave the process."""
+SEND_QUEUE_MESSAGES = 256
+
+
+def serve(argument: str) -> None:
+    """Serve until told to stop. `argument` is a `Launch` as JSON."""
+    launch = msgspec.json.decode(argument, type=Launch)
+    die_with_parent(launch.parent_pid)
+    watch_stdin()
+    # The whole group gets the terminal's Ctrl-C; what it means is decided on the other side.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        stopped = _start(launch)
+    except Exception as error:
+        _report(launch, StartFailed(error=wire_error(error, ())))
+        raise SystemExit(1) from error
+    _report(
+        launch,
+        Ready(
+            pid=os.getpid(),
+            epoch=launch.epoch,
+            control_endpoint=launch.control_endpoint,
+            jobs_endpoint=launch.jobs_endpoint,
+            schema_sha256=SCHEMA_SHA256,
+        ),
+    )
+    stopped.wait()
+    # Nothing else is waited for: a job may sit in a long C call.
+    time.sleep(LAST_WORDS_SECONDS)
+    os._exit(0)
+
+
+def _start(launch: Launch) -> threading.Event:
+    capture = Capture(launch.stdout_file, launch.stderr_file)
+    faulthandler.enable()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    control_socket = _bound(context, launch.control_endpoint)
+    jobs_socket = _bound(context, launch.jobs_endpoint)
+    stopped = threading.Event()
+    table = JobTable()
+    waker = Waker()
+    loop = JobLoop(epoch=launch.epoch, capture=capture, wake=waker.wake)
+    JobsSocket(jobs_socket, launch, table, loop, waker).start()
+    Control(control_socket, launch, table, loop, stopped.set).start()
+    loop.start()
+    capture.start()
+    return stopped
+
+
+def _bound(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
+    address = urlparse(endpoint)
+    # A second bind on the same path succeeds and takes the address away from the first.
+    if address.scheme == "ipc" and os.path.exists(address.path):
+        raise WorkerError(
+            f"{address.path} is there already and another worker may use it; start this one in a folder of its own",
+            code="socket-in-use",
+            facts={"endpoint": endpoint},
+        )
+    socket = context.socket(zmq.ROUTER)
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+    socket.setsockopt(zmq.SNDHWM, SEND_QUEUE_MESSAGES)
+    socket.setsockopt(zmq.LINGER, 0)
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        raise WorkerError(
+            f"cannot listen on {endpoint}: {error}", code="socket-unusable", facts={"endpoint": endpoint}
+        ) from error
+    return socket
+
+
+def _report(launch: Launch, report: StartReport) -> None:
+    with os.fdopen(launch.ready_descriptor, "wb") as ready:
+        ready.write(msgspec.json.encode(report) + b"\n")
