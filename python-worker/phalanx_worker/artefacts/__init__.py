@@ -1,0 +1,1 @@
+"""Files and folders that a job writes, whole or not at all."""

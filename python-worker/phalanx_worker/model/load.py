@@ -1,0 +1,159 @@
+"""Reading a base from a folder in the layout of diffusers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from phalanx_worker.artefacts.tensors import read_tensors
+from phalanx_worker.errors import ArtefactError
+from phalanx_worker.model.base import Base, base_sha256
+from phalanx_worker.model.noise_schedule import noise_schedule_from_config
+
+WEIGHT_FILES = {
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+    "text_encoder": "model",
+}
+CONFIG_FILES = ("model_index.json", "unet/config.json", "vae/config.json", "text_encoder/config.json",
+                "scheduler/scheduler_config.json", "tokenizer/vocab.json", "tokenizer/merges.txt")  # fmt: skip
+# Names of the attention in autoencoders written before diffusers 0.15, such as Stable Diffusion 1.5's.
+FORMER_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+
+
+def load_base(folder: Path) -> Base:
+    """Read a base, whatever the type of its stored weights, into float32.
+
+    Raises ArtefactError: `not-a-base` (says what is missing), `family-mismatch` (another breed of Stable Diffusion),
+    `pickled-file`, `broken-file`, `weights-mismatch` (files that do not fit the configs), `unknown-scheduler`.
+    """
+    missing = [name for name in CONFIG_FILES if not (folder / name).is_file()]
+    if missing:
+        raise ArtefactError(
+            f"{folder} is not a base in the diffusers layout: it has no {', '.join(missing)}. "
+            "Point to the folder that holds model_index.json.",
+            code="not-a-base",
+            facts={"folder": str(folder), "missing": ", ".join(missing)},
+        )
+    unet_config = read_config(folder / "unet/config.json")
+    text_config = read_config(folder / "text_encoder/config.json")
+    _check_family(folder, unet_config, text_config)
+    parts = {
+        "unet": UNet2DConditionModel.from_config(unet_config),
+        "vae": AutoencoderKL.from_config(read_config(folder / "vae/config.json")),
+        "text_encoder": CLIPTextModel(CLIPTextConfig(**text_config)),
+    }
+    for part, module in parts.items():
+        _fill(module, _rename(part, read_tensors(_weight_file(folder, part))), folder / part)
+        module.eval().requires_grad_(False)
+    scheduler_config = read_config(folder / "scheduler/scheduler_config.json")
+    return Base(
+        unet=parts["unet"],
+        autoencoder=parts["vae"],
+        text_encoder=parts["text_encoder"],
+        tokenizer=CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True),
+        noise_schedule=noise_schedule_from_config(scheduler_config),
+        scheduler_config=scheduler_config,
+        family="sd-1",
+        folder=folder,
+        sha256=base_sha256(parts),
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A JSON object; raises ArtefactError (`broken-file`)."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ArtefactError(
+            f"{path} is not readable JSON: {error}. Fetch the base again.",
+            code="broken-file",
+            facts={"path": str(path)},
+        ) from error
+    if not isinstance(value, dict):
+        raise ArtefactError(
+            f"{path} is not a JSON object. Fetch the base again.", code="broken-file", facts={"path": str(path)}
+        )
+    return value
+
+
+def _check_family(folder: Path, unet_config: Mapping[str, Any], text_config: Mapping[str, Any]) -> None:
+    index = read_config(folder / "model_index.json")
+    width = unet_config.get("cross_attention_dim")
+    reasons = {
+        f"its pipeline is {index.get('_class_name')}": index.get("_class_name") != "StableDiffusionPipeline",
+        "it has a second text encoder": (folder / "text_encoder_2").exists(),
+        "its UNet takes added conditions": unet_config.get("addition_embed_type") is not None,
+        f"its UNet attends to width {width}, its text encoder gives {text_config.get('hidden_size')}": (
+            width != text_config.get("hidden_size")
+        ),
+    }
+    found = [reason for reason, applies in reasons.items() if applies]
+    if found:
+        raise ArtefactError(
+            f"{folder} is not of the family sd-1: {'; '.join(found)}. Use a base of the Stable Diffusion 1 layout.",
+            code="family-mismatch",
+            facts={"folder": str(folder), "reasons": "; ".join(found)},
+        )
+
+
+def _weight_file(folder: Path, part: str) -> Path:
+    stem = WEIGHT_FILES[part]
+    candidates = [folder / part / f"{stem}.safetensors", folder / part / f"{stem}.fp16.safetensors"]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    pickled = next(iter(sorted((folder / part).glob("*.bin"))), None)
+    if pickled is not None:
+        raise ArtefactError(
+            f"{pickled} is a pickle, which can run code when it is read. Convert it in a place you trust: "
+            "tensors = torch.load(file, weights_only=True), then safetensors.torch.save_file(tensors, "
+            f"'{stem}.safetensors').",
+            code="pickled-file",
+            facts={"path": str(pickled)},
+        )
+    raise ArtefactError(
+        f"{folder} is not a whole base: it has no {part}/{stem}.safetensors.",
+        code="not-a-base",
+        facts={"folder": str(folder), "missing": f"{part}/{stem}.safetensors"},
+    )
+
+
+def _rename(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    renamed: dict[str, Tensor] = {}
+    for stored, tensor in tensors.items():
+        name = stored
+        if part == "text_encoder":
+            # Files call the encoder `text_model.`; transformers 5 holds it without that level.
+            name = name.removeprefix("text_model.")
+            if name == "embeddings.position_ids":
+                continue
+        if part == "vae":
+            for former, current in FORMER_ATTENTION.items():
+                name = name.replace(former, current)
+            if tensor.ndim == 4 and ".attentions." in name:
+                tensor = tensor.flatten(1)
+        renamed[name] = tensor
+    return renamed
+
+
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor], part: Path) -> None:
+    own = module.state_dict()
+    absent = sorted(own.keys() - tensors.keys())
+    unknown = sorted(tensors.keys() - own.keys())
+    wrong = sorted(name for name, tensor in tensors.items() if name in own and own[name].shape != tensor.shape)
+    if absent or unknown or wrong:
+        example = (absent + unknown + wrong)[0]
+        raise ArtefactError(
+            f"The weights in {part} do not fit its config: {len(absent)} missing, {len(unknown)} unknown, "
+            f"{len(wrong)} of another shape, such as {example}. Fetch the base again.",
+            code="weights-mismatch",
+            facts={"path": str(part), "missing": len(absent), "unknown": len(unknown), "shape": len(wrong)},
+        )
+    module.load_state_dict(dict(tensors))

@@ -1,0 +1,88 @@
+"""Writing a base as a folder in the layout of diffusers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from phalanx_worker.artefacts.atomic import whole_folder
+from phalanx_worker.artefacts.tensors import save_tensors
+from phalanx_worker.model.base import Base
+from phalanx_worker.model.load import WEIGHT_FILES
+
+StoredType = Literal["float32", "float16"]
+STORED_TYPES: Mapping[str, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
+
+
+def save_base(base: Base, folder: Path, weights: StoredType) -> None:
+    """Write a base with its weights as they are now; `folder` appears when it is whole.
+
+    Configs come from the modules, tokenizer files from the folder the base was read from.
+    Raises ArtefactError (`disk-full`).
+    """
+    with whole_folder(folder) as temporary:
+        write_parts(temporary, base.parts, weights)
+        shutil.copytree(base.folder / "tokenizer", temporary / "tokenizer")
+        write_json(temporary / "scheduler/scheduler_config.json", base.scheduler_config)
+        write_json(temporary / "model_index.json", MODEL_INDEX)
+
+
+def write_parts(folder: Path, parts: Mapping[str, nn.Module], weights: StoredType) -> None:
+    """Weights and config of each part in a folder of its own."""
+    for part, module in parts.items():
+        (folder / part).mkdir(parents=True)
+        write_json(folder / part / "config.json", _config(module))
+        tensors = {_stored_name(part, name): tensor for name, tensor in module.state_dict().items()}
+        save_tensors(
+            folder / part / f"{WEIGHT_FILES[part]}.safetensors", _typed(tensors, weights), {"format": "pt"}
+        )
+
+
+def folder_bytes(folder: Path) -> int:
+    """Size of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """An indented JSON file, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(dict(value), indent=2) + "\n", encoding="utf-8")
+
+
+MODEL_INDEX: Mapping[str, Any] = {
+    "_class_name": "StableDiffusionPipeline",
+    "_diffusers_version": "0.20.0",
+    "feature_extractor": [None, None],
+    "requires_safety_checker": False,
+    "safety_checker": [None, None],
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}
+
+
+def _stored_name(part: str, name: str) -> str:
+    # The name that every other tool expects in a file; see `model.load`.
+    return f"text_model.{name}" if part == "text_encoder" else name
+
+
+def _typed(tensors: Mapping[str, Tensor], weights: StoredType) -> dict[str, Tensor]:
+    kind = STORED_TYPES[weights]
+    return {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
+def _config(module: nn.Module) -> dict[str, Any]:
+    if isinstance(module, PreTrainedModel):
+        # transformers would load the stored type, diffusers loads float32; a pipeline needs one for all.
+        return {**module.config.to_diff_dict(), "dtype": "float32", "architectures": [type(module).__name__]}
+    own = {name: value for name, value in dict(module.config).items() if name != "_name_or_path"}
+    return {"_class_name": type(module).__name__, **own}

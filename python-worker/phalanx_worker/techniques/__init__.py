@@ -1,0 +1,1 @@
+"""Ways to change a base, one file each."""

@@ -1,0 +1,42 @@
+"""What one forward pass is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from phalanx_worker.streams import Streams
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one forward pass, with the draws that belong to them."""
+
+    streams: Streams
+    step: int
+    """1-based optimizer step."""
+    samples: tuple[int, ...]
+    """Positions within the optimizer step, 0-based, across accumulated passes."""
+    captions: tuple[str, ...]
+    """After `Technique.caption` and caption dropout."""
+    pixels: Tensor | None
+    """[n, 3, height, width] in [-1, 1], for techniques that train on pixels."""
+    latents: Tensor | None
+    """[n, channels, height, width], sampled from the posterior and scaled, for techniques that denoise."""
+    conditioning: Tensor | None
+    """[n, tokens, width] text embeddings, when the technique leaves the text encoder as it is."""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def normal(self, purpose: str, shape: tuple[int, ...]) -> Tensor:
+        """[n, *shape] standard normal numbers."""
+        draws = [self.streams.normal(purpose, shape, self.step, sample) for sample in self.samples]
+        return torch.from_numpy(np.stack(draws))
+
+    def integers(self, purpose: str, high: int) -> Tensor:
+        """[n] integers in [0, high)."""
+        return torch.tensor([self.streams.integer(purpose, high, self.step, sample) for sample in self.samples])
