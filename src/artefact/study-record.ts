@@ -1,0 +1,154 @@
+import { z } from 'zod'
+
+/** Name of the file in a study's folder that holds its {@link StudyRecord}. */
+export const studyRecordFile = 'study.json'
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+const index = z.int().min(0)
+
+/** A value with its confidence interval. */
+const estimate = z.strictObject({
+  value: z.number(),
+  low: z.number(),
+  high: z.number(),
+  /** How the interval was made. */
+  method: z.string(),
+})
+
+/** An arm's change against the baseline arm of the same base, on the same prompts and seeds. */
+const pairedDifference = estimate.extend({
+  /** Name of the test behind `p`. */
+  test: z.string(),
+  p: z.number(),
+  /** Corrected for the number of arms (Holm). */
+  adjustedP: z.number(),
+})
+
+export const metricRow = z.strictObject({
+  arm: z.string(),
+  /** Images (or pairs of sets) behind the value. */
+  count: z.int(),
+  /** Null when the metric does not apply or could not be taken; `reason` says why. */
+  estimate: estimate.nullable(),
+  reason: z.string().nullable(),
+  difference: pairedDifference.nullable(),
+})
+export type MetricRow = z.output<typeof metricRow>
+
+export const metricRecord = z.strictObject({
+  id: z.string(),
+  /** What is measured, in a few words, for example "right number of fingers". */
+  label: z.string(),
+  unit: z.enum(['share', 'probability', 'distance']),
+  better: z.enum(['higher', 'lower']),
+  /** How it is measured, in a sentence or two: model, features, threshold, reference. */
+  description: z.string(),
+  /** What was found when the metric itself was tested; null when it was not. */
+  validity: z.string().nullable(),
+  /** Prompts it is taken on. */
+  prompts: z.array(index),
+  rows: z.array(metricRow),
+})
+export type MetricRecord = z.output<typeof metricRecord>
+
+export const studyImage = z.strictObject({
+  arm: z.string(),
+  /** Index into the study's prompts. */
+  prompt: index,
+  seed: index,
+  /** Relative to the study's folder. */
+  file: z.string(),
+  width: z.int(),
+  height: z.int(),
+  /** Fingers that the classifier counted; null when it did not look. */
+  fingers: z.int().nullable(),
+  /** Fingers that the study expects for this prompt. */
+  expectedFingers: z.int().nullable(),
+  defectProbability: z.number().nullable(),
+})
+export type StudyImage = z.output<typeof studyImage>
+
+export const trainingRecord = z.strictObject({
+  /** Content key of the cell. */
+  key: z.string(),
+  /** Arms that sample from it. */
+  arms: z.array(z.string()),
+  kind: z.enum(['lora', 'embedding', 'base']),
+  sha256,
+  bytes: z.int(),
+  steps: z.int(),
+  trainedParameters: z.int(),
+  finalLoss: z.number(),
+  seconds: z.number(),
+  peakMemoryBytes: z.int(),
+  /** JSON lines with `step` and `loss`, relative to the study's folder. */
+  series: z.string(),
+  truncatedCaptions: z.int(),
+})
+export type TrainingRecord = z.output<typeof trainingRecord>
+
+export const armRecord = z.strictObject({
+  name: z.string(),
+  base: z.string(),
+  /** Whether the other arms of this base are compared with it. */
+  baseline: z.boolean(),
+  /** What it does, in a few words. */
+  summary: z.string(),
+  /** The study's prompts as this arm words them. */
+  prompts: z.array(z.string()),
+  negativePrompt: z.string(),
+  /** Every setting, defaults included. */
+  settings: z.json(),
+  /** Cost of its samples; null when none were drawn. */
+  sampling: z.strictObject({ images: z.int(), seconds: z.number(), peakMemoryBytes: z.int() }).nullable(),
+})
+export type ArmRecord = z.output<typeof armRecord>
+
+/** A named layout of images: two of arm, prompt and seed span each grid, the third makes one grid per value. */
+export const figureRecord = z.strictObject({
+  name: z.string(),
+  type: z.literal('grid'),
+  rows: z.enum(['arm', 'prompt', 'seed']),
+  columns: z.enum(['arm', 'prompt', 'seed']),
+  /** Only the first so many seeds are shown; null shows all. */
+  seeds: z.int().min(1).nullable(),
+})
+export type FigureRecord = z.output<typeof figureRecord>
+
+export const failureRecord = z.strictObject({
+  cell: z.string(),
+  label: z.string(),
+  arms: z.array(z.string()),
+  /** `failed` by its own error, or `skipped` because a cell it needs failed. */
+  status: z.enum(['failed', 'skipped']),
+  code: z.string(),
+  message: z.string(),
+})
+export type FailureRecord = z.output<typeof failureRecord>
+
+/** Everything a study found and how, as written to its folder; the report is made from it and the files it names. */
+export const studyRecord = z.strictObject({
+  format: z.literal('phalanx-study'),
+  version: z.literal(1),
+  name: z.string(),
+  /** SHA-256 of the frozen plan. */
+  plan: sha256,
+  finished: z.boolean(),
+  bases: z.array(z.strictObject({ name: z.string(), sha256, imageSize: z.int(), parameters: z.int() })),
+  datasets: z.array(z.strictObject({ name: z.string(), sha256, images: z.int() })),
+  prompts: z.array(z.string()),
+  seeds: z.array(index),
+  sampling: z.json(),
+  arms: z.array(armRecord),
+  trainings: z.array(trainingRecord),
+  images: z.array(studyImage),
+  metrics: z.array(metricRecord),
+  /** What the intervals speak for: new seeds of these prompts, or new prompts as well. */
+  scope: z.enum(['seeds', 'prompts-and-seeds']),
+  figures: z.array(figureRecord),
+  failures: z.array(failureRecord),
+  /** Name to version, device or hash: what a repeat needs. */
+  environment: z.record(z.string(), z.string()),
+  classifier: z.strictObject({ name: z.string(), sha256 }).nullable(),
+})
+export type StudyRecord = z.output<typeof studyRecord>

@@ -1,0 +1,37 @@
+import { rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StudyRecord } from '../artefact/study-record.ts'
+import type { Headline } from './headline.ts'
+import { readReportModel } from './model.ts'
+import { renderPage } from './page.ts'
+
+/** Where a report was written and what it says first. */
+export interface Report {
+  readonly html: string
+  readonly json: string
+  readonly headline: Headline
+}
+
+/**
+ * Makes `report.html` (one self-contained page) and `report.json` (headline, metrics, costs, recipe) from a study's
+ * folder alone; no worker is needed. Both appear whole or not at all. Throws ArtefactError when the folder holds no
+ * readable study.
+ */
+export async function buildReport(folder: string): Promise<Report> {
+  const model = await readReportModel(folder)
+  const html = join(folder, 'report.html')
+  const json = join(folder, 'report.json')
+  await replaceFile(html, renderPage(model))
+  await replaceFile(json, `${JSON.stringify(summarise(model.study, model.headline), null, 2)}\n`)
+  return { html, json, headline: model.headline }
+}
+
+function summarise(study: StudyRecord, headline: Headline) {
+  const { images, ...rest } = study
+  return { headline, ...rest, imageCount: images.length }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.partial`, text)
+  await rename(`${path}.partial`, path)
+}

@@ -1,0 +1,2 @@
+export { buildReport, type Report } from './build-report.ts'
+export type { Headline } from './headline.ts'

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import { Html, html } from './html.ts'
+import type { ReportModel } from './model.ts'
+import { pageScript } from './script.ts'
+import { renderCost } from './sections/cost.ts'
+import { renderCurves } from './sections/curves.ts'
+import { renderDialog } from './sections/dialog.ts'
+import { renderFailures } from './sections/failures.ts'
+import { renderFigures } from './sections/figures.ts'
+import { renderMetrics } from './sections/metrics.ts'
+import { renderOpening } from './sections/opening.ts'
+import { renderRecipe } from './sections/recipe.ts'
+import { pageStyle } from './style.ts'
+
+/** The whole page. Its content policy allows nothing but its own style, script and inlined images. */
+export function renderPage(model: ReportModel): string {
+  const scriptHash = createHash('sha256').update(pageScript).digest('base64')
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'`
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<link rel="icon" href="data:,">
+<title>${model.study.name} · Phalanx</title>
+<style>${new Html(pageStyle)}</style>
+</head>
+<body>
+<main>
+${renderOpening(model)}
+${renderFailures(model.study)}
+${renderFigures(model)}
+${renderMetrics(model.study)}
+${renderCurves(model)}
+${renderCost(model.study)}
+${renderRecipe(model.study)}
+</main>
+${renderDialog()}
+<script>${new Html(pageScript)}</script>
+</body>
+</html>
+`
+  return page.text
+}

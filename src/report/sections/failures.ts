@@ -1,0 +1,20 @@
+import type { StudyRecord } from '../../artefact/study-record.ts'
+import { numberWord, sentenceStart } from '../format.ts'
+import { type Html, html } from '../html.ts'
+
+/** Cells that failed or had to be left out; nothing when all went well. */
+export function renderFailures(study: StudyRecord): Html | null {
+  if (study.failures.length === 0) return null
+  const failed = study.failures.filter((failure) => failure.status === 'failed')
+  const skipped = study.failures.filter((failure) => failure.status === 'skipped')
+  const left = skipped.length === 0 ? '' : `, and ${numberWord(skipped.length)} that need their results were left out`
+  return html`<section class="failures" aria-labelledby="failures">
+<h2 id="failures">Not everything ran</h2>
+<p>${sentenceStart(`${numberWord(failed.length)} ${failed.length === 1 ? 'cell' : 'cells'} failed${left}`)}. The rest of the page is made
+from what did run.</p>
+<dl>${failed.map(
+    (failure) =>
+      html`<dt>${failure.label}</dt><dd><code>${failure.code}</code> <span class="message">${failure.message}</span></dd>`,
+  )}</dl>
+</section>`
+}

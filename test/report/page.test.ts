@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildReport } from '../../src/report/index.ts'
+import { writeSampleStudy } from './sample-study.ts'
+
+const browserPath = [
+  process.env.PHALANX_CHROMIUM,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+].find((path) => path && existsSync(path))
+
+if (!browserPath) console.warn('skipped: the report in a browser (set PHALANX_CHROMIUM to a Chromium or Chrome)')
+
+describe.skipIf(!browserPath)('the report in a browser', () => {
+  let folder: string
+  let url: string
+  let browser: Browser
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'phalanx-report-'))
+    await writeSampleStudy(folder)
+    url = pathToFileURL((await buildReport(folder)).html).href
+    browser = await chromium.launch({
+      executablePath: browserPath as string,
+      args: ['--no-sandbox', '--disable-gpu'],
+    })
+  }, 60_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const looks = [
+    ['light', 1280],
+    ['dark', 1280],
+    ['light', 360],
+    ['dark', 360],
+  ] as const
+
+  it.each(looks)('%s, %i pixels wide: fits, decodes every image, stays silent, enlarges', async (scheme, width) => {
+    const { page, complaints } = await open(scheme, width)
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
+    expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe(
+      scheme === 'light' ? 'rgb(253, 252, 248)' : 'rgb(22, 21, 19)',
+    )
+    const images = await page.evaluate(
+      `Promise.all([...document.images].map((image) => image.decode().then(() => image.naturalWidth)))`,
+    )
+    expect(images).toHaveLength(124 + 1)
+    expect((images as number[]).slice(0, 124).every((size) => size === 64)).toBe(true)
+
+    await page.locator('button.cell').nth(9).click()
+    const dialog = page.locator('dialog')
+    expect(await dialog.isVisible()).toBe(true)
+    expect(await dialog.locator('h3').textContent()).toBe('negative prompt')
+    expect(await dialog.locator('.prompt').textContent()).toBe('a photo of an open palm')
+    expect(await dialog.locator('.seed').textContent()).toBe('seed 2')
+    expect(await dialog.locator('.judgement').textContent()).toMatch(/fingers counted, 5 asked · defect probability 0/)
+    expect(await dialog.locator('.siblings img').count()).toBe(4)
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
+    expect(complaints).toEqual([])
+    await page.close()
+  })
+
+  it('is worked by keyboard alone: open, walk along the row and across arms, close, focus returns', async () => {
+    const { page } = await open('light', 1280)
+    await page.locator('button.cell').first().focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowDown')
+    const dialog = page.locator('dialog')
+    expect(await dialog.locator('h3').textContent()).toBe('negative prompt')
+    expect(await dialog.locator('.seed').textContent()).toBe('seed 2')
+    await page.keyboard.press('Escape')
+    expect(await dialog.isVisible()).toBe(false)
+    const focused = await page.evaluate('document.activeElement.querySelector("img").alt')
+    expect(focused).toBe('negative prompt, a photo of an open palm, seed 2')
+    await page.close()
+  })
+
+  it('puts the same prompt and seed of every arm in one column', async () => {
+    const { page } = await open('light', 1280)
+    const first = page.locator('figure.grid').first()
+    const lefts = await first
+      .locator('[data-place="0/3"]')
+      .evaluateAll((cells) => cells.map((cell) => Math.round(cell.getBoundingClientRect().left)))
+    expect(lefts).toHaveLength(4)
+    expect(new Set(lefts).size).toBe(1)
+    await page.close()
+  })
+
+  it('marks missing cells, says what failed, and keeps markup in prompts as text', async () => {
+    const { page } = await open('light', 1280)
+    expect(await page.locator('.missing').count()).toBe(4)
+    expect(await page.locator('.failures').textContent()).toContain('Lower sampling.batchSize')
+    const settings = await readFile(join(folder, 'report.html'), 'utf8')
+    expect(settings).not.toContain('<b>&')
+    expect(settings).toContain('deformed hand &lt;b&gt;&amp;')
+    await page.close()
+  })
+
+  async function open(colorScheme: 'light' | 'dark', width: number): Promise<{ page: Page; complaints: string[] }> {
+    const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme })
+    const complaints: string[] = []
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+    })
+    page.on('pageerror', (error) => complaints.push(error.message))
+    page.on('requestfailed', (request) => complaints.push(request.url()))
+    await page.goto(url)
+    return { page, complaints }
+  }
+})
