@@ -15,6 +15,8 @@ export interface StartWorkerOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** File that lets other processes attach; written with mode 0600, removed on close. */
   readonly endpointFile?: string
+  /** Folder for the private folder of sockets; its path must be short. The system's temporary folder by default. */
+  readonly runtimeFolder?: string
   readonly settings?: WorkerSettingsInput
   /** Ends the start; a worker that is already running is closed instead. */
   readonly signal?: AbortSignal
@@ -86,6 +88,8 @@ export interface Worker extends AsyncDisposable {
   readonly identity: WorkerIdentity
   /** Jobs run one at a time, in the order of submission. */
   submit<Submitted extends Job>(job: Submitted, options?: SubmitOptions): RunStream<ResultOf<Submitted['type']>>
+  /** Joins a job that another client submitted, from its first event that is still kept. */
+  follow(jobId: string): RunStream<unknown>
   /** Rejects with WorkerError when there is no answer. */
   status(): Promise<WorkerStatus>
   /** Round trip of an empty message in milliseconds. */

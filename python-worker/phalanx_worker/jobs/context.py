@@ -40,6 +40,8 @@ class JobContext:
     job_id: str
     emit: Emit
     token: CancelToken
+    device: str
+    """Torch device the job runs on."""
     warm: dict[str, Any]
     """Lives as long as the worker: loaded bases and caches, by content key."""
     started_at: float = field(default_factory=time.monotonic)

@@ -79,8 +79,10 @@ class Control:
                 return self._status(request.id)
             case Cancel():
                 record = self._table.cancel(request.job_id)
-                if record is not None and request.how == "exception":
-                    self._loop.interrupt(record)
+                if record is not None:
+                    self._loop.withdraw(record)
+                    if request.how == "exception":
+                        self._loop.interrupt(record)
                 return None
             case Shutdown():
                 return Bye(epoch=epoch)

@@ -33,8 +33,9 @@ Level = Literal["queued", "cooperative", "exception"]
 class JobLoop:
     """Owns the job thread; `wake` tells the jobs socket that there is something to send."""
 
-    def __init__(self, *, epoch: str, capture: Capture, wake: Callable[[], None]) -> None:
+    def __init__(self, *, epoch: str, device: str, capture: Capture, wake: Callable[[], None]) -> None:
         self._epoch = epoch
+        self._device = device
         self._capture = capture
         self._wake = wake
         self._waiting: queue.SimpleQueue[JobRecord] = queue.SimpleQueue()
@@ -50,6 +51,16 @@ class JobLoop:
     def enqueue(self, record: JobRecord) -> None:
         """Do this job after those before it."""
         self._waiting.put(record)
+        if record.token.requested.is_set():
+            self.withdraw(record)
+
+    def withdraw(self, record: JobRecord) -> None:
+        """End a job that has not begun."""
+        with self._lock:
+            if record.begun:
+                return
+            record.begun = True
+        self._end(record, self._cancelled(record, "queued", None))
 
     def running(self) -> str | None:
         """Id of the job that runs now."""
@@ -66,14 +77,18 @@ class JobLoop:
     def _run(self) -> None:
         while True:
             record = self._waiting.get()
-            make = self._do(record)
-            record.journal.append(make)
-            record.finished = True
-            self._wake()
+            with self._lock:
+                if record.begun:
+                    continue
+                record.begun = True
+            self._end(record, self._do(record))
+
+    def _end(self, record: JobRecord, make: MakeMessage) -> None:
+        record.journal.append(make)
+        record.finished = True
+        self._wake()
 
     def _do(self, record: JobRecord) -> MakeMessage:
-        if record.token.requested.is_set():
-            return self._cancelled(record, "queued", None)
         self._capture.send_to(partial(self._emit, record))
         outcome: MakeMessage | None = None
         while True:
@@ -99,8 +114,10 @@ class JobLoop:
                 job_id=record.job_id,
                 emit=partial(self._emit, record),
                 token=record.token,
+                device=self._device,
                 warm=self._warm,
             )
+            context.phase("loading")
             result = job_function(record.job)(record.job, context)
             return lambda sequence, dropped: Done(
                 epoch=self._epoch, job_id=record.job_id, sequence=sequence, dropped_progress=dropped, result=result

@@ -25,6 +25,7 @@ class JobRecord:
     journal: Journal
     token: CancelToken = field(default_factory=CancelToken)
     cancel_requested_at: float | None = None
+    begun: bool = False
     interrupted: bool = False
     """Whether an exception was raised inside it."""
     checkpoint: str | None = None

@@ -64,7 +64,7 @@ def _start(launch: Launch) -> threading.Event:
     stopped = threading.Event()
     table = JobTable()
     waker = Waker()
-    loop = JobLoop(epoch=launch.epoch, capture=capture, wake=waker.wake)
+    loop = JobLoop(epoch=launch.epoch, device=launch.device, capture=capture, wake=waker.wake)
     JobsSocket(jobs_socket, launch, table, loop, waker).start()
     Control(control_socket, launch, table, loop, stopped.set).start()
     loop.start()
