@@ -42,7 +42,8 @@ export class Connection implements RunLink {
   readonly #runs = new Map<string, Run>()
   readonly #pending = new Map<string, PendingReply>()
   readonly #watchdog: Watchdog
-  #silence: NodeJS.Timeout | undefined
+  /** Sockets without a connection, each with the timer that gives it up. */
+  readonly #silent = new Map<'control' | 'jobs', NodeJS.Timeout>()
   #requests = 0
   #closed = false
   #jobsConnections = 0
@@ -56,15 +57,14 @@ export class Connection implements RunLink {
       heartbeatMilliseconds: options.settings.heartbeatSeconds * 1000,
       heartbeatTimeoutMilliseconds: options.settings.heartbeatTimeoutSeconds * 1000,
     }
-    const onDisconnect = (): void => this.#disconnected()
     this.#control = new MessageSocket(options.ready.controlEndpoint, heartbeat, {
       onMessage: ([header]) => this.#controlMessage(header),
-      onDisconnect,
-      onConnect: () => clearTimeout(this.#silence),
+      onDisconnect: () => this.#disconnected('control'),
+      onConnect: () => this.#connected('control'),
     })
     this.#jobs = new MessageSocket(options.ready.jobsEndpoint, heartbeat, {
       onMessage: (frames) => this.#jobsMessage(frames),
-      onDisconnect,
+      onDisconnect: () => this.#disconnected('jobs'),
       onConnect: () => this.#jobsConnected(),
     })
     this.#watchdog = new Watchdog(options.settings.watchdogSeconds, () => this.#runs.values(), this.#lose.bind(this))
@@ -124,7 +124,7 @@ export class Connection implements RunLink {
   close(error: LabError): void {
     if (this.#closed) return
     this.#closed = true
-    clearTimeout(this.#silence)
+    for (const timer of this.#silent.values()) clearTimeout(timer)
     this.#watchdog.stop()
     this.#control.close()
     this.#jobs.close()
@@ -188,7 +188,7 @@ export class Connection implements RunLink {
   }
 
   #jobsConnected(): void {
-    clearTimeout(this.#silence)
+    this.#connected('jobs')
     this.#jobsConnections += 1
     if (this.#jobsConnections === 1) return
     // The worker has forgotten this connection: ask for what came meanwhile.
@@ -198,10 +198,19 @@ export class Connection implements RunLink {
     }
   }
 
-  #disconnected(): void {
-    clearTimeout(this.#silence)
+  #connected(socket: 'control' | 'jobs'): void {
+    clearTimeout(this.#silent.get(socket))
+    this.#silent.delete(socket)
+  }
+
+  /** Also told of every attempt to connect again that fails, which must not put the end off. */
+  #disconnected(socket: 'control' | 'jobs'): void {
+    if (this.#silent.has(socket)) return
     const milliseconds = this.#settings.heartbeatTimeoutSeconds * 1000
-    this.#silence = setTimeout(() => this.#lose(unanswered(this.#ready, milliseconds)), milliseconds)
+    this.#silent.set(
+      socket,
+      setTimeout(() => this.#lose(unanswered(this.#ready, milliseconds)), milliseconds),
+    )
   }
 
   #lose(error: WorkerError): void {

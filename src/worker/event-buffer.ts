@@ -23,7 +23,8 @@ export class EventBuffer {
   #readers = 0
   #waiting: Waiting[] = []
   #ended = false
-  #dropped = 0
+  #droppedProgress = 0
+  #droppedLines = 0
 
   constructor(limit: number, giveBack: (bytes: number) => void) {
     this.#limit = limit
@@ -31,8 +32,13 @@ export class EventBuffer {
   }
 
   /** Progress events dropped here. */
-  get dropped(): number {
-    return this.#dropped
+  get droppedProgress(): number {
+    return this.#droppedProgress
+  }
+
+  /** Printed lines dropped here. */
+  get droppedLines(): number {
+    return this.#droppedLines
   }
 
   push(event: RunEvent, bytes: number): void {
@@ -84,9 +90,10 @@ export class EventBuffer {
 
   #dropOldest(): void {
     for (const key of this.#droppable) {
+      if (this.#events.get(key)?.event.type === 'log-line') this.#droppedLines += 1
+      else this.#droppedProgress += 1
       this.#droppable.delete(key)
       this.#events.delete(key)
-      this.#dropped += 1
       return
     }
   }

@@ -97,18 +97,19 @@ export class LocalWorker implements Worker {
   #died(incarnation: Incarnation, reason: WorkerError): void {
     if (this.#current !== incarnation || this.#closing !== null) return
     this.#current = null
-    for (const run of [...this.#runs]) this.#decide(run, reason)
+    const runs = [...this.#runs]
+    // The oldest counts as begun even when its first event did not get out any more.
+    for (const run of runs) this.#decide(run, run.phase !== null || run === runs[0], reason)
     if (this.#runs.size > 0) this.#replace()
   }
 
   /** What becomes of a run whose worker died. */
-  #decide(run: Run, reason: WorkerError): void {
+  #decide(run: Run, begun: boolean, reason: WorkerError): void {
     const killed = run.ladder.outcome
     if (killed !== null) {
       run.fail(cancelledError(run.jobId, killed, run.ladder.reason))
       return
     }
-    const begun = run.phase !== null
     const goesOn = begun ? run.job?.type === 'train' && run.deaths < this.#settings.restarts : run.job !== null
     if (this.#settings.restarts === 0 || !goesOn || (begun && run.ladder.requested)) run.fail(reason)
     else if (begun) run.workerReplaced(reason)

@@ -46,6 +46,7 @@ export class Run implements RunStream<unknown> {
   settled = false
   #link: RunLink | null = null
   #droppedInWorker = 0
+  #linesDroppedInWorker = 0
   #resolve!: (result: unknown) => void
   #reject!: (error: unknown) => void
   readonly #events: EventBuffer
@@ -76,7 +77,11 @@ export class Run implements RunStream<unknown> {
   }
 
   get droppedProgress(): number {
-    return this.#droppedInWorker + this.#events.dropped
+    return this.#droppedInWorker + this.#events.droppedProgress
+  }
+
+  get droppedLines(): number {
+    return this.#linesDroppedInWorker + this.#events.droppedLines
   }
 
   cancel(reason?: unknown): void {
@@ -166,7 +171,8 @@ export class Run implements RunStream<unknown> {
 
   #event(message: EventMessage, blobs: readonly Uint8Array[]): void {
     const { event } = message
-    if (event.type !== 'log-line') this.idleMilliseconds = 0
+    if (event.type === 'log-line') this.#linesDroppedInWorker += event.dropped
+    else this.idleMilliseconds = 0
     if (event.type === 'phase-start') this.phase = event.phase
     if (event.type === 'checkpoint-end') this.ladder.checkpoint = event.path
     if (event.type !== 'image-end') {

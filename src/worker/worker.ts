@@ -78,6 +78,8 @@ export interface RunStream<Result> extends PromiseLike<Result>, AsyncIterable<Ru
   readonly result: Promise<Result>
   /** Progress events that nobody got, in the worker and here. */
   readonly droppedProgress: number
+  /** Printed lines that nobody got, in the worker because they came too fast and here because nobody read. */
+  readonly droppedLines: number
   /** As aborting the signal given to `submit`. */
   cancel(reason?: unknown): void
 }

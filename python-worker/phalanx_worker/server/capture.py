@@ -6,8 +6,10 @@ interpreter's lock cannot stop the worker, and the last words of a crash are sti
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import sys
 import threading
 import time
 from collections import deque
@@ -18,17 +20,23 @@ from typing import Literal
 from phalanx_worker.protocol.messages import LogEvent
 
 Stream = Literal["stdout", "stderr"]
-Sink = Callable[[LogEvent], None]
+Sink = Callable[[LogEvent], bool]
+"""Takes a line, or says False when it cannot."""
 
 LINES_IN_A_BURST = 200
 LINES_PER_SECOND = 100
 LINE_BYTES = 8192
 TAIL_LINES = 50
-FILE_BYTES = 16 * 1024 * 1024
-"""Size at which a file that has been read to its end is emptied."""
+FREED_BYTES = 16 * 1024 * 1024
+"""What has been read is given back to the file system in pieces of this size."""
 CHUNK_BYTES = 1024 * 1024
 POLL_SECONDS = 0.1
 
+FALLOC_FL_KEEP_SIZE = 1
+FALLOC_FL_PUNCH_HOLE = 2
+"""From linux/falloc.h."""
+
+_libc = ctypes.CDLL(None)
 _LINE_END = re.compile(rb"[\r\n]+")
 
 
@@ -37,6 +45,7 @@ class _File:
     stream: Stream
     descriptor: int
     offset: int = 0
+    freed: int = 0
     rest: bytes = b""
 
 
@@ -106,10 +115,9 @@ class Capture:
             file.rest = rest[-LINE_BYTES:]
             for line in lines:
                 self._line(file.stream, line)
-        if file.offset >= FILE_BYTES:
-            # Writers append, so they go on at the new end.
-            os.ftruncate(file.descriptor, 0)
-            file.offset = 0
+        if file.offset - file.freed >= FREED_BYTES:
+            _free(file.descriptor, file.freed, file.offset)
+            file.freed = file.offset
 
     def _line(self, stream: Stream, line: bytes) -> None:
         text = line[:LINE_BYTES].decode("utf-8", "replace")
@@ -118,11 +126,18 @@ class Capture:
         self._tail.append(text)
         if self._sink is None:
             return
-        if not self._allowance.take():
+        if self._allowance.take() and self._sink(LogEvent(stream=stream, text=text, dropped=self._dropped)):
+            self._dropped = 0
+        else:
             self._dropped += 1
-            return
-        self._sink(LogEvent(stream=stream, text=text, dropped=self._dropped))
-        self._dropped = 0
+
+
+def _free(descriptor: int, start: int, end: int) -> None:
+    """Give back what lies between, without a change of size: emptying the file would lose what is being written."""
+    if sys.platform == "linux":
+        _libc.fallocate(
+            descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, ctypes.c_int64(start), ctypes.c_int64(end - start)
+        )
 
 
 def _redirect(descriptor: int, stream: Stream, path: str) -> _File:

@@ -30,6 +30,10 @@ from phalanx_worker.server.wire_error import wire_error
 Level = Literal["queued", "cooperative", "exception"]
 
 
+LINES_AHEAD = 1000
+"""Messages on their way to a reader beyond which printed lines are dropped and counted."""
+
+
 class JobLoop:
     """Owns the job thread; `wake` tells the jobs socket that there is something to send."""
 
@@ -89,7 +93,7 @@ class JobLoop:
         self._wake()
 
     def _do(self, record: JobRecord) -> MakeMessage:
-        self._capture.send_to(partial(self._emit, record))
+        self._capture.send_to(partial(self._log, record))
         outcome: MakeMessage | None = None
         while True:
             try:
@@ -144,6 +148,13 @@ class JobLoop:
             resumable=checkpoint is not None,
             checkpoint=checkpoint,
         )
+
+    def _log(self, record: JobRecord, line: LogEvent) -> bool:
+        """False when the readers are too far behind to take a line."""
+        if record.journal.backlog() > LINES_AHEAD:
+            return False
+        self._emit(record, line)
+        return True
 
     def _emit(self, record: JobRecord, event: JobEvent, arrays: Sequence[Any] = ()) -> None:
         blobs: tuple[Blob, ...] = tuple(blob(array) for array in arrays)

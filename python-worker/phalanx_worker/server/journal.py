@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from phalanx_worker.protocol.codec import Blob
-from phalanx_worker.protocol.messages import Cancelled, Done, Event, Failed, LogEvent, ProgressEvent, StepEndEvent
+from phalanx_worker.protocol.messages import Cancelled, Done, Event, Failed, ProgressEvent, StepEndEvent
 
-DROPPABLE = (StepEndEvent, ProgressEvent, LogEvent)
-"""Events whose loss a later one makes good, or that are only for watching."""
+DROPPABLE = (StepEndEvent, ProgressEvent)
+"""Events whose loss a later one makes good."""
 WAIT_SECONDS = 0.05
 """Between two looks at the cancel flag while a job waits for its readers; bounds how late an exception lands."""
 
@@ -105,6 +105,11 @@ class Journal:
             if known := self._readers.get(reader):
                 known.outstanding_bytes = max(0, known.outstanding_bytes - size)
                 self._changed.notify_all()
+
+    def backlog(self) -> int:
+        """Messages that the slowest reader has not got."""
+        with self._changed:
+            return self._last_sequence - self._slowest()
 
     def readers(self) -> list[bytes]:
         """Everyone attached."""
