@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -43,6 +44,11 @@ class Base:
     def image_size(self) -> int:
         """Side in pixels of the square images it was made for."""
         return int(self.unet.config.sample_size) * self.reduction
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.unet.parameters()).device
 
     @property
     def parts(self) -> dict[str, nn.Module]:

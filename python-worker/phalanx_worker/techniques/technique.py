@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -64,8 +64,17 @@ class Technique(ABC):
     parameters to their moving average before `export` when there is one. `detach` leaves the base bit-identical.
     """
 
-    feed: Feed = "latents"
+    feed: ClassVar[Feed]
     """What its batches carry."""
+
+    _base: Base | None = None
+
+    @property
+    def base(self) -> Base:
+        """The base it is attached to; raises ValueError when it is not."""
+        if self._base is None:
+            raise ValueError("the technique is not attached to a base")
+        return self._base
 
     @property
     @abstractmethod
@@ -74,7 +83,7 @@ class Technique(ABC):
 
     @abstractmethod
     def attach(self, base: Base, streams: Streams) -> None:
-        """Make the parameters, with random numbers from `streams`, and put them into effect."""
+        """Make the parameters, with random numbers from `streams`, put them into effect, and set `_base`."""
 
     @abstractmethod
     def parameter_groups(self) -> Sequence[ParameterGroup]:

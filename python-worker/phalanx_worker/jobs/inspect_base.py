@@ -1,0 +1,32 @@
+"""Reads a base and describes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.model.warm import warm_base
+from phalanx_worker.protocol.messages import BaseDescription, InspectBaseJob
+
+
+def run(job: InspectBaseJob, context: JobContext) -> BaseDescription:
+    """Load it, through the warm cache, and count. Raises as `load_base`."""
+    context.phase("loading")
+    base = warm_base(context.warm, Path(job.base))
+    return BaseDescription(
+        family=base.family,
+        image_size=base.image_size,
+        latent_channels=int(base.autoencoder.config.latent_channels),
+        text_width=int(base.text_encoder.config.hidden_size),
+        vocabulary_size=len(base.tokenizer),
+        unet_parameters=_count(base.unet),
+        text_encoder_parameters=_count(base.text_encoder),
+        autoencoder_parameters=_count(base.autoencoder),
+        sha256=base.sha256,
+    )
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,43 @@
+"""Trains a technique on a base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from phalanx_worker.artefacts.lock import locked_folder
+from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.jobs.training_result import config_sha256, finished_result, write_result
+from phalanx_worker.jobs.training_run import TrainingRun
+from phalanx_worker.model.warm import warm_base
+from phalanx_worker.protocol.messages import TrainJob, TrainResult
+from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.registry import create_technique
+from phalanx_worker.training.data import read_dataset
+
+
+def run(job: TrainJob, context: JobContext) -> TrainResult:
+    """Train from the newest whole checkpoint in the output folder, or from the start.
+
+    A finished training of the same config is returned at once. Raises JobError (`loss-not-finite`), ArtefactError
+    (`config-changed`, `folder-in-use`, `disk-full`), what loading the base and reading the images raise, and
+    JobCancelled with the path of a checkpoint.
+    """
+    output = Path(job.output)
+    with locked_folder(output):
+        context.phase("loading")
+        base = warm_base(context.warm, Path(job.base))
+        config = config_sha256(job, base.sha256)
+        finished = finished_result(output, config)
+        if finished is not None:
+            return finished
+        items = read_dataset(job.dataset)
+        technique = create_technique(job.settings.technique)
+        streams = Streams(job.settings.seed)
+        try:
+            technique.attach(base, streams)
+            training = TrainingRun(job, context, base, technique, streams, items, config)
+            result = training.finish()
+        finally:
+            technique.detach()
+        write_result(output, config, result)
+        return result

@@ -1,0 +1,63 @@
+"""What a training was asked for and what came of it, in its folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from phalanx_worker.artefacts.atomic import whole_file
+from phalanx_worker.errors import ArtefactError
+from phalanx_worker.protocol.messages import TrainJob, TrainResult
+
+RESULT_FILE = "result.json"
+# They decide what is kept and shown on the way, not what comes out.
+WITHOUT_EFFECT = ("checkpointEvery", "checkpointsKept", "preview")
+
+
+class FinishedTraining(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The content of result.json."""
+
+    config_sha256: str
+    result: TrainResult
+
+
+def config_sha256(job: TrainJob, base_sha256: str) -> str:
+    """SHA-256 of everything that decides the result: settings, name, identity of base and dataset."""
+    settings = msgspec.to_builtins(job.settings)
+    for name in WITHOUT_EFFECT:
+        del settings[name]
+    facts = {"settings": settings, "name": job.name, "base": base_sha256, "dataset": job.dataset.sha256}
+    return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()
+
+
+def finished_result(output: Path, config: str) -> TrainResult | None:
+    """The result that is already there; raises ArtefactError (`config-changed`) when it is of another config."""
+    path = output / RESULT_FILE
+    if not path.exists():
+        return None
+    try:
+        finished = msgspec.json.decode(path.read_bytes(), type=FinishedTraining)
+    except msgspec.DecodeError:
+        return None
+    if finished.config_sha256 != config:
+        raise config_changed(output)
+    return finished.result if Path(finished.result.path).exists() else None
+
+
+def write_result(output: Path, config: str, result: TrainResult) -> None:
+    """Make the training count as finished. Raises ArtefactError (`disk-full`)."""
+    with whole_file(output / RESULT_FILE) as temporary:
+        content = msgspec.json.encode(FinishedTraining(config_sha256=config, result=result))
+        temporary.write_bytes(msgspec.json.format(content, indent=2))
+
+
+def config_changed(output: Path) -> ArtefactError:
+    """The error for a folder that belongs to another training."""
+    return ArtefactError(
+        f"{output} holds a training with other settings, base or dataset. Train into a new folder, or go back to the "
+        "settings it was started with.",
+        code="config-changed",
+        facts={"folder": str(output)},
+    )

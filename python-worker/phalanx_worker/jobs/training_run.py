@@ -1,0 +1,224 @@
+"""One training on its way: caches, steps, checkpoints, previews, export."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+from phalanx_worker.artefacts.checkpoint import CheckpointState, newest_checkpoint, write_checkpoint
+from phalanx_worker.artefacts.series import SeriesLine, SeriesWriter, final_loss, read_series
+from phalanx_worker.errors import JobError
+from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.jobs.previews import draw_previews
+from phalanx_worker.jobs.training_result import config_changed
+from phalanx_worker.model.base import Base
+from phalanx_worker.model.tokens import tokenize
+from phalanx_worker.protocol.messages import (
+    CheckpointEndEvent,
+    DatasetItem,
+    LogEvent,
+    ProgressEvent,
+    StepEndEvent,
+    TrainJob,
+    TrainResult,
+)
+from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.technique import ExportRequest, Technique, WrittenArtefact, named_parameters
+from phalanx_worker.training.data import EpochOrder, PixelStore
+from phalanx_worker.training.feed import Feed
+from phalanx_worker.training.images import CoverCrop
+from phalanx_worker.training.latents import LatentCache, LatentKey, Posterior, latent_keys
+from phalanx_worker.training.loop import Step, TrainingState, new_state, train
+from phalanx_worker.training.text import TextCache
+
+LATENTS_KEY = "latents"
+SERIES_FILE = "series.jsonl"
+CHECKPOINT_FOLDER = "checkpoints"
+
+
+class TrainingRun:
+    """Drives the loop of an attached technique and writes what it yields."""
+
+    def __init__(
+        self,
+        job: TrainJob,
+        context: JobContext,
+        base: Base,
+        technique: Technique,
+        streams: Streams,
+        items: tuple[DatasetItem, ...],
+        config: str,
+    ) -> None:
+        self._job = job
+        self._context = context
+        self._base = base
+        self._technique = technique
+        self._streams = streams
+        self._items = items
+        self._config = config
+        self._output = Path(job.output)
+        self._checkpoint: Path | None = None
+
+    def finish(self) -> TrainResult:
+        """Take all steps that are left, then export."""
+        settings = self._job.settings
+        state = new_state(self._technique, settings)
+        resumed_from = self._resume(state)
+        feed = self._feed()
+        series_path = self._output / SERIES_FILE
+        with SeriesWriter(series_path, resumed_from) as series:
+            self._context.phase("stepping", settings.steps)
+            self._take_steps(feed, state, series)
+        series_lines = read_series(series_path)
+        self._context.phase("saving")
+        artefact = self._export(feed, state)
+        return TrainResult(
+            path=str(artefact.path),
+            sha256=artefact.sha256,
+            bytes=artefact.bytes,
+            kind=artefact.kind,
+            steps=state.step,
+            resumed_from=resumed_from,
+            final_loss=final_loss(series_lines),
+            seconds=state.seconds,
+            peak_memory_bytes=peak_memory(self._base.device),
+            trained_parameters=sum(item.numel() for item in named_parameters(self._technique).values()),
+            series=str(series_path),
+            truncated_captions=self._truncated_captions(),
+        )
+
+    def _resume(self, state: TrainingState) -> int:
+        found = newest_checkpoint(self._output / CHECKPOINT_FOLDER, self._warn)
+        if found is None:
+            return 0
+        if found.state.config_sha256 != self._config:
+            raise config_changed(self._output)
+        self._technique.load_state(found.tensors["weights"])
+        state.optimizer.load_state(found.tensors["optimizer"])
+        if state.average is not None:
+            state.average.load_state(found.tensors["average"])
+        state.step, state.seconds = found.state.step, found.state.seconds
+        self._checkpoint = found.path
+        return found.state.step
+
+    def _feed(self) -> Feed:
+        settings = self._job.settings
+        size = self._base.image_size
+        transform = CoverCrop(settings.width or size, settings.height or size)
+        store = PixelStore(Path(self._job.dataset.root), self._items, transform)
+        keys: dict[tuple[int, bool], LatentKey] = {}
+        posteriors: dict[str, Posterior] = {}
+        if self._technique.feed == "latents":
+            keys = latent_keys(self._base, store, settings.flip)
+            self._context.phase("caching", len(keys))
+            memory: dict[str, Posterior] = self._context.warm.setdefault(LATENTS_KEY, {})
+            cache = LatentCache(self._output / "latents", memory)
+            posteriors = cache.fill(self._base, store, list(keys.values()), self._progress, self._warn)
+        order = EpochOrder(self._streams, len(self._items))
+        text = TextCache(self._base)
+        return Feed(self._base, self._technique, settings, self._streams, store, order, text, keys, posteriors)
+
+    def _take_steps(self, feed: Feed, state: TrainingState, series: SeriesWriter) -> None:
+        settings = self._job.settings
+        try:
+            for step in train(self._technique, feed, settings, state):
+                series.write(_line(step))
+                self._context.emit(_event(step, settings.steps), ())
+                last = step.step == settings.steps
+                if last or step.step % settings.checkpoint_every == 0 or self._context.cancelled:
+                    self._write_checkpoint(state, step, series)
+                if not last:
+                    self._context.check_cancelled(str(self._checkpoint) if self._checkpoint else None)
+                if settings.preview is not None and (last or step.step % settings.preview.every == 0):
+                    draw_previews(settings.preview, step.step, self._base, self._output, self._context)
+                    self._context.phase("stepping", settings.steps)
+        except JobError as error:
+            if error.code != "loss-not-finite":
+                raise
+            raise self._explained(error) from error
+
+    def _write_checkpoint(self, state: TrainingState, step: Step, series: SeriesWriter) -> None:
+        settings = self._job.settings
+        series.sync()
+        tensors = {"weights": self._technique.state(), "optimizer": state.optimizer.state()}
+        if state.average is not None:
+            tensors["average"] = state.average.state()
+        facts = CheckpointState(
+            step=state.step,
+            position=state.step * settings.batch_size * settings.accumulation,
+            seconds=state.seconds,
+            loss=step.loss,
+            config_sha256=self._config,
+            files={},
+        )
+        folder = self._output / CHECKPOINT_FOLDER
+        self._checkpoint = write_checkpoint(folder, facts, tensors, settings.checkpoints_kept)
+        self._context.emit(CheckpointEndEvent(step=state.step, path=str(self._checkpoint)), ())
+
+    def _export(self, feed: Feed, state: TrainingState) -> WrittenArtefact:
+        request = ExportRequest(
+            folder=self._output,
+            name=self._job.name,
+            settings=self._job.settings,
+            steps=state.step,
+            base_sha256=self._base.sha256,
+            dataset_sha256=self._job.dataset.sha256,
+            images=feed.images,
+        )
+        if state.average is None:
+            return self._technique.export(request)
+        with state.average.applied():
+            return self._technique.export(request)
+
+    def _explained(self, error: JobError) -> JobError:
+        kept = f"The last good checkpoint is {self._checkpoint}" if self._checkpoint else "No checkpoint exists yet"
+        return JobError(
+            f"{error} {kept}. Lower the learning rate, lengthen the warm-up or use float32, and train into a new "
+            "folder.",
+            code=error.code,
+            facts={**error.facts, "checkpoint": str(self._checkpoint) if self._checkpoint else None},
+        )
+
+    def _truncated_captions(self) -> int:
+        captions = [item.caption for item in self._items]
+        length = int(self._base.text_encoder.config.max_position_embeddings)
+        return sum(count > 0 for count in tokenize(self._base.tokenizer, captions, length).truncated)
+
+    def _progress(self, done: int, total: int) -> None:
+        self._context.emit(ProgressEvent(done=done, total=total), ())
+        self._context.check_cancelled(str(self._checkpoint) if self._checkpoint else None)
+
+    def _warn(self, text: str) -> None:
+        self._context.emit(LogEvent(stream="warning", text=text, dropped=0), ())
+
+
+def peak_memory(device: torch.device) -> int:
+    """Largest memory so far in bytes: of the process on CPU, of torch's allocations on CUDA."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _line(step: Step) -> SeriesLine:
+    return SeriesLine(
+        step=step.step,
+        loss=step.loss,
+        learning_rate=step.learning_rate,
+        gradient_norm=step.gradient_norm,
+        seconds=step.seconds,
+    )
+
+
+def _event(step: Step, total: int) -> StepEndEvent:
+    return StepEndEvent(
+        step=step.step,
+        total=total,
+        loss=step.loss,
+        learning_rate=step.learning_rate,
+        gradient_norm=step.gradient_norm,
+        seconds=step.seconds,
+    )

@@ -1,0 +1,50 @@
+"""Bases that stay loaded from job to job."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from phalanx_worker.model.base import Base, base_tensors
+from phalanx_worker.model.load import load_base
+
+WARM_PREFIX = "base:"
+MEMORY_BUDGET = 6 << 30
+"""Bytes of weights of bases that are kept beside the one in use."""
+
+
+def warm_base(warm: dict[str, Any], folder: Path, load: Callable[[Path], Base] = load_base) -> Base:
+    """The base in `folder`, loaded at most once while its files stay as they are.
+
+    The least recently used ones are dropped beyond the budget. Raises as `load_base`.
+    """
+    key = WARM_PREFIX + _fingerprint(folder)
+    base = warm.pop(key, None) or load(folder)
+    warm[key] = base
+    _evict(warm, key)
+    return base  # type: ignore[no-any-return]
+
+
+def _fingerprint(folder: Path) -> str:
+    files = sorted(path for path in folder.resolve().rglob("*") if path.is_file())
+    digest = hashlib.sha256(str(folder.resolve()).encode())
+    for path in files:
+        stat = path.stat()
+        digest.update(f"\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}".encode())
+    return digest.hexdigest()
+
+
+def _evict(warm: dict[str, Any], current: str) -> None:
+    # A dict keeps the order of insertion, and a base is inserted anew whenever it is used.
+    keys = [key for key in warm if key.startswith(WARM_PREFIX)]
+    total = sum(_bytes(warm[key]) for key in keys)
+    for key in keys:
+        if total <= MEMORY_BUDGET or key == current:
+            return
+        total -= _bytes(warm.pop(key))
+
+
+def _bytes(base: Base) -> int:
+    return sum(tensor.nbytes for tensor in base_tensors(base.parts).values())

@@ -1,0 +1,54 @@
+"""Training of all weights of UNet and text encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import final
+
+from torch import nn
+
+from phalanx_worker.model.base import Base, base_sha256
+from phalanx_worker.model.save import folder_bytes, save_base
+from phalanx_worker.protocol.messages import FullTechnique
+from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.denoising import DenoisingTechnique
+from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
+from phalanx_worker.techniques.weights import BorrowedModule, borrow
+
+
+@final
+class Full(DenoisingTechnique):
+    """Its result is a whole base."""
+
+    def __init__(self, settings: FullTechnique) -> None:
+        self._settings = settings
+        self._borrowed: dict[str, BorrowedModule] = {}
+
+    @property
+    def trains_text_encoder(self) -> bool:
+        return "text-encoder" in self._settings.parts
+
+    def attach(self, base: Base, streams: Streams) -> None:
+        del streams
+        modules: Mapping[str, nn.Module] = {"unet": base.unet, "text-encoder": base.text_encoder}
+        self._borrowed = {part: borrow(modules[part]) for part in sorted(set(self._settings.parts))}
+        self._base = base
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        named = {
+            f"{part}.{name}": parameter
+            for part, borrowed in self._borrowed.items()
+            for name, parameter in borrowed.module.named_parameters()
+        }
+        return [ParameterGroup(named, None)]
+
+    def export(self, request: ExportRequest) -> WrittenArtefact:
+        path = request.folder / request.name
+        save_base(self.base, path, "float32")
+        return WrittenArtefact("base", path, base_sha256(self.base.parts), folder_bytes(path))
+
+    def detach(self) -> None:
+        for borrowed in self._borrowed.values():
+            borrowed.give_back()
+        self._borrowed = {}
+        self._base = None

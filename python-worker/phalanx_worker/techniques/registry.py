@@ -1,0 +1,27 @@
+"""Which class does which technique, imported on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+
+from phalanx_worker.protocol.messages import Technique as TechniqueSettings
+from phalanx_worker.techniques.technique import Technique
+
+CLASSES = MappingProxyType(
+    {
+        "lora": ("lora", "Lora"),
+        "textual-inversion": ("textual_inversion", "TextualInversion"),
+        "full": ("full", "Full"),
+        "autoencoder": ("autoencoder", "Autoencoder"),
+    }
+)
+"""Technique tag to module and class; the class is constructed with the technique's settings."""
+
+
+def create_technique(settings: TechniqueSettings) -> Technique:
+    """The technique that `settings` describe, not yet attached."""
+    module, name = CLASSES[str(settings.__struct_config__.tag)]
+    technique = getattr(import_module(f"phalanx_worker.techniques.{module}"), name)(settings)
+    assert isinstance(technique, Technique)
+    return technique

@@ -1,0 +1,108 @@
+"""The dataset of a training: its items, its pixels, its order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from phalanx_worker.errors import DatasetError
+from phalanx_worker.protocol.messages import DatasetItem, DatasetReference
+from phalanx_worker.streams import Streams
+from phalanx_worker.training.images import CoverCrop, decode_image
+
+PIXEL_MEMORY = 1 << 30
+"""Bytes of decoded images that are kept."""
+
+
+def read_dataset(reference: DatasetReference) -> tuple[DatasetItem, ...]:
+    """The items of a manifest.
+
+    Raises DatasetError: `missing-manifest`, `changed-manifest`, `broken-manifest` (names the line), `empty-dataset`,
+    `path-outside` (a file that lies outside the dataset's root).
+    """
+    manifest = Path(reference.manifest)
+    facts = {"manifest": reference.manifest}
+    try:
+        data = manifest.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            f"{manifest} cannot be read: {error.strerror}. Freeze the dataset again.",
+            code="missing-manifest",
+            facts=facts,
+        ) from error
+    if hashlib.sha256(data).hexdigest() != reference.sha256:
+        raise DatasetError(
+            f"{manifest} has changed since the dataset was frozen. Freeze the dataset again.",
+            code="changed-manifest",
+            facts=facts,
+        )
+    decoder = msgspec.json.Decoder(DatasetItem)
+    items: list[DatasetItem] = []
+    for number, line in enumerate(data.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            item = decoder.decode(line)
+        except msgspec.DecodeError as error:
+            raise DatasetError(
+                f"Line {number} of {manifest} is not an item: {error}. Freeze the dataset again.",
+                code="broken-manifest",
+                facts={**facts, "line": number},
+            ) from error
+        if not (Path(reference.root) / item.file).resolve().is_relative_to(Path(reference.root).resolve()):
+            raise DatasetError(
+                f"Line {number} of {manifest} names {item.file}, outside {reference.root}. Freeze the dataset again.",
+                code="path-outside",
+                facts={**facts, "line": number},
+            )
+        items.append(item)
+    if not items:
+        raise DatasetError(f"{manifest} names no image. Add images.", code="empty-dataset", facts=facts)
+    return tuple(items)
+
+
+class PixelStore:
+    """Decoded images of a dataset, the latest of them kept in memory."""
+
+    def __init__(self, root: Path, items: tuple[DatasetItem, ...], transform: CoverCrop) -> None:
+        self.items = items
+        self.transform = transform
+        self._root = root
+        self._kept: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
+        self._bytes = 0
+
+    def pixels(self, index: int, flipped: bool = False) -> npt.NDArray[np.uint8]:
+        """[height, width, 3] RGB, mirrored if asked; raises as `decode_image`."""
+        image = self._kept.pop(index, None)
+        if image is None:
+            item = self.items[index]
+            image = decode_image(self._root / item.file, item.sha256, self.transform)
+            self._bytes += image.nbytes
+        self._kept[index] = image
+        while self._bytes > PIXEL_MEMORY and len(self._kept) > 1:
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return np.ascontiguousarray(image[:, ::-1]) if flipped else image
+
+
+@dataclass
+class EpochOrder:
+    """Which item comes when: every epoch is a permutation of all items, drawn from the stream."""
+
+    streams: Streams
+    length: int
+    _epoch: int = -1
+    _order: npt.NDArray[np.int64] | None = None
+
+    def item(self, position: int) -> int:
+        """The item at `position`, counted from the start of the training over all epochs."""
+        epoch, place = divmod(position, self.length)
+        if self._order is None or epoch != self._epoch:
+            self._order = self.streams.permutation("order", self.length, epoch)
+            self._epoch = epoch
+        return int(self._order[place])

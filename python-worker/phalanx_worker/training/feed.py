@@ -1,0 +1,83 @@
+"""Batches for a technique: which samples, with which captions, pixels or latents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from phalanx_worker.model.base import Base
+from phalanx_worker.protocol.messages import TrainingSettings
+from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.batch import Batch
+from phalanx_worker.techniques.technique import Technique
+from phalanx_worker.training.data import EpochOrder, PixelStore
+from phalanx_worker.training.latents import LatentKey, Posterior, to_tensor
+from phalanx_worker.training.text import TextCache
+
+WHOLE_PASS_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Everything batches are made from. Each draw depends on seed, step and sample alone."""
+
+    base: Base
+    technique: Technique
+    settings: TrainingSettings
+    streams: Streams
+    store: PixelStore
+    order: EpochOrder
+    text: TextCache
+    keys: dict[tuple[int, bool], LatentKey]
+    posteriors: dict[str, Posterior]
+    """By text of the key; empty for techniques that train on pixels."""
+
+    def batches(self, step: int) -> Iterator[Batch]:
+        """The forward passes of the 1-based optimizer step."""
+        size = self.settings.batch_size
+        for first in range(0, size * self.settings.accumulation, size):
+            yield self._batch(step, range(first, first + size))
+
+    def images(self) -> Iterator[Tensor]:
+        """All images once, unmirrored, in batches [n, 3, height, width]."""
+        for first in range(0, len(self.store.items), WHOLE_PASS_BATCH):
+            indices = range(first, min(first + WHOLE_PASS_BATCH, len(self.store.items)))
+            yield to_tensor([self.store.pixels(index) for index in indices]).to(self.base.device)
+
+    def _batch(self, step: int, samples: Sequence[int]) -> Batch:
+        effective = self.settings.batch_size * self.settings.accumulation
+        items = [self.order.item((step - 1) * effective + sample) for sample in samples]
+        flips = [self._flipped(step, sample) for sample in samples]
+        captions = tuple(self._caption(item, step, sample) for item, sample in zip(items, samples, strict=True))
+        on_pixels = self.technique.feed == "pixels"
+        return Batch(
+            streams=self.streams,
+            step=step,
+            samples=tuple(samples),
+            captions=captions,
+            pixels=self._pixels(items, flips) if on_pixels else None,
+            latents=None if on_pixels else self._latents(items, flips, step, samples),
+            conditioning=None if on_pixels or self.technique.trains_text_encoder else self.text.embeddings(captions),
+        )
+
+    def _flipped(self, step: int, sample: int) -> bool:
+        return self.settings.flip and self.streams.uniform("flip", step, sample) < 0.5
+
+    def _caption(self, item: int, step: int, sample: int) -> str:
+        dropped = self.streams.uniform("caption-dropout", step, sample) < self.settings.caption_dropout
+        return "" if dropped else self.technique.caption(self.store.items[item].caption, self.streams, step, sample)
+
+    def _pixels(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor:
+        images = [self.store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]
+        return to_tensor(images).to(self.base.device)
+
+    def _latents(self, items: Sequence[int], flips: Sequence[bool], step: int, samples: Sequence[int]) -> Tensor:
+        latents = []
+        for item, flipped, sample in zip(items, flips, samples, strict=True):
+            posterior = self.posteriors[self.keys[item, flipped].text]
+            noise = self.streams.normal("posterior", tuple(posterior.mean.shape), step, sample)
+            latents.append(posterior.sample(torch.from_numpy(noise)))
+        return torch.stack(latents).mul(float(self.base.autoencoder.config.scaling_factor)).to(self.base.device)

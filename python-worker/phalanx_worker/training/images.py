@@ -1,0 +1,95 @@
+"""Image files to pixels of the training size."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from phalanx_worker.errors import DatasetError
+
+LARGEST_PIXELS = 100_000_000
+"""Images beyond this many pixels are refused before they are decoded."""
+
+
+@dataclass(frozen=True)
+class CoverCrop:
+    """Scales an image to cover `width` x `height` (Lanczos) and crops at the centre."""
+
+    width: int
+    height: int
+
+    @property
+    def key(self) -> str:
+        """Text that stands for this transform in keys of caches."""
+        return f"cover-crop-lanczos-{self.width}x{self.height}"
+
+    def __call__(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+        """[height, width, 3] RGB; transparent pixels show white."""
+        picture = _opaque(image)
+        scale = max(self.width / picture.width, self.height / picture.height)
+        width, height = max(self.width, round(picture.width * scale)), max(self.height, round(picture.height * scale))
+        if (width, height) != picture.size:
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+        left, top = (width - self.width) // 2, (height - self.height) // 2
+        return np.asarray(picture.crop((left, top, left + self.width, top + self.height)))
+
+
+def decode_image(path: Path, sha256: str, transform: CoverCrop) -> npt.NDArray[np.uint8]:
+    """Read, verify and transform one image, [height, width, 3] uint8.
+
+    Raises DatasetError: `missing-image`, `changed-image` (other bytes than the dataset froze), `broken-image`,
+    `image-too-large`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be read: {error.strerror}. Freeze the dataset again.",
+            code="missing-image",
+            facts={"path": str(path)},
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DatasetError(
+            f"{path} is not the image that the dataset was frozen with. Freeze the dataset again.",
+            code="changed-image",
+            facts={"path": str(path)},
+        )
+    try:
+        with warnings.catch_warnings():
+            # The limit below speaks first; Pillow's own would only warn.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > LARGEST_PIXELS:
+                    raise _too_large(path, f"{image.width} x {image.height} pixels")
+                return transform(image)
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, str(error)) from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
+        raise DatasetError(
+            f"{path} is not a whole image: {error}. Remove or replace it, then freeze the dataset again.",
+            code="broken-image",
+            facts={"path": str(path)},
+        ) from error
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _too_large(path: Path, size: str) -> DatasetError:
+    return DatasetError(
+        f"{path} is too large ({size}; at most {LARGEST_PIXELS} pixels). Scale it down, then freeze the dataset again.",
+        code="image-too-large",
+        facts={"path": str(path)},
+    )

@@ -1,0 +1,129 @@
+"""Latents of images, computed once per content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from phalanx_worker.artefacts.tensors import read_metadata, read_tensors, write_tensors
+from phalanx_worker.errors import ArtefactError
+from phalanx_worker.model.base import Base, autoencoder_sha256
+from phalanx_worker.training.data import PixelStore
+
+ENCODE_BATCH = 8
+SHARD_LENGTH = 512
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What the autoencoder says of one image, unscaled, each [channels, height, width] float32."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """A latent, given standard normal numbers."""
+        return self.mean + self.deviation * noise
+
+
+@dataclass(frozen=True)
+class LatentKey:
+    """One image as one autoencoder sees it."""
+
+    index: int
+    flipped: bool
+    text: str
+    """Over image bytes, transform, mirroring, autoencoder and precision."""
+
+
+def latent_keys(base: Base, store: PixelStore, flip: bool) -> dict[tuple[int, bool], LatentKey]:
+    """Keys of all images of `store`, of their mirrored versions too with `flip`."""
+    encoder = autoencoder_sha256(base)
+    keys: dict[tuple[int, bool], LatentKey] = {}
+    for index, item in enumerate(store.items):
+        for flipped in (False, True) if flip else (False,):
+            facts = (item.sha256, store.transform.key, f"flip-{flipped}", encoder, "float32")
+            text = hashlib.sha256("\0".join(facts).encode()).hexdigest()
+            keys[index, flipped] = LatentKey(index, flipped, text)
+    return keys
+
+
+class LatentCache:
+    """Posteriors by content key, in memory and as shards in a folder."""
+
+    def __init__(self, folder: Path, memory: dict[str, Posterior]) -> None:
+        self._folder = folder
+        self._memory = memory
+
+    def fill(
+        self,
+        base: Base,
+        store: PixelStore,
+        keys: Sequence[LatentKey],
+        on_progress: Callable[[int, int], None],
+        on_warning: Callable[[str], None],
+    ) -> dict[str, Posterior]:
+        """The posteriors of all `keys`, computing those that are in neither place."""
+        wanted = {key.text for key in keys}
+        for text, posterior in self._read_shards(wanted - self._memory.keys(), on_warning):
+            self._memory[text] = posterior
+        missing = list({key.text: key for key in keys if key.text not in self._memory}.values())
+        done = len(wanted) - len(missing)
+        on_progress(done, len(wanted))
+        for start in range(0, len(missing), SHARD_LENGTH):
+            shard = missing[start : start + SHARD_LENGTH]
+            for first in range(0, len(shard), ENCODE_BATCH):
+                part = shard[first : first + ENCODE_BATCH]
+                images = [store.pixels(key.index, key.flipped) for key in part]
+                for key, posterior in zip(part, encode(base, images), strict=True):
+                    self._memory[key.text] = posterior
+                done += len(part)
+                on_progress(done, len(wanted))
+            self._write_shard([key.text for key in shard])
+        return {text: self._memory[text] for text in wanted}
+
+    def _read_shards(self, wanted: set[str], on_warning: Callable[[str], None]) -> Iterator[tuple[str, Posterior]]:
+        for path in sorted(self._folder.glob("*.safetensors")) if wanted else ():
+            try:
+                names = json.loads(read_metadata(path)["keys"])
+                if wanted.isdisjoint(names):
+                    continue
+                tensors = read_tensors(path)
+                rows = zip(names, tensors["mean"], tensors["deviation"], strict=True)
+                yield from ((name, Posterior(mean, spread)) for name, mean, spread in rows if name in wanted)
+            except (ArtefactError, KeyError, ValueError, TypeError) as error:
+                on_warning(f"The cached latents in {path.name} are unreadable and are computed anew: {error}")
+                path.unlink(missing_ok=True)
+
+    def _write_shard(self, texts: Sequence[str]) -> None:
+        name = hashlib.sha256("".join(texts).encode()).hexdigest()
+        tensors = {
+            "mean": torch.stack([self._memory[text].mean for text in texts]),
+            "deviation": torch.stack([self._memory[text].deviation for text in texts]),
+        }
+        write_tensors(self._folder / f"{name}.safetensors", tensors, {"keys": json.dumps(list(texts))})
+
+
+def encode(base: Base, images: Sequence[npt.NDArray[np.uint8]]) -> list[Posterior]:
+    """Posteriors of at most `ENCODE_BATCH` images.
+
+    The batch is filled up to a constant size, so that a latent does not depend on how many were encoded with it.
+    """
+    filled = [*images, *[images[-1]] * (ENCODE_BATCH - len(images))]
+    with torch.no_grad():
+        posterior = base.autoencoder.encode(to_tensor(filled).to(base.device)).latent_dist
+    means, spreads = posterior.mean.cpu(), posterior.std.cpu()
+    return [Posterior(means[row].clone(), spreads[row].clone()) for row in range(len(images))]
+
+
+def to_tensor(images: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
+    """[n, 3, height, width] in [-1, 1]."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(torch.float32).div(127.5).sub(1.0).contiguous()

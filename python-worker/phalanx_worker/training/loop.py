@@ -1,0 +1,94 @@
+"""The training loop: a generator of steps. Logging, checkpoints, previews and stopping belong to its caller."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from phalanx_worker.errors import JobError
+from phalanx_worker.protocol.messages import TrainingSettings
+from phalanx_worker.techniques.technique import Technique, named_parameters
+from phalanx_worker.training.ema import MovingAverage
+from phalanx_worker.training.feed import Feed
+from phalanx_worker.training.optimizer import Optimizer
+from phalanx_worker.training.schedule import rate_factor
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step that has been taken."""
+
+    step: int
+    """1-based."""
+    loss: float
+    """Mean over all samples of the step."""
+    learning_rate: float
+    """Of the first parameter group."""
+    gradient_norm: float
+    """Of all gradients together, before clipping."""
+    seconds: float
+
+
+@dataclass
+class TrainingState:
+    """What changes while training; with the technique's parameters, all that a checkpoint must hold."""
+
+    optimizer: Optimizer
+    average: MovingAverage | None
+    step: int = 0
+    """Optimizer steps done."""
+    seconds: float = 0.0
+    """Wall-clock time of all steps done."""
+
+
+def new_state(technique: Technique, settings: TrainingSettings) -> TrainingState:
+    """The state before the first step of an attached technique."""
+    parameters = named_parameters(technique)
+    average = None if settings.ema_decay is None else MovingAverage(parameters, settings.ema_decay)
+    return TrainingState(Optimizer(settings.optimizer, technique.parameter_groups()), average)
+
+
+def train(technique: Technique, feed: Feed, settings: TrainingSettings, state: TrainingState) -> Iterator[Step]:
+    """Take the steps after `state.step`; parameters and `state` belong to the step just yielded.
+
+    Raises JobError (`loss-not-finite`) before the weights take harm.
+    """
+    while state.step < settings.steps:
+        began = time.perf_counter()
+        step = state.step + 1
+        state.optimizer.zero_gradients()
+        loss = _accumulate(technique, feed, settings, step)
+        norm = state.optimizer.clip()
+        _check_finite(step, loss, norm)
+        rate = state.optimizer.step(rate_factor(settings.schedule, step, settings.steps))
+        technique.after_step()
+        if state.average is not None:
+            state.average.update(step)
+        seconds = time.perf_counter() - began
+        state.step = step
+        state.seconds += seconds
+        yield Step(step=step, loss=loss, learning_rate=rate, gradient_norm=norm, seconds=seconds)
+
+
+def _accumulate(technique: Technique, feed: Feed, settings: TrainingSettings, step: int) -> float:
+    total: list[Tensor] = []
+    for batch in feed.batches(step):
+        with torch.autocast(feed.base.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            loss = technique.loss(batch) / settings.accumulation
+        loss.backward()  # type: ignore[no-untyped-call]
+        total.append(loss.detach())
+    return float(torch.stack(total).sum())
+
+
+def _check_finite(step: int, loss: float, norm: float) -> None:
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise JobError(
+            f"The loss of step {step} is {loss}, its gradient norm {norm}.",
+            code="loss-not-finite",
+            facts={"step": step, "loss": str(loss), "gradient_norm": str(norm)},
+        )
