@@ -10,7 +10,7 @@ export const baseArchitecture = z
     autoencoderLayersPerBlock: z.int().min(1).max(4).default(1),
     latentChannels: z.int().min(1).max(16).default(4),
     /** Channels per level of the UNet. */
-    unetChannels: z.array(z.int().min(4)).length(4).default([64, 128, 192, 192]),
+    unetChannels: z.array(z.int().min(4)).length(4).default([64, 128, 128, 112]),
     unetLayersPerBlock: z.int().min(1).max(4).default(1),
     /** Attention heads per UNet level. */
     unetAttentionHeads: z.int().min(1).max(32).default(4),
