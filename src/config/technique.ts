@@ -94,25 +94,29 @@ export const technique = z
 export type Technique = z.output<typeof technique>
 /** A technique as a user writes it: fields with defaults may be left out. */
 export type TechniqueInput = z.input<typeof technique>
+/** The input of one technique. */
+export type TechniqueInputOf<Type extends Technique['type']> = Extract<TechniqueInput, { type: Type }>
 
 /** Low-rank adaptation; see {@link loraTechnique} for fields and defaults. */
-export function lora(options: Omit<z.input<typeof loraTechnique>, 'type'> = {}): TechniqueInput {
+export function lora(options: Omit<z.input<typeof loraTechnique>, 'type'> = {}): TechniqueInputOf<'lora'> {
   return { type: 'lora', ...options }
 }
 
 /** Textual inversion; see {@link textualInversionTechnique} for fields and defaults. */
 export function textualInversion(
   options: Omit<z.input<typeof textualInversionTechnique>, 'type'> = {},
-): TechniqueInput {
+): TechniqueInputOf<'textual-inversion'> {
   return { type: 'textual-inversion', ...options }
 }
 
 /** Full training of UNet and text encoder; see {@link fullTechnique}. */
-export function full(options: Omit<z.input<typeof fullTechnique>, 'type'> = {}): TechniqueInput {
+export function full(options: Omit<z.input<typeof fullTechnique>, 'type'> = {}): TechniqueInputOf<'full'> {
   return { type: 'full', ...options }
 }
 
 /** Training of the autoencoder; see {@link autoencoderTechnique}. */
-export function autoencoder(options: Omit<z.input<typeof autoencoderTechnique>, 'type'> = {}): TechniqueInput {
+export function autoencoder(
+  options: Omit<z.input<typeof autoencoderTechnique>, 'type'> = {},
+): TechniqueInputOf<'autoencoder'> {
   return { type: 'autoencoder', ...options }
 }

@@ -1,0 +1,177 @@
+import type { z } from 'zod'
+import type { Adapter } from '../artefact/adapter.ts'
+import type { RunRecord } from '../artefact/record.ts'
+import type { BaseArchitectureInput } from '../config/architecture.ts'
+import type { classifierSettings } from '../config/classifier.ts'
+import type { adapterReference, SampleRequest, samplingSettings, sampleRequest } from '../config/sampling.ts'
+import type { TechniqueInput } from '../config/technique.ts'
+import type { TrainingSettingsInput } from '../config/training.ts'
+import type { WorkerSettingsInput } from '../config/worker.ts'
+import type { Dataset, DatasetOptions } from '../dataset/index.ts'
+import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.ts'
+import type { EnvironmentProgress } from '../worker/environment.ts'
+import type { RunEvent, WorkerIdentity } from '../worker/index.ts'
+import type { SampledImage } from './sampled-image.ts'
+
+/** How to open a lab. */
+export interface OpenLabOptions {
+  /** Where runs and datasets are kept; one process at a time has it. `./phalanx-lab` by default. */
+  readonly folder?: string | undefined
+  /** Worker processes; jobs go to the one with the fewest. 1 by default. */
+  readonly workers?: number | undefined
+  /** An existing interpreter that is used as it is; else PHALANX_PYTHON, else an environment made on first use. */
+  readonly python?: string | undefined
+  /** Endpoint file of a running worker to use instead of starting one. */
+  readonly attach?: string | undefined
+  /** File through which other processes may attach to the first worker. */
+  readonly endpointFile?: string | undefined
+  readonly settings?: WorkerSettingsInput | undefined
+  readonly onProgress?: ((progress: LabProgress) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What opening a lab is busy with. */
+export type LabProgress = EnvironmentProgress | { readonly type: 'worker-start'; readonly text: string }
+
+/** A pretrained text-to-image model in the diffusers layout. */
+export interface Base {
+  readonly type: 'base'
+  /** As it was asked for. */
+  readonly name: string
+  readonly folder: string
+  readonly description: BaseDescription
+}
+
+/** What {@link Lab.train} takes: settings with their defaults left out, a base and a dataset. */
+export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Omit<TrainingSettingsInput, 'technique'> & {
+  readonly technique: Technique
+  readonly base: Base
+  readonly dataset: Dataset
+  /** File-safe name of the result; the technique's type and the content id of the training by default. */
+  readonly name?: string | undefined
+  /** Run folder; `runs/<name>` in the lab's folder by default. A folder with the same training unfinished goes on. */
+  readonly folder?: string | undefined
+}
+
+/** What a technique makes: adapters from LoRA and textual inversion, a whole base from full training. */
+export type Trained<Technique extends TechniqueInput> = Technique extends { type: 'lora' | 'textual-inversion' }
+  ? Adapter
+  : Base
+
+/** What {@link Lab.sample} takes: prompts with seeds (every prompt with every seed, prompt by prompt) or requests. */
+export type SampleOptions = z.input<typeof samplingSettings> & {
+  readonly base: Base
+  readonly adapters?: readonly (Adapter | z.input<typeof adapterReference> | string)[] | undefined
+} & (
+    | { readonly prompts: readonly string[]; readonly seeds: readonly number[]; readonly negativePrompt?: string | undefined }
+    | { readonly requests: readonly z.input<typeof sampleRequest>[] }
+  )
+
+export interface ClassifyOptions {
+  /** The classifier's `.safetensors` file; the one that comes with the package by default. */
+  readonly classifier?: string | undefined
+  /** Paths of image files. */
+  readonly images: readonly string[]
+  /** 64 by default. */
+  readonly batchSize?: number | undefined
+}
+
+export type TrainClassifierOptions = z.input<typeof classifierSettings> & {
+  /** Images with labels: `fingers`, `defect` or both. */
+  readonly dataset: Dataset
+  /** The `.safetensors` file that appears. */
+  readonly file: string
+}
+
+export interface CreateBaseOptions {
+  readonly architecture?: BaseArchitectureInput | undefined
+  /** Texts whose words make up the vocabulary. */
+  readonly captions: readonly string[]
+  /** 0 by default. */
+  readonly seed?: number | undefined
+  /** The folder that appears. */
+  readonly folder: string
+  /** Numeric type of the weights in the files; `float32` by default. */
+  readonly weights?: 'float32' | 'float16' | undefined
+}
+
+export interface CallOptions {
+  /** Aborting stops the job at its next boundary, a training with a checkpoint. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * The live handle of a job: awaitable (its result) and an async iterable of events. Leaving the loop early detaches
+ * and does not cancel. Rejects with the LabError of what failed; JobError `job-cancelled` when it was stopped.
+ */
+export interface LabRun<Result, Event = RunEvent> extends PromiseLike<Result>, AsyncIterable<Event> {
+  readonly result: Promise<Result>
+  /** Asks the job to stop at its next boundary, a training with a checkpoint; again insists, a third time kills. */
+  cancel(reason?: unknown): void
+}
+
+/** A training. Its folder holds checkpoints, the loss series, previews and, at the end, `run.json` and the result. */
+export interface TrainRun<Result> extends LabRun<Result> {
+  readonly name: string
+  readonly folder: string
+  /** What `run.json` holds, when the training is finished. */
+  readonly record: Promise<RunRecord>
+}
+
+/** An event of a sampling; an image is ready as soon as it is drawn. */
+export type SampleEvent =
+  | Exclude<RunEvent, { type: 'image-end' }>
+  | { readonly type: 'image-end'; readonly index: number; readonly image: SampledImage }
+
+/** All images in the order of the requests, with what they cost. */
+export interface Samples extends ReadonlyArray<SampledImage> {
+  readonly seconds: number
+  readonly peakMemoryBytes: number
+  /** Per image: tokens of its prompt beyond the encoder's length, which had no effect. */
+  readonly truncatedTokens: readonly number[]
+}
+export type SampleRun = LabRun<Samples, SampleEvent> & { readonly requests: readonly SampleRequest[] }
+export type ClassifyRun = LabRun<readonly Judgement[]>
+export type TrainClassifierRun = LabRun<ResultOf<'train-classifier'>>
+
+/** What the results of a lab depend on beside its inputs. */
+export interface LabEnvironment {
+  readonly python: string
+  /** SHA-256 of the requirements that were installed; null for an interpreter that was named. */
+  readonly requirementsSha256: string | null
+  readonly device: string
+  /** Versions by package name, Python's own included, as the worker reports them. */
+  readonly versions: Readonly<Record<string, string>>
+}
+
+/** An open session with its workers and its folder. Settings that cannot be used are thrown by the call itself. */
+export interface Lab extends AsyncDisposable {
+  /** Absolute path. */
+  readonly folder: string
+  readonly environment: LabEnvironment
+  readonly workers: readonly WorkerIdentity[]
+  /**
+   * A base by name (`tiny-hands`) or path of its folder. Throws ConfigError (`unknown-base`, `unsupported-base`) or
+   * what reading it throws (ArtefactError).
+   */
+  base(name: string, options?: CallOptions): Promise<Base>
+  /** An adapter file. Throws ArtefactError for what is not a whole, harmless safetensors file of a known kind. */
+  adapter(file: string): Promise<Adapter>
+  /**
+   * A folder of images, frozen and hashed. Throws DatasetError with all problems of the folder, ConfigError for
+   * options.
+   */
+  dataset(folder: string, options?: DatasetOptions): Promise<Dataset>
+  /** Trains a technique. Throws ConfigError at once; goes on where an equal training in the same folder stopped. */
+  train<Technique extends TechniqueInput>(request: TrainRequest<Technique>, options?: CallOptions): TrainRun<Trained<Technique>>
+  /** Draws images. Throws ConfigError at once. */
+  sample(request: SampleOptions, options?: CallOptions): SampleRun
+  /** Judges images with a finger classifier, in their order. Throws ConfigError at once. */
+  classify(request: ClassifyOptions, options?: CallOptions): ClassifyRun
+  /** Trains the finger classifier. Throws ConfigError at once. */
+  trainClassifier(request: TrainClassifierOptions, options?: CallOptions): TrainClassifierRun
+  /** Makes a base with random weights. Throws ConfigError at once. */
+  createBase(request: CreateBaseOptions, options?: CallOptions): LabRun<Base>
+  /** Ends the workers it started, with everything they run, and gives the folder back. */
+  close(): Promise<void>
+}
