@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "afa5d14ccbaf4c2b156ce1a2a6db4cb1a9dc0a1a80b856f08974354fde889eea"
+SCHEMA_SHA256 = "718d03b8937467f84cad86f7e2461632c4853538a58ad2337be1b466ae576635"
 
 
 class Accepted(
