@@ -1,0 +1,89 @@
+import { createReadStream } from 'node:fs'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import sharp from 'sharp'
+import { renderHand } from '../../src/render/hand-render.ts'
+import { renderHandshake, sampleHandshake } from '../../src/render/handshake.ts'
+import { sampleScene } from '../../src/render/scene.ts'
+import { RandomStream } from '../../src/util/random.ts'
+import { composeObject, type TrainingPicture } from './compose-object.ts'
+
+/** Sizes of the training set of `tiny-hands`. Hands are a minority and, but for chance, never the same twice. */
+const plan = { hands: 3600, handshakes: 400, objects: 4200, photographs: 240 }
+/** Pixels of the finished pictures; they are drawn at twice the size and reduced. */
+const imageSize = 64
+/** Digits of the photographs that are learned; open palms (5) are left for adapters to learn from. */
+const captionsOfDigits: Readonly<Record<string, string>> = {
+  '1': 'a photo of a hand pointing up with one finger, white wall',
+  '2': 'a photo of a peace sign, white wall',
+  '4': 'a photo of a hand holding up four fingers, white wall',
+}
+
+const { values } = parseArgs({ options: { output: { type: 'string' }, photographs: { type: 'string' } } })
+if (values.output === undefined) throw new Error('Say where the training set goes: --output <folder>.')
+await build(path.resolve(values.output), values.photographs)
+
+/** Writes PNG files and metadata.jsonl; the folder appears under its name when it is whole. */
+async function build(output: string, photographs: string | undefined): Promise<void> {
+  const partial = `${output}.partial`
+  await rm(partial, { recursive: true, force: true })
+  await mkdir(partial, { recursive: true })
+  const lines: string[] = []
+  for await (const [name, picture] of pictures(photographs)) {
+    await writeFile(path.join(partial, name), await reduce(picture.png))
+    lines.push(JSON.stringify({ file_name: name, text: picture.caption }))
+    if (lines.length % 500 === 0) console.log(`${lines.length} pictures`)
+  }
+  await writeFile(path.join(partial, 'metadata.jsonl'), `${lines.join('\n')}\n`)
+  await rename(partial, output)
+  console.log(`${lines.length} pictures in ${output}`)
+}
+
+async function* pictures(photographs: string | undefined): AsyncGenerator<[string, TrainingPicture]> {
+  const size = 2 * imageSize
+  for (let i = 0; i < plan.hands; i++) yield [`hand-${number(i)}.png`, await hand(i, size)]
+  for (let i = 0; i < plan.handshakes; i++) yield [`handshake-${number(i)}.png`, await handshake(i, size)]
+  for (let i = 0; i < plan.objects; i++) yield [`object-${number(i)}.png`, await composeObject(i, size)]
+  if (photographs === undefined) return
+  let i = 0
+  for await (const picture of realHands(photographs)) yield [`photograph-${number(i++)}.png`, picture]
+}
+
+async function hand(seed: number, size: number): Promise<TrainingPicture> {
+  const render = renderHand(sampleScene(seed), { width: size, height: size })
+  return { png: await encode(render.rgb, size), caption: render.caption }
+}
+
+async function handshake(seed: number, size: number): Promise<TrainingPicture> {
+  const render = renderHandshake(sampleHandshake(seed), { width: size, height: size })
+  return { png: await encode(render.rgb, size), caption: render.caption }
+}
+
+/** Photographs of the digits whose gestures the renderer has too, the same number of each, chosen by seed. */
+async function* realHands(folder: string): AsyncGenerator<TrainingPicture> {
+  const digits = Object.keys(captionsOfDigits)
+  for (const digit of digits) {
+    const names = (await readdir(path.join(folder, digit))).filter((name) => /\.jpe?g$/i.test(name)).sort()
+    const random = new RandomStream('photographs', digit)
+    const keyed = names.map((name) => ({ name, key: random.unit() })).sort((a, b) => a.key - b.key)
+    for (const { name } of keyed.slice(0, plan.photographs / digits.length)) {
+      const file = createReadStream(path.join(folder, digit, name))
+      yield { png: await file.pipe(sharp()).png().toBuffer(), caption: captionsOfDigits[digit]! }
+    }
+  }
+}
+
+function reduce(png: Buffer): Promise<Buffer> {
+  return sharp(png).resize(imageSize, imageSize, { fit: 'cover', kernel: 'lanczos3' }).png().toBuffer()
+}
+
+function encode(rgb: Uint8Array, size: number): Promise<Buffer> {
+  return sharp(rgb, { raw: { width: size, height: size, channels: 3 } })
+    .png()
+    .toBuffer()
+}
+
+function number(i: number): string {
+  return String(i).padStart(5, '0')
+}
