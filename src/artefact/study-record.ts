@@ -47,6 +47,8 @@ export const metricRecord = z.strictObject({
   validity: z.string().nullable(),
   /** Prompts it is taken on. */
   prompts: z.array(index),
+  /** What the intervals speak for: new seeds of these prompts, or new prompts as well. */
+  scope: z.enum(['seeds', 'prompts-and-seeds']),
   rows: z.array(metricRow),
 })
 export type MetricRecord = z.output<typeof metricRecord>
@@ -143,8 +145,6 @@ export const studyRecord = z.strictObject({
   trainings: z.array(trainingRecord),
   images: z.array(studyImage),
   metrics: z.array(metricRecord),
-  /** What the intervals speak for: new seeds of these prompts, or new prompts as well. */
-  scope: z.enum(['seeds', 'prompts-and-seeds']),
   figures: z.array(figureRecord),
   failures: z.array(failureRecord),
   /** Name to version, device or hash: what a repeat needs. */

@@ -1,6 +1,6 @@
-import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StudyRecord } from '../artefact/study-record.ts'
+import { atomicWrite } from '../util/atomic-write.ts'
 import type { Headline } from './headline.ts'
 import { readReportModel } from './model.ts'
 import { renderPage } from './page.ts'
@@ -21,17 +21,12 @@ export async function buildReport(folder: string): Promise<Report> {
   const model = await readReportModel(folder)
   const html = join(folder, 'report.html')
   const json = join(folder, 'report.json')
-  await replaceFile(html, renderPage(model))
-  await replaceFile(json, `${JSON.stringify(summarise(model.study, model.headline), null, 2)}\n`)
+  await atomicWrite(html, renderPage(model))
+  await atomicWrite(json, `${JSON.stringify(summarise(model.study, model.headline), null, 2)}\n`)
   return { html, json, headline: model.headline }
 }
 
 function summarise(study: StudyRecord, headline: Headline) {
   const { images, ...rest } = study
   return { headline, ...rest, imageCount: images.length }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.partial`, text)
-  await rename(`${path}.partial`, path)
 }

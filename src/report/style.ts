@@ -112,7 +112,7 @@ dialog::backdrop { background: rgb(20 18 15 / .72); }
 .facts .prompt { margin-top: .3rem; }
 .facts .seed, .facts .judgement { color: var(--soft); font-size: .92rem; font-variant-numeric: lining-nums; }
 .facts .hint { margin-top: 1.6rem; color: var(--soft); font-size: .8rem; }
-.siblings { display: flex; flex-wrap: wrap; gap: .6rem; margin-top: 1.4rem; }
+.siblings { display: flex; flex-wrap: wrap; align-items: flex-start; gap: .6rem; margin-top: 1.4rem; }
 .siblings button { width: 5.6rem; padding: 0; border: 0; background: none; color: var(--soft); font: italic .8rem/1.3 var(--serif); cursor: pointer; }
 .siblings img { display: block; margin-bottom: .25rem; }
 .siblings [aria-current] { color: var(--ink); box-shadow: 0 -2px 0 var(--accent); }
@@ -133,6 +133,9 @@ dialog::backdrop { background: rgb(20 18 15 / .72); }
   .row-label small { display: inline; margin-left: .6em; }
   .cells { grid-template-columns: repeat(4, minmax(0, 1fr)); }
   .head { display: none; }
+  .columns-2 .head, .columns-3 .head, .columns-4 .head { display: grid; }
+  .head > span { display: none; }
+  .head .cells span { font-size: .72rem; line-height: 1.15; overflow-wrap: anywhere; }
   .intervals thead { display: none; }
   .intervals, .intervals tbody, .intervals tfoot { display: block; }
   .intervals tr { display: grid; grid-template-columns: minmax(0, 1fr) 9.2rem; column-gap: .6rem; margin-top: .9rem; }
@@ -143,14 +146,15 @@ dialog::backdrop { background: rgb(20 18 15 / .72); }
   .intervals td { padding: 0; }
   .intervals td.reason { grid-column: 1 / -1; }
   .intervals .baseline td.reason, .intervals col { display: none; }
-  .intervals td.p { grid-column: 2; color: var(--soft); font-size: .85rem; }
+  .intervals td.p { grid-column: 2; padding-left: .4rem; color: var(--soft); font-size: .85rem; }
   .intervals td.p::before { content: 'p '; font-style: italic; }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dt { text-align: left; margin-top: .5rem; }
   dialog { padding: 2.4rem 1rem 1rem; }
   .enlarged { grid-template-columns: minmax(0, 1fr); gap: 1rem; }
   .facts .hint { display: none; }
-  .siblings button { width: 4.4rem; }
+  .siblings { gap: .4rem; }
+  .siblings button { flex: 1 1 3.6rem; width: auto; max-width: 5rem; }
 }
 @media (prefers-reduced-motion: no-preference) { .cell img { transition: opacity .12s; } }
 @media print {

@@ -26,7 +26,7 @@ describe('buildReport', () => {
     const page = await readFile(first.html, 'utf8')
     await buildReport(folder)
     expect(await readFile(first.html, 'utf8')).toBe(page)
-    expect((await readdir(folder)).filter((name) => name.includes('partial'))).toEqual([])
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([])
     const summary = JSON.parse(await readFile(first.json, 'utf8'))
     expect(summary.headline).toEqual(first.headline)
     expect(summary.metrics).toEqual(study.metrics)

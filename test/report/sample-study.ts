@@ -127,7 +127,6 @@ function sampleRecord(images: readonly StudyImage[]): StudyRecord {
     ],
     images: [...images],
     metrics: sampleMetrics(),
-    scope: 'seeds',
     figures: [{ name: 'samples', type: 'grid', rows: 'arm', columns: 'seed', seeds: null }],
     failures: [
       {
@@ -171,6 +170,7 @@ function sampleMetrics(): StudyRecord['metrics'] {
       description: 'The finger classifier counts extended fingers; an image is right when it counts what was asked.',
       validity: 'Its area under the curve on labelled samples is 0.93 (0.89 to 0.96).',
       prompts: [0, 1],
+      scope: 'seeds',
       rows: [
         row('baseline', estimate(0.31, 0.14, 0.56), null),
         row('negative prompt', estimate(0.38, 0.18, 0.61), difference(0.06, -0.19, 0.31, 0.72, 0.72)),
@@ -186,6 +186,7 @@ function sampleMetrics(): StudyRecord['metrics'] {
       description: 'Unbiased kernel distance (polynomial, degree 3) between 16 images and 16 of “palms”.',
       validity: null,
       prompts: [0],
+      scope: 'seeds',
       rows: [
         row('baseline', estimate(0.42, 0.3, 0.55), null),
         row('negative prompt', estimate(0.44, 0.31, 0.58), difference(0.02, -0.09, 0.13, 0.7, 0.7)),

@@ -32,10 +32,10 @@ function renderFigure(
   const blocks = values[third].map((value) =>
     renderBlock({ figure, study, images, rows: values[figure.rows], columns: values[figure.columns], third, value }),
   )
-  const judged = study.images.some((image) => image.fingers !== null)
+  const judged = number === 1 && study.images.some((image) => image.fingers !== null)
   return html`<section class="figure" aria-labelledby="figure-${number}">
 <h2 id="figure-${number}">${figureTitle(figure)}</h2>
-<p class="caption">The same prompts and seeds in every arm; seeds ${formatRuns(seeds)}. Choose an image to see it large,
+<p class="caption">The same prompts and seeds in every arm; ${seeds.length === 1 ? 'seed' : 'seeds'} ${formatRuns(seeds)}. Choose an image to see it large,
 beside the other arms. ${
     judged &&
     html`<span class="badge sample">3</span> marks a hand on which the classifier counted that many

@@ -10,7 +10,7 @@ export function renderMetrics(study: StudyRecord): Html | null {
   return html`<section aria-labelledby="measures">
 <h2 id="measures">What was measured</h2>
 <p class="caption">Dots are estimates, bars 95 % intervals. Differences are paired: the same prompt and seed with and
-without the change. ${scopeSentence(study)} p-values are corrected for the number of arms (Holm). Filled dots of
+without the change. p-values are corrected for the number of arms (Holm). Filled dots of
 differences are clear, hollow ones could be chance.</p>
 ${study.metrics.map((metric) => renderMetric(metric, study))}
 </section>`
@@ -32,7 +32,7 @@ function renderMetric(metric: MetricRecord, study: StudyRecord): Html {
     compared && html`<td class="plot">${renderAxis(scales.difference, write.difference)}</td><td></td><td></td>`
   }</tr></tfoot>
 </table>
-<p class="note">${metric.description} ${metric.validity} ${promptsNote(metric, study)}</p>
+<p class="note">${metric.description} ${metric.validity} ${promptsNote(metric, study)} ${scopeSentence(metric)}</p>
 </div>`
 }
 
@@ -63,8 +63,8 @@ ${
 }</tr>`
 }
 
-function scopeSentence(study: StudyRecord): string {
-  return study.scope === 'seeds'
+function scopeSentence(metric: MetricRecord): string {
+  return metric.scope === 'seeds'
     ? 'The prompts are few, so intervals speak for new seeds of these prompts, not for other prompts.'
     : 'Intervals speak for new prompts of this kind as well as new seeds.'
 }

@@ -1,0 +1,57 @@
+import { z } from 'zod'
+
+const common = {
+  key: z.string(),
+  label: z.string(),
+  /** Size of the work, in the cell's own units. */
+  work: z.number(),
+  /** Wall-clock time of the whole cell. */
+  seconds: z.number(),
+}
+
+/** Files are relative to the cell's folder. */
+const trainRecord = z.strictObject({
+  kind: z.literal('train'),
+  ...common,
+  result: z.strictObject({
+    path: z.string(),
+    sha256: z.string(),
+    bytes: z.int(),
+    kind: z.enum(['lora', 'embedding', 'base']),
+    steps: z.int(),
+    finalLoss: z.number(),
+    seconds: z.number(),
+    peakMemoryBytes: z.int(),
+    trainedParameters: z.int(),
+    series: z.string(),
+    truncatedCaptions: z.int(),
+  }),
+})
+const sampleRecord = z.strictObject({
+  kind: z.literal('sample'),
+  ...common,
+  images: z.array(z.strictObject({ seed: z.int(), file: z.string(), width: z.int(), height: z.int() })),
+  samplingSeconds: z.number(),
+  peakMemoryBytes: z.int(),
+})
+const scoreRecord = z.strictObject({
+  kind: z.literal('score'),
+  ...common,
+  judgements: z.array(
+    z.strictObject({
+      fingers: z.int(),
+      fingerProbabilities: z.array(z.number()),
+      defectProbability: z.number(),
+      features: z.array(z.number()),
+    }),
+  ),
+})
+
+/** What a finished cell left behind: the `cell.json` of its folder. */
+export const cellRecord = z.discriminatedUnion('kind', [trainRecord, sampleRecord, scoreRecord])
+export type CellRecord = z.output<typeof cellRecord>
+export type TrainRecord = z.output<typeof trainRecord>
+export type SampleRecord = z.output<typeof sampleRecord>
+export type ScoreRecord = z.output<typeof scoreRecord>
+/** What the classifier saw in one image. */
+export type Judgement = ScoreRecord['judgements'][number]

@@ -1,0 +1,67 @@
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ArtefactError } from '../errors/index.ts'
+import { atomicWrite } from '../util/atomic-write.ts'
+import { type CellRecord, cellRecord } from './cell-record.ts'
+
+const recordFile = 'cell.json'
+const unfinishedFolder = 'unfinished'
+
+/**
+ * The ledger: a folder per finished cell under its key. A cell is worked on elsewhere and moved under its key when
+ * whole, so whatever is killed, a folder under a key is a finished cell, and no other list has to agree with it.
+ */
+export class CellStore {
+  readonly #root: string
+
+  /** @param root folder of all cells of a lab */
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  /** Keys of all finished cells. */
+  async keys(): Promise<Set<string>> {
+    await mkdir(join(this.#root, unfinishedFolder), { recursive: true })
+    return new Set(await readdir(this.#root))
+  }
+
+  /** Folder of a finished cell. */
+  folder(key: string): string {
+    return join(this.#root, key)
+  }
+
+  /** Folder to work on a cell in; what an interrupted attempt left is still there. */
+  async openWork(key: string): Promise<string> {
+    const folder = join(this.#root, unfinishedFolder, key)
+    await mkdir(folder, { recursive: true })
+    return folder
+  }
+
+  /** What a finished cell left. Throws ArtefactError when its record cannot be read. */
+  async read(key: string): Promise<CellRecord> {
+    const path = join(this.folder(key), recordFile)
+    try {
+      return cellRecord.parse(JSON.parse(await readFile(path, 'utf8')))
+    } catch (cause) {
+      throw new ArtefactError({
+        code: 'cell-record-invalid',
+        message: `${path} cannot be read. Delete its folder and run the study again; only this cell runs anew.`,
+        facts: { path },
+        cause,
+      })
+    }
+  }
+
+  /** Puts a whole cell under its key, record last, and gives the record back. */
+  async finish(record: CellRecord): Promise<CellRecord> {
+    const work = await this.openWork(record.key)
+    await atomicWrite(join(work, recordFile), JSON.stringify(record))
+    await rename(work, this.folder(record.key))
+    return record
+  }
+
+  /** Forgets what an interrupted attempt left. */
+  async discardWork(key: string): Promise<void> {
+    await rm(join(this.#root, unfinishedFolder, key), { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,42 @@
+import type { z } from 'zod'
+import type { adapterReference, sampleRequest, samplingSettings } from '../config/sampling.ts'
+import type { trainingSettings } from '../config/training.ts'
+
+/** A unit of work whose key says everything that its result depends on. */
+interface CellOf<Kind extends string, Input> {
+  readonly kind: Kind
+  /** `<kind>-<hex>`: content key, and name of the folder that holds the result. */
+  readonly key: string
+  /** What it is, for a person. */
+  readonly label: string
+  /** Arms that use it. */
+  readonly arms: readonly string[]
+  /** Keys of cells whose results it needs. */
+  readonly needs: readonly string[]
+  /** Size of the work in units of its kind: images seen in training, denoising evaluations, images judged. */
+  readonly work: number
+  readonly input: Input
+}
+
+/** An adapter: the result of a training cell, or somebody's file. */
+export type CellAdapter = { readonly cell: string; readonly strength: number } | z.output<typeof adapterReference>
+
+export type TrainCell = CellOf<
+  'train',
+  { readonly base: string; readonly dataset: string; readonly settings: z.output<typeof trainingSettings> }
+>
+export type SampleCell = CellOf<
+  'sample',
+  {
+    readonly base: string
+    readonly adapters: readonly CellAdapter[]
+    readonly requests: readonly z.output<typeof sampleRequest>[]
+    readonly sampling: z.output<typeof samplingSettings>
+  }
+>
+/** Judges the images of a sample cell, or chosen items of a dataset. */
+export type ScoreCell = CellOf<
+  'score',
+  { readonly images: { readonly cell: string } | { readonly dataset: string; readonly items: readonly number[] } }
+>
+export type Cell = TrainCell | SampleCell | ScoreCell

@@ -1,0 +1,89 @@
+import { ConfigError } from '../errors/index.ts'
+import { nearestName } from '../util/nearest-name.ts'
+import { parseSettings } from '../util/parse-settings.ts'
+import { type StudyDefinition, type StudyInput, studyDefinition } from './definition.ts'
+import { expandArms } from './expand-arms.ts'
+
+/**
+ * States what a study compares: arms on bases, with the same prompts and seeds for all. Nothing runs. The result has
+ * every default in place and is frozen.
+ *
+ * Throws ConfigError for an unknown key (naming the nearest), a value out of range, a name that refers to nothing, an
+ * axis that is no setting, or a learned word that no prompt uses.
+ */
+export function defineStudy(input: StudyInput): StudyDefinition {
+  const study = parseSettings(studyDefinition, input, 'study')
+  refuseRepeats('prompts', study.prompts)
+  refuseRepeats('seeds', study.seeds)
+  requireName('baseline', study.baseline, Object.keys(study.arms), 'arm')
+  for (const [i, metric] of study.metrics.entries()) {
+    const where = `metrics[${i}]`
+    const prompts = metric.type === 'finger-count' ? Object.keys(metric.expected) : (metric.prompts ?? [])
+    for (const prompt of prompts) requireName(where, prompt, study.prompts, 'prompt')
+    if (metric.type === 'kernel-distance') requireName(where, metric.against, Object.keys(study.datasets), 'dataset')
+  }
+  for (const [name, arm] of Object.entries(study.arms)) {
+    if (arm.train === null) continue
+    requireName(`arms.${name}.train.dataset`, datasetOf(arm.train, study), Object.keys(study.datasets), 'dataset')
+  }
+  for (const arm of expandArms(study)) requireLearnedWord(arm.name, arm.settings.train, arm.prompts)
+  return deepFreeze(study)
+}
+
+/** Name of the dataset that a training uses: its own, or the study's only one. */
+export function datasetOf(
+  train: NonNullable<StudyDefinition['arms'][string]['train']>,
+  study: StudyDefinition,
+): string {
+  if (train.dataset !== null) return train.dataset
+  const names = Object.keys(study.datasets)
+  if (names.length === 1) return names[0] as string
+  throw new ConfigError({
+    code: 'dataset-not-named',
+    message: `The study has ${names.length} datasets, so each training must say which it uses: train: { dataset: '…' }.`,
+    facts: { datasets: names },
+  })
+}
+
+function requireLearnedWord(
+  arm: string,
+  train: StudyDefinition['arms'][string]['train'],
+  prompts: readonly string[],
+): void {
+  if (train?.technique.type !== 'textual-inversion') return
+  const { placeholder, initialWord } = train.technique
+  if (prompts.some((prompt) => prompt.includes(placeholder))) return
+  throw new ConfigError({
+    code: 'learned-word-unused',
+    message: `Arm "${arm}" learns ${placeholder}, but none of its prompts contains it, so it would draw what the base draws. Add replace: { ${JSON.stringify(initialWord)}: ${JSON.stringify(placeholder)} } to the arm.`,
+    facts: { arm, placeholder, prompts },
+  })
+}
+
+function requireName(where: string, name: string, names: readonly string[], noun: string): void {
+  if (names.includes(name)) return
+  const nearest = nearestName(name, names)
+  throw new ConfigError({
+    code: `unknown-${noun}`,
+    message: `${where}: there is no ${noun} "${name}" in this study.${nearest === undefined ? '' : ` Did you mean "${nearest}"?`}`,
+    facts: { where, name, names },
+  })
+}
+
+function refuseRepeats(where: string, values: readonly (string | number)[]): void {
+  const repeated = values.find((value, i) => values.indexOf(value) !== i)
+  if (repeated === undefined) return
+  throw new ConfigError({
+    code: 'repeated-value',
+    message: `${where} holds ${JSON.stringify(repeated)} twice. Every image of a study must differ; remove one.`,
+    facts: { where, repeated },
+  })
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) {
+    for (const child of Object.values(value)) deepFreeze(child)
+    Object.freeze(value)
+  }
+  return value
+}

@@ -1,0 +1,22 @@
+/** Identity of everything a study uses, as it was when the study was planned. */
+export interface StudyFacts {
+  readonly bases: Readonly<
+    Record<string, { readonly sha256: string; readonly imageSize: number; readonly parameters: number }>
+  >
+  readonly datasets: Readonly<Record<string, { readonly sha256: string; readonly images: number }>>
+  /** SHA-256 of adapter files that arms name, by path. */
+  readonly adapters: Readonly<Record<string, string>>
+  /** Null when nothing is measured. */
+  readonly classifier: {
+    readonly name: string
+    readonly sha256: string
+    /** What its card says about how well it judges, in a sentence; null without a card. */
+    readonly validity: string | null
+  } | null
+  /** SHA-256 of the worker's code of each step. */
+  readonly code: Readonly<Record<'train' | 'sample' | 'score', string>>
+  /** What else decides results: hash of the locked environment and the kind of device. */
+  readonly environment: Readonly<Record<string, string>>
+  /** What a reader wants to know: versions, platform. Not part of any key. */
+  readonly versions: Readonly<Record<string, string>>
+}

@@ -1,0 +1,89 @@
+import type { MetricRow } from '../artefact/study-record.ts'
+import {
+  bootstrapMean,
+  type ClusteredValues,
+  clusteredMean,
+  countPairs,
+  type Interval,
+  mcnemarExact,
+  pairedDifferences,
+  pairedPermutationTest,
+  pairedProportionInterval,
+  type ResamplingScope,
+  wilsonInterval,
+} from '../metrics/index.ts'
+
+/** One value per seed, by prompt index; a prompt whose cell failed is missing as a whole. */
+export type ArmValues = ReadonlyMap<number, readonly number[]>
+
+export interface StatisticsOptions {
+  /** Whether values are yes (1) or no (0). */
+  readonly yesNo: boolean
+  readonly scope: ResamplingScope
+}
+
+type Estimate = NonNullable<MetricRow['estimate']>
+type Difference = Omit<NonNullable<MetricRow['difference']>, 'adjustedP'>
+
+/** Prompts from which on intervals speak for prompts not tried; with fewer, how prompts differ cannot be known. */
+const promptsForGeneralisation = 8
+/** Of bootstrap and permutation draws: the same study gives the same report. */
+const drawSeed = 1
+
+/** What the intervals of a metric may claim, by its number of prompts. */
+export function scopeOf(prompts: number): ResamplingScope {
+  return prompts >= promptsForGeneralisation ? 'prompts-and-seeds' : 'seeds'
+}
+
+/** Mean of an arm's values with its interval: Wilson for shares of fixed prompts, else the bootstrap. */
+export function estimateArm(values: ArmValues, { yesNo, scope }: StatisticsOptions): Estimate | null {
+  const rows = [...values.values()]
+  const all = rows.flat()
+  if (all.length === 0) return null
+  const value = clusteredMean(rows)
+  const fewPrompts = scope === 'seeds' || rows.length < 2
+  if (yesNo && (fewPrompts || isConstant(all))) {
+    const trials = fewPrompts ? all.length : rows.length
+    return describe(value, wilsonInterval(value * trials, trials))
+  }
+  return all.length < 2 ? null : describe(value, bootstrap(rows, scope))
+}
+
+/** Paired change of an arm against the baseline on the prompts that both have; null when those are too few. */
+export function compareArms(arm: ArmValues, baseline: ArmValues, options: StatisticsOptions): Difference | null {
+  const shared = [...arm.keys()].filter((prompt) => baseline.has(prompt))
+  const first = shared.map((prompt) => arm.get(prompt) ?? [])
+  const second = shared.map((prompt) => baseline.get(prompt) ?? [])
+  if (first.flat().length < 2) return null
+  const differences = pairedDifferences(first, second)
+  const value = clusteredMean(differences)
+  const pairs = countPairs(first.flat(), second.flat())
+  const calm = options.yesNo && isConstant(differences.flat())
+  const interval = calm ? pairedProportionInterval(pairs) : bootstrap(differences, options.scope)
+  return { ...describe(value, interval), ...testDifferences(differences, pairs, options) }
+}
+
+function testDifferences(
+  differences: ClusteredValues,
+  pairs: ReturnType<typeof countPairs>,
+  { yesNo, scope }: StatisticsOptions,
+): { test: string; p: number } {
+  if (scope === 'prompts-and-seeds' && differences.length > 1) {
+    const means = differences.map((row) => row.reduce((sum, value) => sum + value, 0) / row.length)
+    return { test: 'paired permutation of prompts', p: pairedPermutationTest(means, { seed: drawSeed }) }
+  }
+  if (yesNo) return { test: 'McNemar exact', p: mcnemarExact(pairs.first, pairs.second) }
+  return { test: 'paired permutation', p: pairedPermutationTest(differences.flat(), { seed: drawSeed }) }
+}
+
+function bootstrap(rows: ClusteredValues, scope: ResamplingScope): Interval {
+  return bootstrapMean(rows, { scope: rows.length < 2 ? 'seeds' : scope, seed: drawSeed })
+}
+
+function describe(value: number, { low, high, method }: Interval): Estimate {
+  return { value, low, high, method }
+}
+
+function isConstant(values: readonly number[]): boolean {
+  return values.every((value) => value === values[0])
+}

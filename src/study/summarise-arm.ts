@@ -1,0 +1,34 @@
+import { datasetOf } from './define-study.ts'
+import type { StudyDefinition } from './definition.ts'
+import type { Arm } from './expand-arms.ts'
+
+/** What an arm does, in a line: "LoRA of rank 8, alpha 4 on palms, 400 steps of 4 images at 5e-4". */
+export function summariseArm(arm: Arm, study: StudyDefinition): string {
+  const { train, adapters, negativePrompt } = arm.settings
+  const parts: string[] = []
+  if (train !== null) {
+    const rate = train.optimizer.learningRate
+    const size = train.batchSize * train.accumulation
+    parts.push(
+      `${describeTechnique(train.technique)} on ${datasetOf(train, study)}, ${train.steps} steps of ${size} ${
+        size === 1 ? 'image' : 'images'
+      } at ${rate < 0.01 ? rate.toExponential() : rate}`,
+    )
+  }
+  for (const adapter of adapters) parts.push(`${adapter.file.split(/[\\/]/).at(-1)} at strength ${adapter.strength}`)
+  if (negativePrompt !== '') parts.push(`told to avoid “${negativePrompt}”`)
+  return parts.length === 0 ? 'the base alone' : parts.join('; ')
+}
+
+function describeTechnique(technique: NonNullable<Arm['settings']['train']>['technique']): string {
+  switch (technique.type) {
+    case 'lora':
+      return `LoRA of rank ${technique.rank}, alpha ${technique.alpha}`
+    case 'textual-inversion':
+      return `textual inversion of ${technique.placeholder} from “${technique.initialWord}”`
+    case 'full':
+      return `full training of ${technique.parts.join(' and ')}`
+    case 'autoencoder':
+      return 'training of the autoencoder'
+  }
+}

@@ -1,0 +1,160 @@
+import { constants } from 'node:fs'
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import {
+  type ArmRecord,
+  type FailureRecord,
+  type StudyImage,
+  type StudyRecord,
+  studyRecord,
+  studyRecordFile,
+  type TrainingRecord,
+} from '../artefact/study-record.ts'
+import type { Cell } from './cell.ts'
+import type { CellRecord, Judgement, SampleRecord, TrainRecord } from './cell-record.ts'
+import type { CellStore } from './cell-store.ts'
+import { measureStudy } from './measure.ts'
+import type { PlannedArm, StudyPlan } from './plan.ts'
+import { summariseArm } from './summarise-arm.ts'
+
+export interface StudyResults {
+  readonly plan: StudyPlan
+  /** Of the cells that finished. */
+  readonly records: ReadonlyMap<string, CellRecord>
+  readonly failures: readonly FailureRecord[]
+  /** False when the study was stopped. */
+  readonly finished: boolean
+  readonly store: CellStore
+  readonly folder: string
+}
+
+/** Writes a study's folder anew, whole or not at all: its record, and copies of the files that the record names. */
+export async function writeStudyFolder(results: StudyResults): Promise<StudyRecord> {
+  const { plan, records, store, folder } = results
+  const fresh = `${folder}.partial`
+  const old = `${folder}.old`
+  await rm(fresh, { recursive: true, force: true })
+  await mkdir(fresh, { recursive: true })
+  for (const cell of plan.cells) {
+    const record = records.get(cell.key)
+    if (record === undefined) continue
+    for (const [from, to] of filesOf(record)) await copy(join(store.folder(cell.key), from), join(fresh, to))
+  }
+  const record = studyRecord.parse(assembleRecord(results))
+  await writeFile(join(fresh, studyRecordFile), `${JSON.stringify(record, null, 2)}\n`)
+  await rm(old, { recursive: true, force: true })
+  await rename(folder, old).catch(() => undefined)
+  await rename(fresh, folder)
+  await rm(old, { recursive: true, force: true })
+  return record
+}
+
+function assembleRecord({ plan, records, failures, finished }: StudyResults): StudyRecord {
+  const { study, facts } = plan
+  const judgements = new Map<string, readonly Judgement[]>()
+  for (const [key, record] of records) if (record.kind === 'score') judgements.set(key, record.judgements)
+  return {
+    format: 'phalanx-study',
+    version: 1,
+    name: study.name,
+    plan: plan.sha256,
+    finished,
+    bases: Object.entries(facts.bases).map(([name, base]) => ({ name, ...base })),
+    datasets: Object.entries(facts.datasets).map(([name, dataset]) => ({ name, ...dataset })),
+    prompts: [...study.prompts],
+    seeds: [...study.seeds],
+    sampling: { ...study.sampling },
+    arms: plan.arms.map((arm) => describeArm(arm, plan, records)),
+    trainings: plan.cells.flatMap((cell) => describeTraining(cell, records.get(cell.key))),
+    images: plan.arms.flatMap((arm) => listImages(arm, plan, records, judgements)),
+    metrics: measureStudy(plan, judgements),
+    figures: Object.entries(study.figures).map(([name, figure]) => ({ name, ...figure })),
+    failures: [...failures],
+    environment: { ...facts.versions, ...facts.environment, ...codeHashes(plan) },
+    classifier: facts.classifier && { name: facts.classifier.name, sha256: facts.classifier.sha256 },
+  }
+}
+
+function describeArm(arm: PlannedArm, plan: StudyPlan, records: ReadonlyMap<string, CellRecord>): ArmRecord {
+  const samples = arm.samples.flatMap((key) => sampleOf(records.get(key)))
+  const { over: _spread, ...settings } = arm.settings
+  return {
+    name: arm.name,
+    base: arm.base,
+    baseline: arm.baseline,
+    summary: summariseArm(arm, plan.study),
+    prompts: [...arm.prompts],
+    negativePrompt: arm.settings.negativePrompt,
+    settings: JSON.parse(JSON.stringify(settings)),
+    sampling:
+      samples.length === 0
+        ? null
+        : {
+            images: samples.reduce((sum, sample) => sum + sample.images.length, 0),
+            seconds: samples.reduce((sum, sample) => sum + sample.samplingSeconds, 0),
+            peakMemoryBytes: Math.max(...samples.map((sample) => sample.peakMemoryBytes)),
+          },
+  }
+}
+
+function describeTraining(cell: Cell, record: CellRecord | undefined): TrainingRecord[] {
+  if (record?.kind !== 'train') return []
+  const { path: _file, ...result } = record.result
+  return [{ key: cell.key, arms: [...cell.arms], ...result, series: seriesFile(record) }]
+}
+
+function listImages(
+  arm: PlannedArm,
+  plan: StudyPlan,
+  records: ReadonlyMap<string, CellRecord>,
+  judgements: ReadonlyMap<string, readonly Judgement[]>,
+): StudyImage[] {
+  const counter = plan.study.metrics.find((metric) => metric.type === 'finger-count')
+  return arm.samples.flatMap((key, prompt) => {
+    const seen = judgements.get(arm.scores[prompt] ?? '')
+    const expectedFingers = counter?.expected[plan.study.prompts[prompt] ?? ''] ?? null
+    return sampleOf(records.get(key)).flatMap((sample) =>
+      sample.images.map(({ seed, file, width, height }, i) => ({
+        arm: arm.name,
+        prompt,
+        seed,
+        file: imageFile(key, file),
+        width,
+        height,
+        fingers: seen?.[i]?.fingers ?? null,
+        expectedFingers,
+        defectProbability: seen?.[i]?.defectProbability ?? null,
+      })),
+    )
+  })
+}
+
+/** Files of a cell and where they go in the study's folder. A whole base stays in the lab: it is large. */
+function filesOf(record: CellRecord): [from: string, to: string][] {
+  if (record.kind === 'sample') return record.images.map(({ file }) => [file, imageFile(record.key, file)])
+  if (record.kind === 'score') return []
+  const series: [string, string] = [record.result.series, seriesFile(record)]
+  return record.result.kind === 'base' ? [series] : [series, [record.result.path, join('adapters', record.result.path)]]
+}
+
+function imageFile(key: string, file: string): string {
+  return `images/${key}/${file}`
+}
+
+function seriesFile(record: TrainRecord): string {
+  return `series/${record.key}.jsonl`
+}
+
+function sampleOf(record: CellRecord | undefined): SampleRecord[] {
+  return record?.kind === 'sample' ? [record] : []
+}
+
+function codeHashes({ facts }: StudyPlan): Record<string, string> {
+  return Object.fromEntries(Object.entries(facts.code).map(([step, hash]) => [`code of ${step}`, hash]))
+}
+
+/** A copy that shares its blocks where the file system can. */
+async function copy(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true })
+  await copyFile(from, to, constants.COPYFILE_FICLONE)
+}

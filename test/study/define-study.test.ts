@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest'
+import { lora, textualInversion } from '../../src/config/technique.ts'
+import { ConfigError } from '../../src/errors/index.ts'
+import { defineStudy } from '../../src/study/define-study.ts'
+import type { StudyInput } from '../../src/study/definition.ts'
+import { expandArms, replaceWords } from '../../src/study/expand-arms.ts'
+import { fingerCount, kernelDistanceTo } from '../../src/study/metric-definition.ts'
+import { study, studyInput } from './fixtures/sample-plan.ts'
+
+describe('defineStudy', () => {
+  it('fills in defaults, counts seeds out and freezes', () => {
+    expect(study.seeds).toEqual([1, 2, 3, 4])
+    expect(study.arms.lora?.train?.optimizer.learningRate).toBe(1e-4)
+    expect(study.sampling.sampler).toBe('ddim')
+    expect(Object.isFrozen(study.arms.lora?.train?.technique)).toBe(true)
+  })
+
+  const refused: [string, object, RegExp][] = [
+    ['a misspelt key', { promts: ['x'] }, /unknown key "promts"\. Did you mean "prompts"\?/],
+    [
+      'a misspelt key of an arm',
+      { arms: { baseline: {}, a: { negativPrompt: 'x' } } },
+      /arms\.a: unknown key "negativPrompt"\. Did you mean "negativePrompt"/,
+    ],
+    [
+      'a misspelt key of a technique',
+      { arms: { baseline: {}, a: { train: { technique: { type: 'lora', rnak: 2 } } } } },
+      /unknown key "rnak"\. Did you mean "rank"/,
+    ],
+    [
+      'rank 0',
+      { arms: { baseline: {}, a: { train: { technique: lora({ rank: 0 }) } } } },
+      /arms\.a\.train\.technique\.rank/,
+    ],
+    [
+      'a negative rate',
+      { arms: { baseline: {}, a: { train: { technique: lora(), optimizer: { learningRate: -1 } } } } },
+      /learningRate/,
+    ],
+    ['a missing baseline', { arms: { base: {} }, baseline: 'bas' }, /no arm "bas".*Did you mean "base"/],
+    ['an unknown dataset', { metrics: [kernelDistanceTo('plams')] }, /no dataset "plams".*Did you mean "palms"/],
+    [
+      'an unknown prompt',
+      { metrics: [fingerCount({ expected: { 'a photo of an open plam': 5 } })] },
+      /Did you mean "a photo of an open palm"/,
+    ],
+    ['a repeated prompt', { prompts: ['a palm', 'a palm'], metrics: [] }, /twice/],
+    ['a repeated seed', { seeds: [1, 1] }, /twice/],
+    ['a seed beyond 2^53', { seeds: [2 ** 53] }, /seeds/],
+    [
+      'a learned word that no prompt uses',
+      { arms: { baseline: {}, a: { train: { technique: textualInversion() } } } },
+      /learns <hand>, but none of its prompts/,
+    ],
+    [
+      'an axis that is no setting',
+      { arms: { baseline: {}, a: { train: { technique: lora() }, over: { learningrat: [1] } } } },
+      /Did you mean "learningRate"/,
+    ],
+    [
+      'an axis that could be two settings',
+      { arms: { baseline: {}, a: { train: { technique: lora() }, over: { type: ['x'] } } } },
+      /could be train\.technique\.type or/,
+    ],
+    [
+      'two axes',
+      { arms: { baseline: {}, a: { train: { technique: lora() }, over: { rank: [1], steps: [2] } } } },
+      /one setting an arm/,
+    ],
+    ['a training that could use two datasets', { datasets: { palms: 'a', fists: 'b' } }, /must say which it uses/],
+  ]
+  it.each(refused)('refuses %s', (_, change, message) => {
+    const input = { ...studyInput, ...change } as StudyInput
+    expect(() => defineStudy(input)).toThrow(ConfigError)
+    expect(() => defineStudy(input)).toThrow(message)
+  })
+})
+
+describe('expandArms', () => {
+  it('makes an arm of each value on each base', () => {
+    const arms = expandArms(
+      defineStudy({
+        ...studyInput,
+        bases: ['a', 'b'],
+        arms: { baseline: {}, lora: { train: { technique: lora() }, over: { learningRate: [1e-3, 1e-4] } } },
+      }),
+    )
+    expect(arms.map((arm) => arm.name)).toEqual([
+      'baseline on a',
+      'lora learningRate=0.001 on a',
+      'lora learningRate=0.0001 on a',
+      'baseline on b',
+      'lora learningRate=0.001 on b',
+      'lora learningRate=0.0001 on b',
+    ])
+    expect(arms[2]?.settings.train?.optimizer.learningRate).toBe(1e-4)
+    expect(arms.filter((arm) => arm.baseline).map((arm) => arm.base)).toEqual(['a', 'b'])
+  })
+
+  it('checks the values of an axis as if they were written in place', () => {
+    const arms = { baseline: {}, lora: { train: { technique: lora() }, over: { rank: [4, 0] } } }
+    expect(() => defineStudy({ ...studyInput, arms })).toThrow(ConfigError)
+  })
+})
+
+describe('replaceWords', () => {
+  it('replaces whole words once, the longest first', () => {
+    expect(replaceWords('a hand, a handshake, a left-hand', { hand: '<hand>' })).toBe(
+      'a <hand>, a handshake, a left-hand',
+    )
+    expect(replaceWords('open palm of a palm', { palm: 'hand', 'open palm': '<palm>' })).toBe('<palm> of a hand')
+    expect(replaceWords('a.b', { '.': '!' })).toBe('a.b')
+  })
+})

@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { buildReport } from '../../src/report/index.ts'
+import type { Cell } from '../../src/study/cell.ts'
+import { CellStore } from '../../src/study/cell-store.ts'
+import { planCells } from '../../src/study/plan.ts'
+import type { StudyEvent } from '../../src/study/progress.ts'
+import { runCells } from '../../src/study/run-cells.ts'
+import { writeStudyFolder } from '../../src/study/write-study-folder.ts'
+import { RandomStream } from '../../src/util/random.ts'
+import { facts, study } from './fixtures/sample-plan.ts'
+import { scriptedSteps } from './fixtures/scripted-steps.ts'
+
+const plan = planCells(study, facts)
+let folder: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'phalanx-study-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+describe('runCells', () => {
+  it('runs every cell once, and none on the second run', async () => {
+    const events: StudyEvent[] = []
+    const first = await run({ onEvent: (event) => events.push(event) })
+    expect(first.counts).toMatchObject({ total: 19, cached: 0, done: 19, failed: 0, secondsLeft: 0 })
+    expect(await starts()).toEqual(plan.cells.map((cell) => cell.key))
+    expect(events.at(-1)?.type).toBe('cell-end')
+    const second = await run({})
+    expect(second.counts).toMatchObject({ total: 19, cached: 19, done: 0 })
+    expect(await starts()).toHaveLength(19)
+    expect(second.records).toEqual(first.records)
+  })
+
+  it('learns the time left', async () => {
+    const left: (number | null)[] = []
+    await run({ onEvent: ({ counts }) => left.push(counts.secondsLeft) })
+    expect(left[0]).toBeNull()
+    expect(left.at(-1)).toBe(0)
+    expect(left.filter((seconds) => seconds !== null && seconds > 0).length).toBeGreaterThan(5)
+  })
+
+  it('records a failed cell, skips what needs it, runs the rest, and tries again next time', async () => {
+    const failing = (cell: Cell) => cell.kind === 'train' && cell.arms.includes('lora')
+    const results = await run({ failing })
+    expect(results.counts).toMatchObject({ done: 14, failed: 1, skipped: 4 })
+    expect(results.failures[0]).toMatchObject({ status: 'failed', message: 'made to fail: training of lora' })
+    const report = await write(results)
+    expect(report.metrics[0]?.rows.find((row) => row.arm === 'lora')).toMatchObject({
+      estimate: null,
+      reason: 'a cell it needs failed',
+    })
+    expect(report.metrics[0]?.rows.find((row) => row.arm === 'inversion')?.estimate).not.toBeNull()
+    const again = await run({})
+    expect(again.counts).toMatchObject({ cached: 14, done: 5, failed: 0 })
+  })
+
+  it('stops at an abort, keeps what is finished and goes on later', async () => {
+    const controller = new AbortController()
+    const stopped = await run({
+      signal: controller.signal,
+      onEvent: (event) => event.type === 'cell-end' && event.counts.done === 3 && controller.abort(),
+    })
+    expect(stopped).toMatchObject({ aborted: true, counts: { done: 3, failed: 0 } })
+    expect((await run({})).counts).toMatchObject({ cached: 3, done: 16 })
+  })
+
+  it('starts an interrupted set of samples anew but leaves an interrupted training its folder', async () => {
+    const sample = plan.cells.find((cell) => cell.kind === 'sample') as Cell
+    const training = plan.cells.find((cell) => cell.kind === 'train') as Cell
+    for (const { key } of [sample, training]) {
+      await mkdir(join(folder, 'cells', 'unfinished', key), { recursive: true })
+      await writeFile(join(folder, 'cells', 'unfinished', key, 'left-over'), 'x')
+    }
+    await run({})
+    expect(await readdir(join(folder, 'cells', sample.key))).not.toContain('left-over')
+    expect(await readdir(join(folder, 'cells', training.key))).toContain('left-over')
+  })
+})
+
+describe('SIGKILL at random moments', () => {
+  it('loses no finished cell, runs none twice, and the report is that of an undisturbed run', async () => {
+    const random = new RandomStream('kills', 3)
+    const finished = () => readdir(join(folder, 'cells')).catch(() => [] as string[])
+    let kills = 0
+    for (let code: number | null = null; code !== 0; ) {
+      const before = await finished()
+      const startsBefore = (await starts()).length
+      const child = spawn(process.execPath, ['--import', 'tsx', script, folder], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      })
+      const ended = once(child, 'exit')
+      if (kills < 10) {
+        // Wait for its first cell, so that the kill hits work and not the start of the process.
+        while ((await starts()).length === startsBefore && child.exitCode === null) await sleep(5)
+        await sleep(random.uniform(0, 120))
+        if (child.exitCode === null) child.kill('SIGKILL')
+        kills++
+      }
+      ;[code] = (await ended) as [number | null]
+      expect(await finished()).toEqual(expect.arrayContaining(before))
+      expect((await starts()).slice(startsBefore).filter((key) => before.includes(key))).toEqual([])
+    }
+    expect(kills).toBeGreaterThan(3)
+    const killed = await buildReport(join(folder, 'studies', study.name))
+    const calm = join(folder, 'calm')
+    await mkdir(calm)
+    const store = new CellStore(join(calm, 'cells'))
+    const results = await runCells({ cells: plan.cells, store, runStep: scriptedSteps(join(calm, 'starts.log')) })
+    await writeStudyFolder({ plan, ...results, finished: true, store, folder: join(calm, 'study') })
+    const undisturbed = await buildReport(join(calm, 'study'))
+    expect(await readFile(killed.json, 'utf8')).toBe(await readFile(undisturbed.json, 'utf8'))
+    expect(await readFile(killed.html, 'utf8')).toBe(await readFile(undisturbed.html, 'utf8'))
+  }, 120_000)
+
+  const script = fileURLToPath(new URL('./fixtures/run-scripted-study.mts', import.meta.url))
+})
+
+interface Changes {
+  failing?: (cell: Cell) => boolean
+  signal?: AbortSignal
+  onEvent?: (event: StudyEvent) => void
+}
+
+function run({ failing, ...options }: Changes) {
+  const store = new CellStore(join(folder, 'cells'))
+  return runCells({ cells: plan.cells, store, runStep: scriptedSteps(join(folder, 'starts.log'), failing), ...options })
+}
+
+function write(results: Awaited<ReturnType<typeof runCells>>) {
+  const store = new CellStore(join(folder, 'cells'))
+  return writeStudyFolder({ plan, ...results, finished: true, store, folder: join(folder, 'study') })
+}
+
+async function starts(): Promise<string[]> {
+  const text = await readFile(join(folder, 'starts.log'), 'utf8').catch(() => '')
+  return text.split('\n').filter((line) => line !== '')
+}
