@@ -65,7 +65,7 @@ def whole_file(target: Path) -> Iterator[Path]:
         try:
             yield temporary
             flush(temporary)
-            os.replace(temporary, target)
+            temporary.replace(target)
             flush(target.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -30,7 +30,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     check_tensor_file(path)
     try:
-        return load_file(path)
+        tensors: dict[str, Tensor] = load_file(path)
+        return tensors
     except Exception as error:
         raise _broken(path, str(error)) from error
 
@@ -91,8 +92,9 @@ def check_tensor_file(path: Path) -> dict[str, object]:
     if not isinstance(header, dict):
         raise _broken(path, "its header is not an object")
     end = max((_end_of(path, name, entry) for name, entry in header.items() if name != "__metadata__"), default=0)
-    if end != size - 8 - length:
-        raise _broken(path, f"its tensors end at byte {end}, the file has {size - 8 - length}: it was cut off or altered")
+    stored = size - 8 - length
+    if end != stored:
+        raise _broken(path, f"its tensors end at byte {end} of {stored}: it was cut off or altered")
     return header
 
 
@@ -115,8 +117,9 @@ def _end_of(path: Path, name: str, entry: object) -> int:
 def _refuse_pickle(path: Path, start: bytes) -> None:
     if start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or zipfile.is_zipfile(path):
         raise ArtefactError(
-            f"{path} is a pickle, which can run code when it is read, whatever its name says. Convert it in a place "
-            "you trust: tensors = torch.load(file, weights_only=True), then safetensors.torch.save_file(tensors, file).",
+            f"{path} is a pickle, which can run code when it is read, whatever its name says. Convert it in a "
+            "place you trust: tensors = torch.load(file, weights_only=True), then "
+            "safetensors.torch.save_file(tensors, file).",
             code="pickled-file",
             facts={"path": str(path)},
         )

@@ -48,7 +48,8 @@ class Base:
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return next(self.unet.parameters()).device
+        device: torch.device = self.unet.device
+        return device
 
     @property
     def parts(self) -> dict[str, nn.Module]:

@@ -40,9 +40,7 @@ def write_parts(folder: Path, parts: Mapping[str, nn.Module], weights: StoredTyp
         (folder / part).mkdir(parents=True)
         write_json(folder / part / "config.json", _config(module))
         tensors = {_stored_name(part, name): tensor for name, tensor in module.state_dict().items()}
-        save_tensors(
-            folder / part / f"{WEIGHT_FILES[part]}.safetensors", _typed(tensors, weights), {"format": "pt"}
-        )
+        save_tensors(folder / part / f"{WEIGHT_FILES[part]}.safetensors", _typed(tensors, weights), {"format": "pt"})
 
 
 def folder_bytes(folder: Path) -> int:
@@ -80,7 +78,7 @@ def _typed(tensors: Mapping[str, Tensor], weights: StoredType) -> dict[str, Tens
     return {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
-def _config(module: nn.Module) -> dict[str, Any]:
+def _config(module: Any) -> dict[str, Any]:
     if isinstance(module, PreTrainedModel):
         # transformers would load the stored type, diffusers loads float32; a pipeline needs one for all.
         return {**module.config.to_diff_dict(), "dtype": "float32", "architectures": [type(module).__name__]}

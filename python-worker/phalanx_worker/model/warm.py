@@ -21,10 +21,10 @@ def warm_base(warm: dict[str, Any], folder: Path, load: Callable[[Path], Base] =
     The least recently used ones are dropped beyond the budget. Raises as `load_base`.
     """
     key = WARM_PREFIX + _fingerprint(folder)
-    base = warm.pop(key, None) or load(folder)
+    base: Base = warm.pop(key, None) or load(folder)
     warm[key] = base
     _evict(warm, key)
-    return base  # type: ignore[no-any-return]
+    return base
 
 
 def _fingerprint(folder: Path) -> str:

@@ -60,7 +60,8 @@ class Autoencoder(Technique):
         reconstruction = difference.abs().mean()
         edges = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
         divergence = 0.5 * (mean.square() + deviation.square() - 1.0 - 2.0 * deviation.log()).mean()
-        return reconstruction + self._settings.gradient_weight * edges + self._settings.kl_weight * divergence
+        total: Tensor = reconstruction + self._settings.gradient_weight * edges + self._settings.kl_weight * divergence
+        return total
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
         path = request.folder / request.name

@@ -106,10 +106,6 @@ class Technique(ABC):
         del streams, step, sample
         return caption
 
-    def after_step(self) -> None:
-        """Called after every optimizer step, for constraints such as a largest norm."""
-        return None
-
     def state(self) -> dict[str, Tensor]:
         """Everything trained, for a checkpoint: by default the parameters by name."""
         return {name: parameter.detach() for name, parameter in named_parameters(self).items()}

@@ -1,0 +1,179 @@
+"""Low-rank changes to linear and convolutional layers (Hu et al., 2021), with the mathematics of kohya sd-scripts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeGuard
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from phalanx_worker.streams import Streams
+
+Adaptable = nn.Linear | nn.Conv2d
+
+
+@dataclass(frozen=True, eq=False)
+class LowRankFactors:
+    """One change `scale * up @ down` of a layer's weight."""
+
+    down: Tensor
+    """[rank, in] of a linear layer, [rank, in, height, width] of a convolution."""
+    up: Tensor
+    """[out, rank] or [out, rank, 1, 1]."""
+    scale: float
+    """strength * alpha / rank."""
+
+    @property
+    def rank(self) -> int:
+        """Width of the bottleneck."""
+        return int(self.down.shape[0])
+
+
+def is_adaptable(module: nn.Module) -> TypeGuard[Adaptable]:
+    """Whether a layer takes low-rank changes: linear, or a convolution without groups or unusual padding."""
+    if isinstance(module, nn.Conv2d):
+        return module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
+    return isinstance(module, nn.Linear)
+
+
+def factor_shapes(module: Adaptable, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of `down` and `up` for a layer; the convolution with `up` is 1x1."""
+    out, *inner = module.weight.shape
+    return (rank, *inner), (out, rank, *[1] * len(inner[1:]))
+
+
+def initial_factors(module: Adaptable, rank: int, name: str, streams: Streams) -> tuple[nn.Parameter, nn.Parameter]:
+    """`down` uniform within 1 / sqrt(fan in), which is kaiming uniform with a = sqrt(5), and `up` zero.
+
+    The draw depends on the stream's seed and `name` alone, never on what else is made before it.
+    """
+    down_shape, up_shape = factor_shapes(module, rank)
+    bound = 1 / math.sqrt(math.prod(down_shape[1:]))
+    unit = streams.generator(f"low-rank-initial:{name}").random(down_shape, dtype="float32")
+    down = torch.from_numpy(unit).mul_(2 * bound).sub_(bound)
+    device = module.weight.device
+    return nn.Parameter(down.to(device)), nn.Parameter(torch.zeros(up_shape, device=device))
+
+
+def changed_weight(weight: Tensor, factors: Iterable[LowRankFactors]) -> Tensor:
+    """`weight` plus all changes, differentiable in their factors."""
+    changed = weight.flatten(1)
+    for item in factors:
+        changed = torch.addmm(changed, item.up.flatten(1), item.down.flatten(1), alpha=item.scale)
+    return changed.view_as(weight)
+
+
+class LowRankLayer:
+    """Stands in for the forward pass of one layer while changes are attached; the layer's own weight stays as it is.
+
+    The result is the same whether the changes are added to the weight first or to the output afterwards. The first
+    costs a gradient of the whole weight, the second three passes of every row through the bottleneck, so each call
+    takes the one with fewer multiplications.
+    """
+
+    def __init__(self, module: Adaptable) -> None:
+        self._module = module
+        self.factors: list[LowRankFactors] = []
+
+    def weight(self) -> Tensor:
+        """The layer's weight with all changes."""
+        return changed_weight(self._module.weight, self.factors)
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        module = self._module
+        if self._merging_is_cheaper(rows):
+            return _transform(module, rows, self.weight(), module.bias)
+        result = _transform(module, rows, module.weight, module.bias)
+        for item in self.factors:
+            hidden = _transform(module, rows, item.down, None)
+            result = torch.add(result, _widen(hidden, item.up), alpha=item.scale)
+        return result
+
+    def _merging_is_cheaper(self, rows: Tensor) -> bool:
+        weight = self._module.weight
+        # A weight of lower precision would round small changes away.
+        if weight.dtype != torch.float32 or torch.is_autocast_enabled(rows.device.type):
+            return False
+        out = weight.shape[0]
+        inner = weight[0].numel()
+        count = rows.numel() // weight.shape[1]
+        if isinstance(self._module, nn.Conv2d):
+            count = count // math.prod(self._module.stride)
+        rank = sum(item.rank for item in self.factors)
+        if not torch.is_grad_enabled():
+            return rank * inner * out < count * rank * (inner + out)
+        return count * inner * out + 3 * rank * inner * out < 3 * count * rank * (inner + out)
+
+
+def attach(module: Adaptable, factors: LowRankFactors) -> None:
+    """Add a change to a layer; any number may be attached at once."""
+    layer = low_rank_layer(module)
+    if layer is None:
+        layer = LowRankLayer(module)
+        module.forward = layer  # type: ignore[method-assign]
+    layer.factors.append(factors)
+
+
+def detach(module: Adaptable, factors: LowRankFactors) -> None:
+    """Take one change off a layer; with the last one the layer's own forward pass is back."""
+    layer = low_rank_layer(module)
+    if layer is None or factors not in layer.factors:
+        raise ValueError("these factors are not attached to this layer")
+    layer.factors.remove(factors)
+    if not layer.factors:
+        del module.forward
+
+
+def low_rank_layer(module: nn.Module) -> LowRankLayer | None:
+    """What stands in for a layer's forward pass, if anything is attached."""
+    forward = module.__dict__.get("forward")
+    return forward if isinstance(forward, LowRankLayer) else None
+
+
+@contextmanager
+def merged(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Add all attached changes to the weights once, for many forward passes without gradient."""
+    adapted = [
+        (layer, held)
+        for module in modules
+        for layer in module.modules()
+        if is_adaptable(layer) and (held := low_rank_layer(layer)) is not None
+    ]
+    with torch.no_grad(), replaced_weights({layer: held.weight() for layer, held in adapted}):
+        for layer, _ in adapted:
+            del layer.forward
+        try:
+            yield
+        finally:
+            for layer, held in adapted:
+                layer.forward = held  # type: ignore[method-assign]
+
+
+@contextmanager
+def replaced_weights(weights: dict[Adaptable, Tensor]) -> Iterator[None]:
+    """Give layers other weights for a while; afterwards each has the very tensor it had before."""
+    originals = {module: module.weight for module in weights}
+    try:
+        for module, weight in weights.items():
+            module.weight = nn.Parameter(weight, requires_grad=False)
+        yield
+    finally:
+        for module, original in originals.items():
+            module.weight = original
+
+
+def _transform(module: Adaptable, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if isinstance(module, nn.Conv2d):
+        # `is_adaptable` admits numeric padding only.
+        padding: tuple[int, ...] = module.padding  # type: ignore[assignment]
+        return functional.conv2d(rows, weight, bias, module.stride, padding, module.dilation)
+    return functional.linear(rows, weight, bias)
+
+
+def _widen(hidden: Tensor, up: Tensor) -> Tensor:
+    return functional.conv2d(hidden, up) if up.ndim == 4 else functional.linear(hidden, up)
