@@ -1,6 +1,6 @@
+import { resolve } from '../config/resolve.ts'
 import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
-import { parseSettings } from '../util/parse-settings.ts'
 import { type StudyDefinition, type StudyInput, studyDefinition } from './definition.ts'
 import { expandArms } from './expand-arms.ts'
 
@@ -12,7 +12,7 @@ import { expandArms } from './expand-arms.ts'
  * axis that is no setting, or a learned word that no prompt uses.
  */
 export function defineStudy(input: StudyInput): StudyDefinition {
-  const study = parseSettings(studyDefinition, input, 'study')
+  const study = resolve(studyDefinition, input, 'study')
   refuseRepeats('prompts', study.prompts)
   refuseRepeats('seeds', study.seeds)
   requireName('baseline', study.baseline, Object.keys(study.arms), 'arm')
@@ -27,7 +27,7 @@ export function defineStudy(input: StudyInput): StudyDefinition {
     requireName(`arms.${name}.train.dataset`, datasetOf(arm.train, study), Object.keys(study.datasets), 'dataset')
   }
   for (const arm of expandArms(study)) requireLearnedWord(arm.name, arm.settings.train, arm.prompts)
-  return deepFreeze(study)
+  return study
 }
 
 /** Name of the dataset that a training uses: its own, or the study's only one. */
@@ -78,12 +78,4 @@ function refuseRepeats(where: string, values: readonly (string | number)[]): voi
     message: `${where} holds ${JSON.stringify(repeated)} twice. Every image of a study must differ; remove one.`,
     facts: { where, repeated },
   })
-}
-
-function deepFreeze<Value>(value: Value): Value {
-  if (typeof value === 'object' && value !== null) {
-    for (const child of Object.values(value)) deepFreeze(child)
-    Object.freeze(value)
-  }
-  return value
 }

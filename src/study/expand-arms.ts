@@ -1,6 +1,6 @@
+import { resolve } from '../config/resolve.ts'
 import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
-import { parseSettings } from '../util/parse-settings.ts'
 import { type ArmDefinition, armDefinition, type StudyDefinition } from './definition.ts'
 
 /** One arm on one base, after its axis was spread out. */
@@ -57,7 +57,7 @@ function spreadAxis(name: string, settings: ArmDefinition): { name: string; sett
   const path = findSetting(name, plain, key)
   return values.map((value) => ({
     name: `${name} ${key}=${value}`,
-    settings: parseSettings(armDefinition, withSetting(plain, path, value), `arm "${name}" with ${key} ${value}`),
+    settings: resolve(armDefinition, withSetting(plain, path, value), `arm "${name}" with ${key} ${value}`),
   }))
 }
 

@@ -16,16 +16,16 @@ describe('defineStudy', () => {
   })
 
   const refused: [string, object, RegExp][] = [
-    ['a misspelt key', { promts: ['x'] }, /unknown key "promts"\. Did you mean "prompts"\?/],
+    ['a misspelt key', { promts: ['x'] }, /there is no "promts" here\. Did you mean "prompts"\?/],
     [
       'a misspelt key of an arm',
       { arms: { baseline: {}, a: { negativPrompt: 'x' } } },
-      /arms\.a: unknown key "negativPrompt"\. Did you mean "negativePrompt"/,
+      /arms\.a: there is no "negativPrompt" here\. Did you mean "negativePrompt"/,
     ],
     [
       'a misspelt key of a technique',
       { arms: { baseline: {}, a: { train: { technique: { type: 'lora', rnak: 2 } } } } },
-      /unknown key "rnak"\. Did you mean "rank"/,
+      /there is no "rnak" here\. Did you mean "rank"/,
     ],
     [
       'rank 0',
