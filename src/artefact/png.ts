@@ -1,0 +1,25 @@
+import sharp from 'sharp'
+
+/** Pixels of an image: RGB, row by row, 3 bytes each. */
+export interface RgbImage {
+  readonly pixels: Uint8Array
+  readonly width: number
+  readonly height: number
+}
+
+/** An image as PNG, without loss; `text` is kept in the file as its description. */
+export async function encodePng({ pixels, width, height }: RgbImage, text?: string): Promise<Buffer> {
+  const image = sharp(pixels, { raw: { width, height, channels: 3 } }).png({ compressionLevel: 6 })
+  return (text === undefined ? image : image.withExif({ IFD0: { ImageDescription: text } })).toBuffer()
+}
+
+/** Pixels of an image file; transparency is laid over white. Rejects when it cannot be decoded. */
+export async function decodeRgb(source: string | Uint8Array): Promise<RgbImage> {
+  const { data, info } = await sharp(source)
+    .flatten({ background: '#ffffff' })
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  return { pixels: new Uint8Array(data), width: info.width, height: info.height }
+}

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { ArtefactError } from '../errors/index.ts'
+
+const seriesLine = z.strictObject({
+  /** 1-based. */
+  step: z.int(),
+  loss: z.number(),
+  learningRate: z.number(),
+  /** Norm of all gradients before clipping. */
+  gradientNorm: z.number(),
+  seconds: z.number(),
+})
+
+/** One optimizer step of a training. */
+export type SeriesLine = z.output<typeof seriesLine>
+
+/**
+ * The loss series of a training, `series.jsonl`. A last line that is being written, or was when the writer was killed,
+ * is left out. Throws ArtefactError (`missing-file`, `broken-series`).
+ */
+export async function readSeries(path: string): Promise<SeriesLine[]> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new ArtefactError({
+      code: 'missing-file',
+      message: `${path} cannot be read. Name the series file of a training that has begun.`,
+      facts: { path },
+      cause,
+    })
+  })
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  return whole
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line, i) => parseLine(line, i + 1, path))
+}
+
+function parseLine(line: string, number: number, path: string): SeriesLine {
+  try {
+    return seriesLine.parse(JSON.parse(line))
+  } catch (cause) {
+    throw new ArtefactError({
+      code: 'broken-series',
+      message: `Line ${number} of ${path} is not a training step. Train into a new folder.`,
+      facts: { path, line: number },
+      cause,
+    })
+  }
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod'
+import { prompt, seed } from '../config/sampling.ts'
+import type { DatasetItem } from '../protocol/jobs.ts'
+
+/** A frozen, content-addressed set of images with captions. */
+export interface Dataset {
+  readonly type: 'dataset'
+  /** Absolute path of the folder that the items' files are relative to. */
+  readonly root: string
+  /** File in the lab's folder with a JSON line per item. */
+  readonly manifest: string
+  /** SHA-256 of the manifest: the identity of the dataset, wherever it lies. */
+  readonly sha256: string
+  readonly items: readonly DatasetItem[]
+  /** Groups of files with the same bytes. */
+  readonly duplicates: readonly (readonly string[])[]
+}
+
+/** What a caption function is given. */
+export interface CaptionSource {
+  /** Relative to the dataset's folder, with slashes. */
+  readonly file: string
+  /** What the folder itself says: a text file beside the image, metadata.jsonl, or the name of the class folder. */
+  readonly caption: string
+}
+
+export const datasetOptions = z.strictObject({
+  /** One caption for all images, or a function that words each; what the folder says by default. */
+  caption: z.union([prompt, z.custom<(source: CaptionSource) => string>((value) => typeof value === 'function', 'must be text or a function')]).optional(),
+  /** Keeps only the items for which it returns true. */
+  filter: z.custom<(item: DatasetItem) => boolean>((value) => typeof value === 'function', 'must be a function').optional(),
+  /** Keeps so many items, drawn by `seed`; all by default. */
+  limit: z.int().min(1).nullable().default(null),
+  seed: seed.default(0),
+})
+export type DatasetOptions = z.input<typeof datasetOptions>

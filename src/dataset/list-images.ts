@@ -1,0 +1,94 @@
+import { readdir, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, posix, resolve } from 'node:path'
+import { DatasetError } from '../errors/index.ts'
+import { readCaptionFile } from './caption-file.ts'
+import { readMetadata } from './metadata-file.ts'
+import type { DatasetProblem } from './problem.ts'
+
+/** An image that a folder names, before anybody looked at it. */
+export interface ListedImage {
+  /** Relative to the dataset's folder, with slashes. */
+  readonly file: string
+  readonly caption: string
+  readonly fingers: number | null
+  readonly defect: boolean | null
+}
+
+/** What a folder holds. */
+export interface Listing {
+  readonly root: string
+  readonly images: readonly ListedImage[]
+  readonly problems: readonly DatasetProblem[]
+}
+
+const metadataFile = 'metadata.jsonl'
+const supported = new Set(['.png', '.jpg', '.jpeg', '.webp'])
+const unsupported = new Set(
+  ['.bmp', '.gif', '.tif', '.tiff', '.heic', '.heif', '.avif', '.svg', '.psd', '.jp2', '.ico', '.dng', '.cr2', '.nef'],
+)
+
+/**
+ * Lists the images of a folder in the order of their names: those of its `metadata.jsonl`, or all in it and its
+ * sub-folders, captioned by a text file of the same name or else by the sub-folder.
+ * Throws DatasetError (`missing-dataset`).
+ */
+export async function listImages(path: string): Promise<Listing> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new DatasetError({
+      code: 'missing-dataset',
+      message: `${resolve(path)} does not exist. Name a folder of images, or the metadata.jsonl in it.`,
+      facts: { path },
+      cause,
+    })
+  })
+  if (found.isFile()) return listMetadata(dirname(resolve(path)), basename(path))
+  const root = resolve(path)
+  const files = await listFiles(root)
+  if (files.includes(metadataFile)) return listMetadata(root, metadataFile)
+  return listFolder(root, files)
+}
+
+async function listMetadata(root: string, name: string): Promise<Listing> {
+  const { rows, problems } = await readMetadata(root, name)
+  const images = rows.map(({ file_name, text, fingers, defect }) => ({ file: file_name, caption: text, fingers, defect }))
+  return { root, images: images.sort(byFile), problems }
+}
+
+async function listFolder(root: string, files: readonly string[]): Promise<Listing> {
+  const problems: DatasetProblem[] = []
+  const images: ListedImage[] = []
+  const texts = new Set(files.filter((file) => file.endsWith('.txt')))
+  for (const file of files) {
+    const extension = extname(file).toLowerCase()
+    if (unsupported.has(extension)) problems.push(unsupportedType(file))
+    if (!supported.has(extension)) continue
+    const text = `${file.slice(0, -extension.length)}.txt`
+    const caption = texts.has(text) ? await readCaptionFile(root, text) : classCaption(file)
+    if (typeof caption !== 'string') problems.push(caption)
+    else images.push({ file, caption, fingers: null, defect: null })
+  }
+  return { root, images: images.sort(byFile), problems }
+}
+
+/** All files below a folder, hidden ones left out, as relative paths with slashes. */
+async function listFiles(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + (root.endsWith('/') ? 0 : 1)).replaceAll('\\', '/'))
+    .filter((file) => !file.split('/').some((part) => part.startsWith('.')))
+}
+
+/** The name of the folder right above an image, as words; empty at the top. */
+function classCaption(file: string): string {
+  const folder = posix.dirname(file)
+  return folder === '.' ? '' : posix.basename(folder).replaceAll(/[-_]+/g, ' ')
+}
+
+export function unsupportedType(file: string): DatasetProblem {
+  return { file, code: 'unsupported-type', message: 'is of a type that is not read; convert it to PNG, JPEG or WebP' }
+}
+
+function byFile(a: ListedImage, b: ListedImage): number {
+  return a.file < b.file ? -1 : a.file > b.file ? 1 : 0
+}

@@ -1,0 +1,103 @@
+import { mkdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { deepFreeze, resolve } from '../config/resolve.ts'
+import { DatasetError } from '../errors/index.ts'
+import type { DatasetItem } from '../protocol/jobs.ts'
+import { atomicWrite } from '../util/atomic-write.ts'
+import { canonicalJson } from '../util/canonical-json.ts'
+import { mapParallel } from '../util/map-parallel.ts'
+import { RandomStream } from '../util/random.ts'
+import { sha256 } from '../util/sha256.ts'
+import { checkedCaption } from './caption-file.ts'
+import { type Dataset, type DatasetOptions, datasetOptions } from './dataset.ts'
+import { ImageInspector } from './image-facts.ts'
+import { type ListedImage, listImages } from './list-images.ts'
+import { type DatasetProblem, datasetError } from './problem.ts'
+
+/** Where a dataset's manifest goes, and what is known of its images already. */
+export interface DatasetPlace {
+  readonly folder: string
+  readonly inspector?: ImageInspector
+}
+
+/**
+ * Freezes a folder of images: decodes and hashes each, reads captions and labels, and writes a manifest under its own
+ * hash. Layouts: images with optional text files of the same name; Hugging Face's imagefolder with `metadata.jsonl`;
+ * a sub-folder per class, whose name is the caption.
+ *
+ * Throws DatasetError (`missing-dataset`, `empty-dataset`, or `invalid-dataset` with all problems of the folder) or
+ * ConfigError for options.
+ */
+export async function openDataset(path: string, place: DatasetPlace, input: DatasetOptions = {}): Promise<Dataset> {
+  const options = resolve(datasetOptions, input, 'options of the dataset')
+  const { root, images, problems } = await listImages(path)
+  const inspector = place.inspector ?? new ImageInspector()
+  const inspected = await mapParallel(images, 4 * availableParallelism(), async (image) =>
+    freezeItem(image, await inspector.inspect(root, image.file), options.caption),
+  )
+  const found = [...problems, ...inspected.filter(isProblem)]
+  if (found.length > 0) throw datasetError(root, found)
+  const items = chooseItems(inspected.filter(isItem), options)
+  if (items.length === 0) throw empty(root, images.length)
+  return writeManifest(root, items, place.folder)
+}
+
+function freezeItem(
+  { file, caption, fingers, defect }: ListedImage,
+  facts: { readonly sha256: string } | DatasetProblem,
+  wording: DatasetOptions['caption'],
+): DatasetItem | DatasetProblem {
+  if (!('sha256' in facts)) return facts
+  const worded = typeof wording === 'function' ? wording({ file, caption }) : (wording ?? caption)
+  if (typeof worded !== 'string') {
+    return { file, code: 'caption-not-text', message: 'was given no text by the caption function' }
+  }
+  const checked = checkedCaption(file, worded)
+  return typeof checked === 'string' ? { file, sha256: facts.sha256, caption: checked, fingers, defect } : checked
+}
+
+function isProblem(value: DatasetItem | DatasetProblem): value is DatasetProblem {
+  return 'code' in value
+}
+
+function isItem(value: DatasetItem | DatasetProblem): value is DatasetItem {
+  return !isProblem(value)
+}
+
+function chooseItems(
+  items: readonly DatasetItem[],
+  { filter, limit, seed }: { readonly filter?: DatasetOptions['filter']; readonly limit: number | null; readonly seed: number },
+): DatasetItem[] {
+  const kept = filter === undefined ? [...items] : items.filter((item) => filter(item))
+  if (limit === null || limit >= kept.length) return kept
+  const order = new RandomStream('dataset-limit', seed).shuffle([...kept.keys()])
+  const chosen = new Set(order.slice(0, limit))
+  return kept.filter((_, i) => chosen.has(i))
+}
+
+async function writeManifest(root: string, items: DatasetItem[], folder: string): Promise<Dataset> {
+  const text = items.map((item) => `${canonicalJson(item)}\n`).join('')
+  const identity = sha256(text)
+  const manifest = join(folder, `${identity}.jsonl`)
+  await mkdir(folder, { recursive: true })
+  await atomicWrite(manifest, text)
+  return deepFreeze({ type: 'dataset', root, manifest, sha256: identity, items, duplicates: duplicatesOf(items) })
+}
+
+function duplicatesOf(items: readonly DatasetItem[]): string[][] {
+  const groups = new Map<string, string[]>()
+  for (const { sha256, file } of items) groups.set(sha256, [...(groups.get(sha256) ?? []), file])
+  return [...groups.values()].filter((group) => group.length > 1)
+}
+
+function empty(root: string, images: number): DatasetError {
+  return new DatasetError({
+    code: 'empty-dataset',
+    message:
+      images === 0
+        ? `${root} holds no PNG, JPEG or WebP image. Put images into it, or name another folder.`
+        : `The filter keeps none of the ${images} images in ${root}. Widen it.`,
+    facts: { folder: root, images },
+  })
+}
