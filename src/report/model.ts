@@ -2,15 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { z } from 'zod'
+import { readSeries, type SeriesLine } from '../artefact/series.ts'
 import { type StudyImage, type StudyRecord, studyRecord, studyRecordFile } from '../artefact/study-record.ts'
 import { ArtefactError } from '../errors/index.ts'
 import { type Headline, writeHeadline } from './headline.ts'
-
-/** A loss per optimizer step. */
-export interface LossPoint {
-  readonly step: number
-  readonly loss: number
-}
 
 /** An image with its pixels as a data URI. */
 export interface ReportImage extends StudyImage {
@@ -23,21 +18,19 @@ export interface ReportModel {
   readonly headline: Headline
   readonly images: readonly ReportImage[]
   /** Loss series by the training's key. */
-  readonly losses: ReadonlyMap<string, readonly LossPoint[]>
+  readonly losses: ReadonlyMap<string, readonly SeriesLine[]>
 }
 
 /** Files above this size are inlined as WebP instead of as they are. */
 const inlineBytes = 48_000
-
-const lossLine = z.object({ step: z.number(), loss: z.number() })
 
 /** Reads a study's folder. Throws ArtefactError when it has no valid record or lacks a file that the record names. */
 export async function readReportModel(folder: string): Promise<ReportModel> {
   const study = await readStudyRecord(folder)
   const images: ReportImage[] = []
   for (const image of study.images) images.push({ ...image, source: await inlineImage(join(folder, image.file)) })
-  const losses = new Map<string, LossPoint[]>()
-  for (const training of study.trainings) losses.set(training.key, await readLosses(join(folder, training.series)))
+  const losses = new Map<string, SeriesLine[]>()
+  for (const training of study.trainings) losses.set(training.key, await readSeries(join(folder, training.series)))
   return { study, headline: writeHeadline(study), images, losses }
 }
 
@@ -62,11 +55,6 @@ async function inlineImage(path: string): Promise<string> {
   if (bytes.length <= inlineBytes) return `data:image/png;base64,${bytes.toString('base64')}`
   const smaller = await sharp(bytes).webp({ quality: 92 }).toBuffer()
   return `data:image/webp;base64,${smaller.toString('base64')}`
-}
-
-async function readLosses(path: string): Promise<LossPoint[]> {
-  const lines = (await readNamedFile(path)).toString('utf8').split('\n')
-  return lines.filter((line) => line.trim() !== '').map((line) => lossLine.parse(JSON.parse(line)))
 }
 
 async function readNamedFile(path: string): Promise<Buffer> {

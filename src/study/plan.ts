@@ -1,6 +1,5 @@
-import { canonicalJson } from '../util/canonical-json.ts'
+import { contentId } from '../config/hash.ts'
 import { RandomStream } from '../util/random.ts'
-import { sha256 } from '../util/sha256.ts'
 import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import { datasetOf } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
@@ -47,7 +46,7 @@ export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan 
     if (metric.type === 'kernel-distance') references.set(i, cells.add(referenceCell(metric, study, facts)))
   }
   const list = cells.list()
-  const identity = sha256(canonicalJson({ study, cells: list.map((cell) => cell.key) }))
+  const identity = contentId({ study, cells: list.map((cell) => cell.key) })
   return Object.freeze({ study, facts, sha256: identity, arms, cells: list, references })
 }
 
@@ -72,7 +71,7 @@ class CellCollection {
   add(makeDraft: (facts: StudyFacts) => Draft<TrainCell> | Draft<SampleCell> | Draft<ScoreCell>): string {
     const { arm, identity, ...cell } = makeDraft(this.#facts)
     const { code, environment } = this.#facts
-    const hash = sha256(canonicalJson({ kind: cell.kind, code: code[cell.kind], environment, identity }))
+    const hash = contentId({ kind: cell.kind, code: code[cell.kind], environment, identity })
     const key = `${cell.kind}-${hash.slice(0, 32)}`
     const known = this.#cells.get(key)
     if (known === undefined)

@@ -74,8 +74,9 @@ function lossSeries(name: string): string {
   const count = name === 'lora' ? 400 : 300
   return Array.from({ length: count }, (_, i) => {
     const level = 0.06 + 0.09 * Math.exp(-i / 90) * (name === 'lora' ? 1 : 0.4)
-    return JSON.stringify({ step: i + 1, loss: level * (0.4 + 1.2 * random.unit() ** 2) })
-  }).join('\n')
+    const loss = level * (0.4 + 1.2 * random.unit() ** 2)
+    return `${JSON.stringify({ step: i + 1, loss, learningRate: 5e-4, gradientNorm: 1, seconds: 0.3 })}\n`
+  }).join('')
 }
 
 function sampleRecord(images: readonly StudyImage[]): StudyRecord {
