@@ -115,7 +115,7 @@ def attach(module: Adaptable, factors: LowRankFactors) -> None:
     layer = low_rank_layer(module)
     if layer is None:
         layer = LowRankLayer(module)
-        module.forward = layer  # type: ignore[method-assign]
+        module.forward = layer  # type: ignore[method-assign, assignment]
     layer.factors.append(factors)
 
 
@@ -151,7 +151,7 @@ def merged(modules: Sequence[nn.Module]) -> Iterator[None]:
             yield
         finally:
             for layer, held in adapted:
-                layer.forward = held  # type: ignore[method-assign]
+                layer.forward = held  # type: ignore[method-assign, assignment]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -19,11 +19,11 @@ from phalanx_worker.model.base import Base
 class ExtendedEmbedding(nn.Module):
     """The embedding of a vocabulary with more rows behind it; only those may have a gradient."""
 
-    def __init__(self, original: nn.Embedding, rows: Tensor) -> None:
+    def __init__(self, original: nn.Embedding, rows: Sequence[Tensor]) -> None:
         super().__init__()
         self.original = original
-        self.rows = rows
-        """[tokens, width]; not registered, so that the text encoder's own weights keep their names."""
+        self.rows = tuple(rows)
+        """[width] each."""
 
     @property
     def weight(self) -> Tensor:
@@ -34,7 +34,7 @@ class ExtendedEmbedding(nn.Module):
         """[..., width] embeddings of token ids."""
         size = self.original.num_embeddings
         known = functional.embedding(ids.clamp(max=size - 1), self.original.weight)
-        new = functional.embedding((ids - size).clamp(min=0), self.rows)
+        new = functional.embedding((ids - size).clamp(min=0), torch.stack(self.rows))
         return torch.where((ids >= size).unsqueeze(-1), new, known)
 
 
@@ -58,7 +58,7 @@ def extend(base: Base, rows: Mapping[str, Tensor]) -> Base:
             code="vocabulary-mismatch",
             facts={"tokenizer": len(tokenizer) - len(rows), "text_encoder": embedding.num_embeddings},
         )
-    base.text_encoder.set_input_embeddings(ExtendedEmbedding(embedding, torch.stack(list(rows.values()))))
+    base.text_encoder.set_input_embeddings(ExtendedEmbedding(embedding, tuple(rows.values())))
     return dataclasses.replace(base, tokenizer=tokenizer)
 
 
@@ -111,4 +111,5 @@ def word_embedding(base: Base, word: str) -> Tensor:
             code="not-one-token",
             facts={"word": word, "tokens": tokens},
         )
-    return base.text_encoder.get_input_embeddings().weight[ids[0]].detach().clone()
+    embedding: Tensor = base.text_encoder.get_input_embeddings().weight[ids[0]].detach().clone()
+    return embedding

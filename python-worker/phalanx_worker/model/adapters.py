@@ -1,0 +1,114 @@
+"""Laying adapter files over a base for a while."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from phalanx_worker.errors import ArtefactError, ConfigError
+from phalanx_worker.model.adapter_file import EmbeddingFile, LoraFile, LoraModule, read_adapter
+from phalanx_worker.model.base import Base
+from phalanx_worker.model.low_rank import (
+    Adaptable,
+    LowRankFactors,
+    changed_weight,
+    factor_shapes,
+    replaced_weights,
+)
+from phalanx_worker.model.module_names import adaptable_layers
+from phalanx_worker.model.placeholder import extended
+from phalanx_worker.protocol.messages import AdapterReference
+
+
+@contextmanager
+def applied(base: Base, adapters: Sequence[AdapterReference]) -> Iterator[Base]:
+    """The base with all adapters in effect; afterwards the given base is bit by bit what it was.
+
+    LoRAs are added into the weights with their strengths, embeddings become tokens of a tokenizer of the yielded base.
+    The order of the adapters makes no difference, not even in the last bit.
+
+    Raises what `read_adapter` raises, ArtefactError (`adapter-mismatch`: made for another base) and ConfigError
+    (`placeholder-in-vocabulary`, `duplicate-placeholder`).
+    """
+    read = [(read_adapter(Path(reference.file)), reference.strength) for reference in adapters]
+    # Floating-point sums depend on their order, so that it must not be the caller's.
+    loras = sorted(
+        ((file, strength) for file, strength in read if isinstance(file, LoraFile)),
+        key=lambda item: (item[0].sha256, item[1]),
+    )
+    embeddings = [file for file, _ in read if isinstance(file, EmbeddingFile)]
+    weights = _changed_weights(base, loras)
+    rows = _rows(base, embeddings)
+    with replaced_weights(weights), extended(base, rows) as changed:
+        yield changed
+
+
+def factors_for(layer: Adaptable, module: LoraModule, strength: float) -> LowRankFactors | None:
+    """A file's factors in the shape of a layer; None when they do not fit.
+
+    Files hold 1x1 convolutions as [rank, in, 1, 1] and as [rank, in]; both fit both.
+    """
+    down_shape, up_shape = factor_shapes(layer, module.rank)
+    if module.down.numel() != torch.Size(down_shape).numel() or module.up.numel() != torch.Size(up_shape).numel():
+        return None
+    if module.down.shape[1] != down_shape[1] or module.up.shape[0] != up_shape[0]:
+        return None
+    device = layer.weight.device
+    down, up = module.down.reshape(down_shape).to(device), module.up.reshape(up_shape).to(device)
+    return LowRankFactors(down, up, strength * module.alpha / module.rank)
+
+
+def _changed_weights(base: Base, loras: Sequence[tuple[LoraFile, float]]) -> dict[Adaptable, Tensor]:
+    layers = adaptable_layers(base)
+    changes: dict[str, list[LowRankFactors]] = defaultdict(list)
+    for file, strength in loras:
+        for name, factors in _fitted(base, layers, file, strength).items():
+            changes[name].append(factors)
+    with torch.no_grad():
+        return {layers[name]: changed_weight(layers[name].weight, factors) for name, factors in changes.items()}
+
+
+def _fitted(base: Base, layers: Mapping[str, Adaptable], file: LoraFile, strength: float) -> dict[str, LowRankFactors]:
+    fitted: dict[str, LowRankFactors] = {}
+    for name, module in file.modules.items():
+        layer = layers.get(name)
+        if layer is None:
+            raise _mismatch(file.path, base, f"the base has no layer {name}, it has such as {next(iter(layers))}")
+        factors = factors_for(layer, module, strength)
+        if factors is None:
+            wanted = f"{module.up.shape[0]} from {tuple(module.down.shape[1:])}"
+            own = f"{layer.weight.shape[0]} from {tuple(layer.weight.shape[1:])}"
+            raise _mismatch(file.path, base, f"{name} is {wanted} in the file and {own} in the base")
+        fitted[name] = factors
+    return fitted
+
+
+def _rows(base: Base, embeddings: Sequence[EmbeddingFile]) -> dict[str, Tensor]:
+    width = int(base.text_encoder.config.hidden_size)
+    rows: dict[str, Tensor] = {}
+    for file in embeddings:
+        if file.vector.shape[0] != width:
+            raise _mismatch(
+                file.path, base, f"the embedding is {file.vector.shape[0]} wide, the base's text encoder {width}"
+            )
+        if file.token in rows:
+            raise ConfigError(
+                f"Two embeddings bring the token {file.token!r}. Use one of them, or rename the token of the other.",
+                code="duplicate-placeholder",
+                facts={"placeholder": file.token, "path": str(file.path)},
+            )
+        rows[file.token] = file.vector.to(base.device)
+    return rows
+
+
+def _mismatch(path: Path, base: Base, why: str) -> ArtefactError:
+    return ArtefactError(
+        f"{path} does not fit the base {base.folder}: {why}. Use the base it was made for.",
+        code="adapter-mismatch",
+        facts={"path": str(path), "base": str(base.folder), "reason": why},
+    )

@@ -1,0 +1,78 @@
+"""Attention for drawing many steps with the same weights and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import Attention
+from torch import Tensor
+
+
+class CachedAttention:
+    """Scaled dot-product attention of one layer that remembers what stays the same from step to step.
+
+    For texts these are keys and values, as long as the very same tensor of text embeddings comes in; for an image's
+    attention to itself, the weights of query, key and value as one matrix.
+    """
+
+    def __init__(self, attention: Attention) -> None:
+        self._weight: Tensor | None = None
+        self._texts: Tensor | None = None
+        self._keys_values: tuple[Tensor, Tensor] | None = None
+        self._scale: float = attention.scale
+
+    def __call__(
+        self,
+        attention: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """[n, places, width] to the same shape. The SD 1 layout has no masks; raises ValueError when given one."""
+        if attention_mask is not None:
+            raise ValueError("attention with a mask cannot be remembered")
+        count, places, _ = hidden_states.shape
+        if encoder_hidden_states is None:
+            query, key, value = self._own(attention, hidden_states)
+        else:
+            query = _heads(attention.to_q(hidden_states), attention.heads)
+            key, value = self._of_texts(attention, encoder_hidden_states)
+        mixed = functional.scaled_dot_product_attention(query, key, value, scale=self._scale)
+        result: Tensor = attention.to_out[0](mixed.transpose(1, 2).reshape(count, places, -1))
+        return result
+
+    def _own(self, attention: Attention, hidden: Tensor) -> tuple[Tensor, ...]:
+        if self._weight is None:
+            self._weight = torch.cat([attention.to_q.weight, attention.to_k.weight, attention.to_v.weight])
+        count, places, _ = hidden.shape
+        together = functional.linear(hidden, self._weight).view(count, places, 3, attention.heads, -1)
+        return together.permute(2, 0, 3, 1, 4).unbind(0)
+
+    def _of_texts(self, attention: Attention, texts: Tensor) -> tuple[Tensor, Tensor]:
+        if self._keys_values is None or self._texts is not texts:
+            keys, values = attention.to_k(texts), attention.to_v(texts)
+            self._keys_values = _heads(keys, attention.heads), _heads(values, attention.heads)
+            self._texts = texts
+        return self._keys_values
+
+
+@contextmanager
+def cached_attention(unet: UNet2DConditionModel) -> Iterator[None]:
+    """Let the UNet's attention remember; its weights must not change within the block."""
+    before: dict[str, Any] = unet.attn_processors
+    layers = {name: module for name, module in unet.named_modules() if isinstance(module, Attention)}
+    unet.set_attn_processor({f"{name}.processor": CachedAttention(layer) for name, layer in layers.items()})
+    try:
+        yield
+    finally:
+        unet.set_attn_processor(before)
+
+
+def _heads(rows: Tensor, heads: int) -> Tensor:
+    count, places, width = rows.shape
+    return rows.view(count, places, heads, width // heads).transpose(1, 2)

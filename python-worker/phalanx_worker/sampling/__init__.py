@@ -1,0 +1,1 @@
+"""Drawing images: samplers as pure functions, and what feeds them."""

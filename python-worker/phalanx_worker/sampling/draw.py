@@ -1,0 +1,164 @@
+"""Requests to images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from phalanx_worker.errors import ConfigError, JobError
+from phalanx_worker.model.attention import cached_attention
+from phalanx_worker.model.base import Base
+from phalanx_worker.model.low_rank import merged
+from phalanx_worker.model.text import embed_texts
+from phalanx_worker.model.tokens import tokenize
+from phalanx_worker.protocol.messages import SampleRequest, SamplingSettings
+from phalanx_worker.sampling.samplers import SAMPLERS, Denoiser, SamplingPlan, sampling_plan
+from phalanx_worker.streams import Streams
+
+Pixels = npt.NDArray[np.uint8]
+OnImage = Callable[[int, Pixels], None]
+"""Position among the requests and RGB pixels, [height, width, 3]."""
+OnStep = Callable[[int, int], None]
+"""Denoising steps done, summed over images, and their total. May raise to stop."""
+
+
+@dataclass(frozen=True)
+class DrawnImages:
+    """What is told about the requests as a whole."""
+
+    truncated_tokens: tuple[int, ...]
+    """Per request: tokens of prompt and negative prompt beyond the encoder's length, which had no effect."""
+
+
+@torch.inference_mode()
+def draw(
+    base: Base,
+    requests: Sequence[SampleRequest],
+    sampling: SamplingSettings,
+    on_image: OnImage,
+    on_step: OnStep,
+) -> DrawnImages:
+    """Draw an image per request, `sampling.batch_size` at a time.
+
+    A request's picture depends on its own prompt, negative prompt and seed; the batch it is drawn in changes latents
+    by rounding only. Changes attached to the base are in effect. With a guidance of 1 negative prompts have none.
+    Raises ConfigError (`size-mismatch`), ArtefactError (`unknown-scheduler`) and JobError (`image-not-finite`).
+    """
+    shape = _latent_shape(base, sampling)
+    plan = sampling_plan(base.noise_schedule, base.scheduler_config, sampling.steps)
+    with merged([base.text_encoder, base.unet]), cached_attention(base.unet):
+        texts = _embeddings(base, requests, sampling.guidance)
+        for first in range(0, len(requests), sampling.batch_size):
+            batch = requests[first : first + sampling.batch_size]
+            count = _Counter(first * sampling.steps, len(batch), len(requests) * sampling.steps, on_step)
+            latents = _denoised(base, batch, sampling, plan, texts, shape, count)
+            for position, pixels in enumerate(decode(base, latents)):
+                on_image(first + position, pixels)
+    return DrawnImages(truncated_tokens(base, requests, sampling.guidance))
+
+
+def initial_noise(seed: int, shape: tuple[int, ...]) -> Tensor:
+    """Standard normal latents of one image, from its seed alone."""
+    return torch.from_numpy(Streams(seed).normal("initial-noise", shape, 0, 0))
+
+
+def decode(base: Base, latents: Tensor) -> Pixels:
+    """[n, height, width, 3] RGB of latents at the training's scale, rounded to the nearest level.
+
+    Raises JobError (`image-not-finite`) when the network gave no numbers.
+    """
+    images = base.autoencoder.decode(latents / base.autoencoder.config.scaling_factor).sample
+    if not bool(images.isfinite().all()):
+        raise JobError(
+            "The network's output is not finite, so there is no image. Lower the adapters' strengths, or use an "
+            "adapter that was trained with a lower learning rate.",
+            code="image-not-finite",
+        )
+    levels = images.permute(0, 2, 3, 1).mul(127.5).add(127.5).round().clamp(0, 255)
+    pixels: Pixels = levels.to(torch.uint8).cpu().contiguous().numpy()
+    return pixels
+
+
+def truncated_tokens(base: Base, requests: Sequence[SampleRequest], guidance: float) -> tuple[int, ...]:
+    """Per request: tokens that did not fit, of the prompt and, where it has an effect, of the negative prompt."""
+    length = int(base.text_encoder.config.max_position_embeddings)
+    prompts = tokenize(base.tokenizer, [request.prompt for request in requests], length).truncated
+    if guidance == 1:
+        return prompts
+    negatives = tokenize(base.tokenizer, [request.negative_prompt for request in requests], length).truncated
+    return tuple(one + other for one, other in zip(prompts, negatives, strict=True))
+
+
+@dataclass
+class _Counter:
+    done: int
+    images: int
+    total: int
+    on_step: OnStep
+
+    def step(self) -> None:
+        self.done += self.images
+        self.on_step(self.done, self.total)
+
+
+def _latent_shape(base: Base, sampling: SamplingSettings) -> tuple[int, int, int]:
+    height, width = (side or base.image_size for side in (sampling.height, sampling.width))
+    if height % base.reduction or width % base.reduction:
+        raise ConfigError(
+            f"An image of {width}x{height} pixels does not divide into the base's cells of {base.reduction}. "
+            f"Use multiples of {base.reduction}.",
+            code="size-mismatch",
+            facts={"width": width, "height": height, "multiple": base.reduction},
+        )
+    return int(base.unet.config.in_channels), height // base.reduction, width // base.reduction
+
+
+def _embeddings(base: Base, requests: Sequence[SampleRequest], guidance: float) -> dict[str, Tensor]:
+    texts = [request.prompt for request in requests]
+    if guidance != 1:
+        texts += [request.negative_prompt for request in requests]
+    # Each alone, so that an embedding's bits do not depend on its company.
+    return {text: embed_texts(base, [text])[0] for text in dict.fromkeys(texts)}
+
+
+def _denoised(
+    base: Base,
+    batch: Sequence[SampleRequest],
+    sampling: SamplingSettings,
+    plan: SamplingPlan,
+    texts: dict[str, Tensor],
+    shape: tuple[int, int, int],
+    count: _Counter,
+) -> Tensor:
+    noise = torch.stack([initial_noise(request.seed, shape) for request in batch]).to(base.device)
+    positive = torch.stack([texts[request.prompt] for request in batch])
+    if sampling.guidance == 1:
+        predict = _plain(base, positive, count)
+    else:
+        negative = torch.stack([texts[request.negative_prompt] for request in batch])
+        predict = _guided(base, torch.cat([negative, positive]), sampling.guidance, count)
+    return SAMPLERS[sampling.sampler](predict, noise, plan)
+
+
+def _plain(base: Base, conditioning: Tensor, count: _Counter) -> Denoiser:
+    def predict(latents: Tensor, timestep: int) -> Tensor:
+        prediction: Tensor = base.unet(latents, timestep, conditioning, return_dict=False)[0]
+        count.step()
+        return prediction
+
+    return predict
+
+
+def _guided(base: Base, conditioning: Tensor, guidance: float, count: _Counter) -> Denoiser:
+    def predict(latents: Tensor, timestep: int) -> Tensor:
+        both = base.unet(torch.cat([latents, latents]), timestep, conditioning, return_dict=False)[0]
+        without, given = both.chunk(2)
+        count.step()
+        return torch.lerp(without, given, guidance)
+
+    return predict

@@ -1,0 +1,167 @@
+"""Low-rank adaptation of UNet and text encoder (Hu et al., 2021)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import final
+
+import msgspec
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
+from phalanx_worker.errors import ConfigError
+from phalanx_worker.model.adapter_file import ALPHA, DOWN, UP
+from phalanx_worker.model.base import Base
+from phalanx_worker.model.low_rank import Adaptable, LowRankFactors, attach, detach, initial_factors
+from phalanx_worker.model.module_names import Part, target_layers
+from phalanx_worker.protocol.messages import LoraTechnique, TrainingSettings
+from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.denoising import DenoisingTechnique
+from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
+
+PARTS: tuple[Part, ...] = ("unet", "text-encoder")
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptedLayer:
+    """A layer of the base with its trained factors."""
+
+    part: Part
+    name: str
+    """As in the file."""
+    module: Adaptable
+    down: nn.Parameter
+    up: nn.Parameter
+    factors: LowRankFactors
+
+
+@final
+class Lora(DenoisingTechnique):
+    """Its result is a file in kohya's layout: `<layer>.lora_down.weight`, `.lora_up.weight`, `.alpha`."""
+
+    def __init__(self, settings: LoraTechnique) -> None:
+        self._settings = settings
+        self._layers: list[AdaptedLayer] = []
+
+    @property
+    def trains_text_encoder(self) -> bool:
+        return "text-encoder" in self._settings.parts
+
+    def attach(self, base: Base, streams: Streams) -> None:
+        """Raises ConfigError (`no-layers`) when a part has no layer of the wanted kind."""
+        self._base = base
+        settings = self._settings
+        scale = settings.alpha / settings.rank
+        for part in (part for part in PARTS if part in settings.parts):
+            found = list(target_layers(base, part, settings.targets))
+            if not found:
+                raise ConfigError(
+                    f"The {part} of {base.folder} has no {' or '.join(settings.targets)} layers to adapt. "
+                    "Choose other parts or targets.",
+                    code="no-layers",
+                    facts={"part": part, "targets": ", ".join(settings.targets)},
+                )
+            for name, module in found:
+                down, up = initial_factors(module, settings.rank, name, streams)
+                layer = AdaptedLayer(part, name, module, down, up, LowRankFactors(down, up, scale))
+                attach(module, layer.factors)
+                self._layers.append(layer)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        rates = {
+            "unet": self._settings.unet_learning_rate,
+            "text-encoder": self._settings.text_encoder_learning_rate,
+        }
+        return [ParameterGroup(self._parameters(part), rates[part]) for part in PARTS if part in self._settings.parts]
+
+    def export(self, request: ExportRequest) -> WrittenArtefact:
+        tensors: dict[str, Tensor] = {
+            name: tensor.detach() for part in PARTS for name, tensor in self._parameters(part).items()
+        }
+        tensors |= {layer.name + ALPHA: torch.tensor(self._settings.alpha) for layer in self._layers}
+        path = request.folder / f"{request.name}.safetensors"
+        write_tensors(path, tensors, lora_metadata(self._settings, self.base, request, tensors))
+        return WrittenArtefact("lora", path, file_sha256(path), path.stat().st_size)
+
+    def detach(self) -> None:
+        for layer in self._layers:
+            detach(layer.module, layer.factors)
+        self._layers = []
+        self._base = None
+
+    def _parameters(self, part: Part) -> dict[str, nn.Parameter]:
+        layers = [layer for layer in self._layers if layer.part == part]
+        return {
+            name: parameter
+            for layer in layers
+            for name, parameter in ((layer.name + DOWN, layer.down), (layer.name + UP, layer.up))
+        }
+
+
+def lora_metadata(
+    technique: LoraTechnique, base: Base, request: ExportRequest, tensors: dict[str, Tensor]
+) -> dict[str, str]:
+    """What kohya's files say about themselves, as far as it is true here, with the identities of base and dataset.
+
+    It holds no time of day, so that the same training gives the same file.
+    """
+    settings = request.settings
+    optimizer = settings.optimizer
+    model_hash = _content_sha256(tensors)
+    own = {
+        "ss_v2": "False",
+        "ss_base_model_version": "sd_v1",
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(technique.rank),
+        "ss_network_alpha": str(technique.alpha),
+        "ss_network_args": json.dumps({}),
+        "ss_output_name": request.name,
+        "ss_learning_rate": str(optimizer.learning_rate),
+        "ss_unet_lr": _rate("unet", technique.unet_learning_rate, technique, settings),
+        "ss_text_encoder_lr": _rate("text-encoder", technique.text_encoder_learning_rate, technique, settings),
+        "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay},"
+        f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.epsilon})",
+        "ss_max_grad_norm": str(optimizer.maximum_gradient_norm),
+        "ss_lr_scheduler": settings.schedule.type,
+        "ss_lr_warmup_steps": str(settings.schedule.warmup_steps),
+        "ss_max_train_steps": str(settings.steps),
+        "ss_steps": str(request.steps),
+        "ss_total_batch_size": str(settings.batch_size * settings.accumulation),
+        "ss_gradient_accumulation_steps": str(settings.accumulation),
+        "ss_mixed_precision": "bf16" if settings.precision == "bfloat16" else "no",
+        "ss_seed": str(settings.seed),
+        "ss_caption_dropout_rate": str(settings.caption_dropout),
+        "sshs_model_hash": model_hash,
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": "stable-diffusion-v1/lora",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": request.name,
+        "modelspec.resolution": f"{settings.width or base.image_size}x{settings.height or base.image_size}",
+        "modelspec.prediction_type": "v" if base.noise_schedule.prediction == "v_prediction" else "epsilon",
+        "modelspec.hash_sha256": f"0x{model_hash}",
+    }
+    return own | request_metadata(request)
+
+
+def request_metadata(request: ExportRequest) -> dict[str, str]:
+    """What this project adds to the metadata of its files."""
+    return {
+        "phalanx.base_sha256": request.base_sha256,
+        "phalanx.dataset_sha256": request.dataset_sha256,
+        "phalanx.steps": str(request.steps),
+        "phalanx.settings": msgspec.json.encode(request.settings, order="sorted").decode(),
+    }
+
+
+def _rate(part: Part, own: float | None, technique: LoraTechnique, settings: TrainingSettings) -> str:
+    return str(own or settings.optimizer.learning_rate) if part in technique.parts else "None"
+
+
+def _content_sha256(tensors: dict[str, Tensor]) -> str:
+    # As kohya and A1111's additional networks do: over everything behind the header.
+    content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+    return hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
