@@ -1,5 +1,5 @@
 import type { Gesture } from './gestures.ts'
-import { fingerNames, type FingerName } from './rig.ts'
+import { type FingerName, fingerNames } from './rig.ts'
 
 /** Where a sixth finger grows. */
 export const extraFingerPlaces = ['beside-pinky', 'index-middle', 'middle-ring', 'ring-pinky', 'second-thumb'] as const

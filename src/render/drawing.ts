@@ -1,5 +1,5 @@
-import { type Light, readSample, type Sample, type SkinSurface, skinColour } from './shading.ts'
 import type { SurfaceBuffer } from './rasteriser.ts'
+import { type Light, readSample, type Sample, type SkinSurface, skinColour } from './shading.ts'
 
 /** How a drawing is made. */
 export interface DrawingStyle {

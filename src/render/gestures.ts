@@ -1,4 +1,4 @@
-import { fingerJoints, fingerNames, type FingerName } from './rig.ts'
+import { type FingerName, fingerJoints, fingerNames } from './rig.ts'
 import type { JointRotation } from './skeleton.ts'
 
 /** Flexion of a finger's three joints from the palm outwards and its sideways spread, degrees. */

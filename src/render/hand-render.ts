@@ -1,15 +1,15 @@
+import type { Background } from './background.ts'
 import { paintBackground } from './background.ts'
 import { defectLabel } from './defects.ts'
+import type { DrawingStyle } from './drawing.ts'
 import { shadeDrawing } from './drawing.ts'
 import { type Affine, multiply, rotationXYZ, translation } from './matrix.ts'
 import { type Camera, project, rasterise, type SurfaceBuffer } from './rasteriser.ts'
 import { type Handedness, landmarkJoints, loadRig, type Rig } from './rig.ts'
 import type { HandScene, HandSkin, RenderStyle } from './scene.ts'
 import { ambientOcclusion, type Light, type SkinSurface, shadePhoto } from './shading.ts'
-import { skinTexture } from './skin-texture.ts'
 import { type Pose, poseJoints, skinMatrices, skinVertices } from './skeleton.ts'
-import type { Background } from './background.ts'
-import type { DrawingStyle } from './drawing.ts'
+import { skinTexture } from './skin-texture.ts'
 
 /** Size of a picture in pixels. */
 export interface RenderSize {
@@ -140,12 +140,7 @@ export interface Setting {
 }
 
 /** Rasterises at twice the size, shades, and averages each 2x2 block. */
-export function paint(
-  surfaces: readonly SkinSurface[],
-  camera: Camera,
-  size: RenderSize,
-  setting: Setting,
-): Picture {
+export function paint(surfaces: readonly SkinSurface[], camera: Camera, size: RenderSize, setting: Setting): Picture {
   const [width, height] = [size.width * oversampling, size.height * oversampling]
   const fine: Camera = {
     focal: camera.focal * oversampling,

@@ -30,7 +30,18 @@ export function multiply(a: Affine, b: Affine): Affine {
 /** Inverse by the adjugate. Throws RangeError for a singular matrix. */
 export function invert(m: Affine): Affine {
   const [a, b, c, tx, d, e, f, ty, g, h, i, tz] = m as unknown as [
-    number, number, number, number, number, number, number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ]
   const A = e * i - f * h
   const B = f * g - d * i
@@ -41,12 +52,29 @@ export function invert(m: Affine): Affine {
   const r = [A * s, (c * h - b * i) * s, (b * f - c * e) * s, B * s, (a * i - c * g) * s, (c * d - a * f) * s]
   r.push(C * s, (b * g - a * h) * s, (a * e - b * d) * s)
   const [r0, r1, r2, r3, r4, r5, r6, r7, r8] = r as [
-    number, number, number, number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ]
   return Float64Array.of(
-    r0, r1, r2, -(r0 * tx + r1 * ty + r2 * tz),
-    r3, r4, r5, -(r3 * tx + r4 * ty + r5 * tz),
-    r6, r7, r8, -(r6 * tx + r7 * ty + r8 * tz),
+    r0,
+    r1,
+    r2,
+    -(r0 * tx + r1 * ty + r2 * tz),
+    r3,
+    r4,
+    r5,
+    -(r3 * tx + r4 * ty + r5 * tz),
+    r6,
+    r7,
+    r8,
+    -(r6 * tx + r7 * ty + r8 * tz),
   )
 }
 
@@ -56,9 +84,18 @@ export function rotationXYZ(xDegrees: number, yDegrees: number, zDegrees: number
   const [sy, cy] = sineCosine(yDegrees)
   const [sz, cz] = sineCosine(zDegrees)
   return Float64Array.of(
-    cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx, 0,
-    sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx, 0,
-    -sy, cy * sx, cy * cx, 0,
+    cz * cy,
+    cz * sy * sx - sz * cx,
+    cz * sy * cx + sz * sx,
+    0,
+    sz * cy,
+    sz * sy * sx + cz * cx,
+    sz * sy * cx - cz * sx,
+    0,
+    -sy,
+    cy * sx,
+    cy * cx,
+    0,
   )
 }
 

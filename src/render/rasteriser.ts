@@ -33,12 +33,7 @@ export function project(camera: Camera, x: number, y: number, z: number): [numbe
 }
 
 /** Z-buffer rasterisation of closed, counter-clockwise surfaces; faces turned away are skipped. */
-export function rasterise(
-  surfaces: readonly Surface[],
-  camera: Camera,
-  width: number,
-  height: number,
-): SurfaceBuffer {
+export function rasterise(surfaces: readonly Surface[], camera: Camera, width: number, height: number): SurfaceBuffer {
   const count = width * height
   const buffer: SurfaceBuffer = {
     width,

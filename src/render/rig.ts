@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { packageRoot } from '../util/package-root.ts'
+import { appendForearm } from './forearm.ts'
 import { readSkinnedMesh } from './glb.ts'
 import { type Affine, affineFromColumns, invert, multiply, translation } from './matrix.ts'
-import { appendForearm } from './forearm.ts'
 
 export type Handedness = 'left' | 'right'
 
@@ -19,7 +21,10 @@ export const fingerJoints: Readonly<Record<FingerName, readonly number[]>> = {
 
 const jointOrder = [
   'wrist',
-  'thumb-metacarpal', 'thumb-phalanx-proximal', 'thumb-phalanx-distal', 'thumb-tip',
+  'thumb-metacarpal',
+  'thumb-phalanx-proximal',
+  'thumb-phalanx-distal',
+  'thumb-tip',
   ...['index', 'middle', 'ring', 'pinky'].flatMap((finger) =>
     ['metacarpal', 'phalanx-proximal', 'phalanx-intermediate', 'phalanx-distal', 'tip'].map(
       (bone) => `${finger}-finger-${bone}`,
@@ -74,7 +79,7 @@ export function loadRig(handedness: Handedness): Rig {
 }
 
 function buildRig(handedness: Handedness): Rig {
-  const mesh = readSkinnedMesh(readFileSync(new URL(`./assets/${handedness}.glb`, import.meta.url)))
+  const mesh = readSkinnedMesh(readFileSync(path.join(packageRoot(), 'src/render/assets', `${handedness}.glb`)))
   const order = jointOrder.map((name) => mesh.jointNames.indexOf(name))
   const rank = new Map(order.map((fileJoint, joint) => [fileJoint, joint]))
   const side = handedness === 'right' ? -1 : 1

@@ -1,10 +1,18 @@
 import { RandomStream } from '../util/random.ts'
-import { type Background } from './background.ts'
+import type { Background } from './background.ts'
 import { handCaption } from './caption.ts'
 import { type Defect, extendedFingers, noDefect } from './defects.ts'
 import type { DrawingStyle } from './drawing.ts'
-import { type Gesture, gestureNames, gestureRotations, gestures, type GestureName } from './gestures.ts'
-import { backgroundColourNames, backgroundColours, type Colour, mixColours, type SkinTone, skinToneNames, skinTones } from './palette.ts'
+import { type Gesture, type GestureName, gestureNames, gestureRotations, gestures } from './gestures.ts'
+import {
+  backgroundColourNames,
+  backgroundColours,
+  type Colour,
+  mixColours,
+  type SkinTone,
+  skinToneNames,
+  skinTones,
+} from './palette.ts'
 import { fingerJoints, fingerNames, type Handedness } from './rig.ts'
 import type { Light, Sleeve } from './shading.ts'
 import type { BoneScale, JointRotation, Pose } from './skeleton.ts'
@@ -126,7 +134,11 @@ function sampleView(
 
 function sampleFraming(seed: number): HandScene['framing'] {
   const random = new RandomStream('scene', seed, 'framing')
-  return { fill: random.uniform(0.74, 0.93), x: 0.5 + random.uniform(-0.04, 0.04), y: 0.5 + random.uniform(-0.03, 0.05) }
+  return {
+    fill: random.uniform(0.74, 0.93),
+    x: 0.5 + random.uniform(-0.04, 0.04),
+    y: 0.5 + random.uniform(-0.03, 0.05),
+  }
 }
 
 export function sampleSkin(seed: number | string, tone: SkinTone | undefined, sleeveShare: number): HandSkin {

@@ -1,5 +1,5 @@
 import type { Colour } from './palette.ts'
-import type { SurfaceBuffer, Surface } from './rasteriser.ts'
+import type { Surface, SurfaceBuffer } from './rasteriser.ts'
 import { type SkinTexture, smoothStep, textureSize } from './skin-texture.ts'
 
 /** Light of a scene; `direction` points from the hand to the key light, camera frame, unit length. */

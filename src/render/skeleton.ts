@@ -31,9 +31,7 @@ export function poseJoints(rig: Rig, pose: Pose): Affine[] {
     if (done !== undefined) return done
     const parent = jointParents[joint] as number
     const rotation = pose.rotations.get(joint)
-    const local = rotation
-      ? rotationXYZ(-rotation.flex, mirror * rotation.spread, mirror * rotation.twist)
-      : identity()
+    const local = rotation ? rotationXYZ(-rotation.flex, mirror * rotation.spread, mirror * rotation.twist) : identity()
     const rest = parent < 0 ? (rig.bind[joint] as Affine) : restRelative(rig, joint, parent, pose)
     const matrix = multiply(parent < 0 ? rest : multiply(place(parent), rest), local)
     world[joint] = matrix

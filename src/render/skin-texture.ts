@@ -17,9 +17,24 @@ export interface SkinTexture {
 
 /** Head line, heart line and life line of a right palm as polylines (x, y in metres, wrist at the origin). */
 const palmLines = [
-  [[-0.034, 0.066], [-0.016, 0.066], [0.002, 0.074], [0.014, 0.088]],
-  [[-0.03, 0.05], [-0.008, 0.056], [0.014, 0.066], [0.03, 0.07]],
-  [[0.03, 0.066], [0.012, 0.054], [0.002, 0.034], [0.002, 0.01]],
+  [
+    [-0.034, 0.066],
+    [-0.016, 0.066],
+    [0.002, 0.074],
+    [0.014, 0.088],
+  ],
+  [
+    [-0.03, 0.05],
+    [-0.008, 0.056],
+    [0.014, 0.066],
+    [0.03, 0.07],
+  ],
+  [
+    [0.03, 0.066],
+    [0.012, 0.054],
+    [0.002, 0.034],
+    [0.002, 0.01],
+  ],
 ] as const
 
 const baked = new Map<Rig, SkinTexture>()
@@ -109,7 +124,9 @@ function paintFinger(
 
 function transform(matrix: Affine, [x, y, z]: Vector, w: 0 | 1): [number, number, number] {
   const row = (r: number) =>
-    (matrix[r] as number) * x + (matrix[r + 1] as number) * y + (matrix[r + 2] as number) * z +
+    (matrix[r] as number) * x +
+    (matrix[r + 1] as number) * y +
+    (matrix[r + 2] as number) * z +
     w * (matrix[r + 3] as number)
   return [row(0), row(4), row(8)]
 }
