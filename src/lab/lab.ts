@@ -3,7 +3,7 @@ import type { Adapter } from '../artefact/adapter.ts'
 import type { RunRecord } from '../artefact/record.ts'
 import type { BaseArchitectureInput } from '../config/architecture.ts'
 import type { classifierSettings } from '../config/classifier.ts'
-import type { adapterReference, SampleRequest, samplingSettings, sampleRequest } from '../config/sampling.ts'
+import type { adapterReference, SampleRequest, sampleRequest, samplingSettings } from '../config/sampling.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettingsInput } from '../config/training.ts'
 import type { WorkerSettingsInput } from '../config/worker.ts'
@@ -43,7 +43,10 @@ export interface Base {
 }
 
 /** What {@link Lab.train} takes: settings with their defaults left out, a base and a dataset. */
-export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Omit<TrainingSettingsInput, 'technique'> & {
+export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Omit<
+  TrainingSettingsInput,
+  'technique'
+> & {
   readonly technique: Technique
   readonly base: Base
   readonly dataset: Dataset
@@ -63,7 +66,11 @@ export type SampleOptions = z.input<typeof samplingSettings> & {
   readonly base: Base
   readonly adapters?: readonly (Adapter | z.input<typeof adapterReference> | string)[] | undefined
 } & (
-    | { readonly prompts: readonly string[]; readonly seeds: readonly number[]; readonly negativePrompt?: string | undefined }
+    | {
+        readonly prompts: readonly string[]
+        readonly seeds: readonly number[]
+        readonly negativePrompt?: string | undefined
+      }
     | { readonly requests: readonly z.input<typeof sampleRequest>[] }
   )
 
@@ -136,7 +143,8 @@ export type TrainClassifierRun = LabRun<ResultOf<'train-classifier'>>
 
 /** What the results of a lab depend on beside its inputs. */
 export interface LabEnvironment {
-  readonly python: string
+  /** Null for a worker that was attached to. */
+  readonly python: string | null
   /** SHA-256 of the requirements that were installed; null for an interpreter that was named. */
   readonly requirementsSha256: string | null
   readonly device: string
@@ -163,7 +171,10 @@ export interface Lab extends AsyncDisposable {
    */
   dataset(folder: string, options?: DatasetOptions): Promise<Dataset>
   /** Trains a technique. Throws ConfigError at once; goes on where an equal training in the same folder stopped. */
-  train<Technique extends TechniqueInput>(request: TrainRequest<Technique>, options?: CallOptions): TrainRun<Trained<Technique>>
+  train<Technique extends TechniqueInput>(
+    request: TrainRequest<Technique>,
+    options?: CallOptions,
+  ): TrainRun<Trained<Technique>>
   /** Draws images. Throws ConfigError at once. */
   sample(request: SampleOptions, options?: CallOptions): SampleRun
   /** Judges images with a finger classifier, in their order. Throws ConfigError at once. */

@@ -1,0 +1,47 @@
+export type { Adapter } from './artefact/adapter.ts'
+export { type RunRecord, readRunRecord } from './artefact/record.ts'
+export { readSeries, type SeriesLine } from './artefact/series.ts'
+export {
+  autoencoder,
+  full,
+  lora,
+  type TechniqueInput,
+  type TechniqueInputOf,
+  textualInversion,
+} from './config/technique.ts'
+export type { CaptionSource, Dataset, DatasetOptions, DatasetProblem } from './dataset/index.ts'
+export {
+  ArtefactError,
+  ConfigError,
+  DatasetError,
+  JobError,
+  LabError,
+  ProtocolError,
+  WorkerError,
+} from './errors/index.ts'
+export {
+  type Base,
+  type CallOptions,
+  type ClassifyOptions,
+  type ClassifyRun,
+  type CreateBaseOptions,
+  catchInterrupts,
+  type Interrupt,
+  type Lab,
+  type LabEnvironment,
+  type LabProgress,
+  type LabRun,
+  type OpenLabOptions,
+  openLab,
+  type SampledImage,
+  type SampleEvent,
+  type SampleOptions,
+  type SampleRun,
+  type Samples,
+  type TrainClassifierOptions,
+  type TrainClassifierRun,
+  type Trained,
+  type TrainRequest,
+  type TrainRun,
+} from './lab/index.ts'
+export type { RunEvent } from './worker/index.ts'

@@ -1,0 +1,19 @@
+import { z } from 'zod'
+import type { Dataset } from '../dataset/index.ts'
+import type { Base } from './lab.ts'
+
+/** A base that {@link Lab.base} gave. */
+export const baseInput = z.custom<Base>(
+  (value) => isTyped(value, 'base'),
+  'must be a base; open one with await lab.base(…)',
+)
+
+/** A dataset that {@link Lab.dataset} gave. */
+export const datasetInput = z.custom<Dataset>(
+  (value) => isTyped(value, 'dataset'),
+  'must be a dataset; open one with await lab.dataset(…)',
+)
+
+function isTyped(value: unknown, type: string): boolean {
+  return typeof value === 'object' && value !== null && 'type' in value && value.type === type
+}

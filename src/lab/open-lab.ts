@@ -1,0 +1,97 @@
+import { mkdir } from 'node:fs/promises'
+import { resolve as absolute, join } from 'node:path'
+import { z } from 'zod'
+import { labFolders } from '../artefact/run-folder.ts'
+import { resolve } from '../config/resolve.ts'
+import { workerSettings } from '../config/worker.ts'
+import { ArtefactError } from '../errors/index.ts'
+import { type FileLock, takeLock } from '../util/file-lock.ts'
+import { packageRoot } from '../util/package-root.ts'
+import { ensureEnvironment } from '../worker/environment.ts'
+import { attachWorker, startWorker, type Worker } from '../worker/index.ts'
+import type { Lab, LabProgress, OpenLabOptions } from './lab.ts'
+import { type Installed, LabSession } from './session.ts'
+
+const text = z.string().min(1).optional()
+const labOptions = z.strictObject({
+  folder: z.string().min(1).default('phalanx-lab'),
+  workers: z.int().min(1).max(64).default(1),
+  python: text,
+  attach: text,
+  endpointFile: text,
+  settings: workerSettings.prefault({}),
+  onProgress: z
+    .custom<(progress: LabProgress) => void>((value) => typeof value === 'function', 'must be a function')
+    .optional(),
+  signal: z.instanceof(AbortSignal).optional(),
+})
+type Options = z.output<typeof labOptions>
+
+/**
+ * Opens a lab: takes its folder, makes the Python environment on first use, and starts the workers. Close it with
+ * `await using` or `close()`.
+ *
+ * Throws ConfigError (options), ArtefactError (`lab-in-use`, `folder-unusable`), WorkerError or ProtocolError (the
+ * environment or a worker), or the signal's reason.
+ */
+export async function openLab(input: OpenLabOptions = {}): Promise<Lab> {
+  const { signal, ...given } = input
+  const options = { ...resolve(labOptions, given, 'options of openLab'), signal }
+  const folder = absolute(options.folder)
+  const lock = await takeFolder(folder)
+  try {
+    return new LabSession({ folder, lock, ...(await openWorkers(options)) })
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function openWorkers(options: Options): Promise<{ workers: Worker[]; installed: Installed }> {
+  const { settings, onProgress, signal } = options
+  if (options.attach !== undefined) {
+    const worker = await attachWorker(absolute(options.attach), { settings })
+    return { workers: [worker], installed: { python: null, requirementsSha256: null } }
+  }
+  const installed = await ensureEnvironment({ python: options.python, onProgress, signal })
+  onProgress?.({
+    type: 'worker-start',
+    text: options.workers === 1 ? 'Starting the worker' : `Starting ${options.workers} workers`,
+  })
+  const started = await Promise.allSettled(
+    Array.from({ length: options.workers }, (_, i) =>
+      startWorker({
+        python: installed.python,
+        packageFolder: join(packageRoot(), 'python-worker'),
+        settings,
+        ...(i === 0 && options.endpointFile !== undefined && { endpointFile: absolute(options.endpointFile) }),
+        ...(signal !== undefined && { signal }),
+      }),
+    ),
+  )
+  const workers = started.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const failure = started.find((outcome) => outcome.status === 'rejected')
+  if (failure === undefined) return { workers, installed }
+  await Promise.all(workers.map((worker) => worker.close()))
+  throw failure.reason
+}
+
+async function takeFolder(folder: string): Promise<FileLock> {
+  const taken = await mkdir(folder, { recursive: true })
+    .then(() => takeLock(join(folder, labFolders.lock)))
+    .catch((cause: unknown) => {
+      throw new ArtefactError({
+        code: 'folder-unusable',
+        message: `The lab's folder ${folder} cannot be written to. Make it writable, or name another one: openLab({ folder: '…' }).`,
+        facts: { folder },
+        cause,
+      })
+    })
+  if ('release' in taken) return taken
+  const { pid, host } = taken
+  throw new ArtefactError({
+    code: 'lab-in-use',
+    message: `The lab's folder ${folder} is in use by process ${pid} on ${host}. Close that one, attach to its worker from a lab in another folder, or name another folder: openLab({ folder: '…' }).`,
+    facts: { folder, pid, host },
+  })
+}

@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import { openAdapter } from '../artefact/adapter.ts'
+import { labFolders } from '../artefact/run-folder.ts'
+import type { TechniqueInput } from '../config/technique.ts'
+import { type Dataset, type DatasetOptions, ImageInspector, openDataset } from '../dataset/index.ts'
+import type { JobOf } from '../protocol/jobs.ts'
+import type { FileLock } from '../util/file-lock.ts'
+import type { Worker, WorkerIdentity } from '../worker/index.ts'
+import { baseFolder } from './base.ts'
+import { JobRun } from './job-run.ts'
+import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
+import type * as api from './lab.ts'
+import { sampleJobOf, startSampling } from './sample.ts'
+import { planTraining, startTraining } from './train.ts'
+import { WorkerPool } from './worker-pool.ts'
+
+/** What the worker's environment is made of; an attached worker does not say. */
+export type Installed = Pick<api.LabEnvironment, 'python' | 'requirementsSha256'>
+
+/** What a lab is made of when it opens. */
+export interface SessionParts {
+  readonly folder: string
+  readonly lock: FileLock
+  readonly workers: readonly Worker[]
+  readonly installed: Installed
+}
+
+export class LabSession implements api.Lab {
+  readonly folder: string
+  readonly #lock: FileLock
+  readonly #pool: WorkerPool
+  readonly #installed: Installed
+  readonly #inspector = new ImageInspector()
+
+  constructor({ folder, lock, workers, installed }: SessionParts) {
+    this.folder = folder
+    this.#lock = lock
+    this.#pool = new WorkerPool(workers)
+    this.#installed = installed
+  }
+
+  get workers(): readonly WorkerIdentity[] {
+    return this.#pool.workers.map(({ identity }) => identity)
+  }
+
+  get environment(): api.LabEnvironment {
+    const { device, versions } = (this.#pool.workers[0] as Worker).identity
+    return { ...this.#installed, device, versions }
+  }
+
+  async base(name: string, { signal }: api.CallOptions = {}): Promise<api.Base> {
+    const folder = await baseFolder(name)
+    const run = new JobRun({
+      signal,
+      submit: () => this.#pool.submit({ type: 'inspect-base', base: folder }),
+      finish: (description): api.Base =>
+        Object.freeze({ type: 'base', name, folder, description: Object.freeze(description) }),
+    })
+    return run.result
+  }
+
+  adapter(file: string): ReturnType<typeof openAdapter> {
+    return openAdapter(file)
+  }
+
+  dataset(folder: string, options: DatasetOptions = {}): Promise<Dataset> {
+    return openDataset(folder, { folder: join(this.folder, labFolders.datasets), inspector: this.#inspector }, options)
+  }
+
+  train<Technique extends TechniqueInput>(
+    request: api.TrainRequest<Technique>,
+    options: api.CallOptions = {},
+  ): api.TrainRun<api.Trained<Technique>> {
+    const plan = planTraining(request, this.folder)
+    const place = {
+      submit: (job: JobOf<'train'>) => this.#pool.submit(job),
+      environment: () => this.environment,
+      openBase: (folder: string) => this.base(folder),
+    }
+    // The technique's type decides what comes out, which the worker's answer cannot tell the compiler.
+    return startTraining(plan, place, options) as api.TrainRun<api.Trained<Technique>>
+  }
+
+  sample(request: api.SampleOptions, options: api.CallOptions = {}): api.SampleRun {
+    return startSampling(sampleJobOf(request), (job) => this.#pool.submit(job), options)
+  }
+
+  classify(request: api.ClassifyOptions, { signal }: api.CallOptions = {}): api.ClassifyRun {
+    const job = classifyJobOf(request)
+    return new JobRun({ signal, submit: () => this.#pool.submit(job), finish: ({ judgements }) => judgements })
+  }
+
+  trainClassifier(request: api.TrainClassifierOptions, { signal }: api.CallOptions = {}): api.TrainClassifierRun {
+    const job = trainClassifierJobOf(request)
+    return new JobRun({ signal, submit: () => this.#pool.submit(job), finish: (result) => result })
+  }
+
+  createBase(request: api.CreateBaseOptions, { signal }: api.CallOptions = {}): api.LabRun<api.Base> {
+    const job = createBaseJobOf(request)
+    return new JobRun({ signal, submit: () => this.#pool.submit(job), finish: ({ folder }) => this.base(folder) })
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close()
+    await this.#lock.release()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,137 @@
+import { mkdir } from 'node:fs/promises'
+import { resolve as absolute, basename, isAbsolute, join, relative } from 'node:path'
+import { z } from 'zod'
+import { type Adapter, openAdapter } from '../artefact/adapter.ts'
+import { type RunRecord, writeRunRecord } from '../artefact/record.ts'
+import { labFolders } from '../artefact/run-folder.ts'
+import { contentId } from '../config/hash.ts'
+import { resolve } from '../config/resolve.ts'
+import { trainingSettings } from '../config/training.ts'
+import { ArtefactError } from '../errors/index.ts'
+import type { JobOf } from '../protocol/jobs.ts'
+import type { TrainResult } from '../protocol/results.ts'
+import type { RunStream } from '../worker/index.ts'
+import { baseInput, datasetInput } from './inputs.ts'
+import { JobRun } from './job-run.ts'
+import type { Base, CallOptions, LabEnvironment, TrainRequest, TrainRun } from './lab.ts'
+
+const trainRequest = trainingSettings.extend({
+  base: baseInput,
+  dataset: datasetInput,
+  name: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+      'must begin with a letter or digit and hold only these, dots and hyphens',
+    )
+    .optional(),
+  folder: z.string().min(1).optional(),
+})
+
+/** A training with its place, before it runs. */
+export interface TrainPlan {
+  readonly job: JobOf<'train'>
+  readonly base: Base
+  readonly images: number
+  /** Content id of everything that decides the result. */
+  readonly config: string
+}
+
+/** What a training needs of its lab. */
+export interface TrainPlace {
+  readonly submit: (job: JobOf<'train'>) => RunStream<TrainResult>
+  readonly environment: () => LabEnvironment
+  readonly openBase: (folder: string) => Promise<Base>
+}
+
+/** The job of a training. Throws ConfigError. */
+export function planTraining(input: TrainRequest, labFolder: string): TrainPlan {
+  const { base, dataset, name: given, folder, ...settings } = resolve(trainRequest, input, 'training')
+  // How often to save and what to show on the way do not change what is learned.
+  const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
+  const identity = { settings: learned, base: base.description.sha256, dataset: dataset.sha256 }
+  const name = given ?? `${settings.technique.type}-${contentId(identity).slice(0, 12)}`
+  const { root, manifest, sha256 } = dataset
+  return {
+    base,
+    images: dataset.items.length,
+    config: contentId({ ...identity, name }),
+    job: {
+      type: 'train',
+      base: base.folder,
+      dataset: { root, manifest, sha256 },
+      settings,
+      output: absolute(folder ?? join(labFolder, labFolders.runs, name)),
+      name,
+    },
+  }
+}
+
+/** Runs a training and writes its record when it is finished. */
+export function startTraining(plan: TrainPlan, place: TrainPlace, { signal }: CallOptions): TrainRun<Adapter | Base> {
+  const { job } = plan
+  const folder = job.output
+  const run = new JobRun<TrainResult, { record: RunRecord; trained: Adapter | Base }>({
+    signal,
+    prepare: () => makeFolder(folder),
+    submit: () => place.submit(job),
+    finish: async (result) => {
+      const record = recordOf(plan, result, place.environment())
+      const path = join(folder, record.result.path)
+      const trained = result.kind === 'base' ? await place.openBase(path) : await openAdapter(path)
+      await writeRunRecord(folder, record)
+      return { record, trained }
+    },
+  })
+  const result = run.result.then(({ trained }) => trained)
+  const record = run.result.then((finished) => finished.record)
+  // A failure is told by the result; nobody has to ask for the record too.
+  record.catch(() => undefined)
+  return {
+    name: job.name,
+    folder,
+    record,
+    result,
+    cancel: (reason) => run.cancel(reason),
+    // biome-ignore lint/suspicious/noThenProperty: a run is awaitable, as the interface says.
+    then: (onFulfilled, onRejected) => result.then(onFulfilled, onRejected),
+    async *[Symbol.asyncIterator]() {
+      result.catch(() => undefined)
+      yield* run
+    },
+  }
+}
+
+function recordOf({ job, base, images, config }: TrainPlan, trained: TrainResult, on: LabEnvironment): RunRecord {
+  const { type: _type, path, series, ...result } = trained
+  return {
+    format: 'phalanx-run',
+    version: 1,
+    name: job.name,
+    config,
+    settings: job.settings,
+    base: { name: base.name, sha256: base.description.sha256 },
+    dataset: { sha256: job.dataset.sha256, images },
+    versions: { ...on.versions },
+    device: on.device,
+    requirementsSha256: on.requirementsSha256,
+    result: { ...result, path: within(job.output, path), series: within(job.output, series) },
+  }
+}
+
+/** Relative to the run folder, also when the folder was moved since the worker wrote the path down. */
+function within(folder: string, path: string): string {
+  const inside = isAbsolute(path) ? relative(folder, path) : path
+  return inside.startsWith('..') ? basename(path) : inside
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw new ArtefactError({
+      code: 'folder-unusable',
+      message: `${folder} cannot be made. Make its parent writable, or name another folder.`,
+      facts: { folder },
+      cause,
+    })
+  })
+}
