@@ -31,7 +31,6 @@ export interface Gesture {
 
 const straight = (spread = 0): FingerPose => ({ flex: [0, 3, 2], spread })
 const curled: FingerPose = { flex: [78, 95, 60], spread: 0 }
-const tucked: ThumbPose = { base: [25, -5, 20], flex: [25, 55] }
 const thumbOut: ThumbPose = { base: [-12, 18, 0], flex: [-8, -12] }
 const thumbAcross: ThumbPose = { base: [30, -20, 30], flex: [40, 60] }
 

@@ -1,8 +1,9 @@
 import type { Background } from './background.ts'
 import { paintBackground } from './background.ts'
-import { defectLabel } from './defects.ts'
+import { type Defect, defectLabel, noDefect } from './defects.ts'
 import type { DrawingStyle } from './drawing.ts'
 import { shadeDrawing } from './drawing.ts'
+import { growExtraFinger, malformPose } from './malformation.ts'
 import { type Affine, multiply, rotationXYZ, translation } from './matrix.ts'
 import { type Camera, project, rasterise, type SurfaceBuffer } from './rasteriser.ts'
 import { type Handedness, landmarkJoints, loadRig, type Rig } from './rig.ts'
@@ -55,7 +56,7 @@ export function renderHand(scene: HandScene, size: RenderSize): HandRender {
   const rig = loadRig(scene.handedness)
   const centre = translation(0, -0.07, 0)
   const turn = multiply(rotationXYZ(scene.view[0], scene.view[1], scene.view[2]), centre)
-  const hand = poseHand(rig, scene.pose, scene.skin, turn)
+  const hand = poseHand(rig, scene.pose, scene.skin, turn, scene.defect)
   const { camera, shift } = frameHand(hand.landmarks, scene.framing, size)
   const placed = moveHand(hand, shift)
   const picture = paint([placed.surface], camera, size, scene)
@@ -79,15 +80,21 @@ export interface PosedHand {
   readonly landmarks: readonly (readonly [number, number, number])[]
 }
 
-/** Poses and skins a hand, then carries it by `placement`. */
-export function poseHand(rig: Rig, pose: Pose, skin: HandSkin, placement: Affine): PosedHand {
+/** Poses and skins a hand, malformed when a defect is given, then carries it by `placement`. */
+export function poseHand(
+  rig: Rig,
+  soundPose: Pose,
+  skin: HandSkin,
+  placement: Affine,
+  defect: Defect = noDefect,
+): PosedHand {
+  const pose = malformPose(soundPose, defect)
   const world = poseJoints(rig, pose).map((matrix) => multiply(placement, matrix))
   const vertices = skinVertices(rig, skinMatrices(rig, pose, world))
+  const shape = growExtraFinger({ ...vertices, uvs: rig.uvs, triangles: rig.triangles }, rig, world, defect)
   return {
     surface: {
-      ...vertices,
-      uvs: rig.uvs,
-      triangles: rig.triangles,
+      ...shape,
       texture: skinTexture(rig),
       tone: skin.colour,
       sleeve: skin.sleeve,
