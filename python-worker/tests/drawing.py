@@ -1,0 +1,74 @@
+"""Images from this worker and from plain diffusers, starting at the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPipeline
+
+from phalanx_worker.model.base import Base
+from phalanx_worker.protocol.messages import SampleRequest, SamplingSettings
+from phalanx_worker.sampling.draw import draw, initial_noise
+from phalanx_worker.sampling.samplers import Sampler
+
+Images = npt.NDArray[np.uint8]
+SCHEDULERS = {"ddim": DDIMScheduler, "euler": EulerDiscreteScheduler}
+
+
+def sampling(sampler: Sampler = "ddim", steps: int = 6, guidance: float = 7.5, batch_size: int = 4) -> SamplingSettings:
+    """Settings at the base's own size."""
+    return SamplingSettings(
+        sampler=sampler, steps=steps, guidance=guidance, width=None, height=None, batch_size=batch_size
+    )
+
+
+def request(prompt: str, seed: int = 1, negative: str = "") -> SampleRequest:
+    """One image."""
+    return SampleRequest(prompt=prompt, negative_prompt=negative, seed=seed)
+
+
+def drawn(base: Base, requests: list[SampleRequest], settings: SamplingSettings) -> Images:
+    """[n, height, width, 3] from this worker."""
+    images: dict[int, Images] = {}
+    draw(base, requests, settings, images.__setitem__, lambda *_: None)
+    return np.stack([images[index] for index in range(len(requests))])
+
+
+def pipeline(folder: Path) -> StableDiffusionPipeline:
+    """Diffusers' own pipeline for a base."""
+    made = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def drawn_by_diffusers(
+    made: StableDiffusionPipeline,
+    requests: list[SampleRequest],
+    settings: SamplingSettings,
+    rename: Callable[[str], str] = lambda prompt: prompt,
+) -> Images:
+    """[n, height, width, 3] from the pipeline, each image alone."""
+    made.scheduler = SCHEDULERS[settings.sampler].from_config(made.scheduler.config)
+    config = made.unet.config
+    shape = (config.in_channels, config.sample_size, config.sample_size)
+    images = [
+        made(
+            rename(item.prompt),
+            negative_prompt=item.negative_prompt,
+            guidance_scale=settings.guidance,
+            num_inference_steps=settings.steps,
+            latents=initial_noise(item.seed, shape)[None],
+            output_type="np",
+        ).images[0]
+        for item in requests
+    ]
+    return (np.stack(images) * 255).round().astype(np.uint8)
+
+
+def largest_difference(left: Images, right: Images) -> int:
+    """Of any channel of any pixel, in levels of 255."""
+    assert left.shape == right.shape
+    return int(np.abs(left.astype(int) - right.astype(int)).max())

@@ -1,0 +1,143 @@
+"""Drawing against diffusers' pipeline, and a batch against single images."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from phalanx_worker.errors import ArtefactError, ConfigError, JobError
+from phalanx_worker.jobs import sample
+from phalanx_worker.jobs.context import JobCancelled
+from phalanx_worker.model.base import base_sha256
+from phalanx_worker.model.load import load_base
+from phalanx_worker.protocol.messages import ImageEndEvent, ProgressEvent, SampleJob
+from phalanx_worker.sampling.draw import initial_noise
+from phalanx_worker.sampling.samplers import Sampler, sampling_plan
+from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
+from tests.small import Recorder
+
+REQUESTS = [
+    request("a photo of a hand", 1, "a fist"),
+    request("a drawing of a fist", 2, ""),
+    request("a photo of an open palm, blue background", 2**53 - 1, "a photo of a hand"),
+]
+# The two add the same float32 numbers in another order; a value near the middle of two levels may round either way.
+ONE_LEVEL = 1
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "euler"])
+@pytest.mark.parametrize(("steps", "guidance"), [(1, 7.5), (7, 7.5), (10, 1.0), (10, 3.0)])
+def test_images_are_those_of_diffusers(base_folder: Path, sampler: Sampler, steps: int, guidance: float) -> None:
+    settings = sampling(sampler, steps, guidance)
+    ours = drawn(load_base(base_folder), REQUESTS, settings)
+    theirs = drawn_by_diffusers(pipeline(base_folder), REQUESTS, settings)
+    assert ours.std() > 10
+    assert largest_difference(ours, theirs) <= ONE_LEVEL
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "euler"])
+def test_velocity_prediction_is_that_of_diffusers(base_folder: Path, sampler: Sampler) -> None:
+    base = load_base(base_folder)
+    velocity = dataclasses.replace(base.noise_schedule, prediction="v_prediction")
+    made = pipeline(base_folder)
+    made.scheduler.register_to_config(prediction_type="v_prediction")
+    ours = drawn(dataclasses.replace(base, noise_schedule=velocity), REQUESTS, sampling(sampler))
+    assert largest_difference(ours, drawn_by_diffusers(made, REQUESTS, sampling(sampler))) <= ONE_LEVEL
+
+
+def test_a_batch_gives_the_same_images_as_one_at_a_time(base_folder: Path) -> None:
+    base = load_base(base_folder)
+    together = drawn(base, REQUESTS, sampling(batch_size=3))
+    alone = np.concatenate([drawn(base, [item], sampling(batch_size=1)) for item in REQUESTS])
+    assert largest_difference(together, alone) <= ONE_LEVEL
+    assert largest_difference(together[:1], together[1:2]) > 20
+
+
+def test_guidance_of_one_ignores_the_negative_prompt_and_zero_the_prompt(base_folder: Path) -> None:
+    base = load_base(base_folder)
+    plain = drawn(base, [request("a hand", 3, "a fist")], sampling(guidance=1))
+    assert np.array_equal(plain, drawn(base, [request("a hand", 3, "a drawing")], sampling(guidance=1)))
+    without = drawn(base, [request("a fist", 3, "a hand")], sampling(guidance=0))
+    assert largest_difference(plain, without) <= ONE_LEVEL
+
+
+def test_noise_depends_on_the_seed_alone() -> None:
+    assert torch.equal(initial_noise(4, (4, 8, 8)), initial_noise(4, (4, 8, 8)))
+    assert not torch.equal(initial_noise(4, (4, 8, 8)), initial_noise(5, (4, 8, 8)))
+    many = initial_noise(2**53 - 1, (4, 64, 64))
+    # 16,384 numbers: four standard errors of mean and standard deviation.
+    assert abs(float(many.mean())) < 4 / 128
+    assert abs(float(many.std()) - 1) < 4 / 181
+
+
+@pytest.mark.parametrize("steps", [1, 3, 30, 50, 500, 501, 999, 1000])
+def test_timesteps_fit_the_schedule(base_folder: Path, steps: int) -> None:
+    base = load_base(base_folder)
+    plan = sampling_plan(base.noise_schedule, base.scheduler_config, steps)
+    assert len(plan.timesteps) == steps
+    assert all(0 <= step < 1000 for step in plan.timesteps)
+    assert list(plan.timesteps) == sorted(set(plan.timesteps), reverse=True)
+
+
+def test_other_sizes(base_folder: Path) -> None:
+    base = load_base(base_folder)
+    wide = msgspec.structs.replace(sampling(steps=2), width=32, height=24)
+    assert drawn(base, REQUESTS, wide).shape == (3, 24, 32, 3)
+    with pytest.raises(ConfigError) as caught:
+        drawn(base, REQUESTS, msgspec.structs.replace(sampling(), width=17))
+    assert caught.value.code == "size-mismatch"
+
+
+def test_a_scheduler_with_other_wishes_is_refused(base_folder: Path) -> None:
+    base = load_base(base_folder)
+    odd = dataclasses.replace(base, scheduler_config={**base.scheduler_config, "timestep_spacing": "trailing"})
+    with pytest.raises(ArtefactError) as caught:
+        drawn(odd, REQUESTS, sampling())
+    assert caught.value.code == "unknown-scheduler"
+
+
+def test_an_output_without_numbers_is_an_error_and_the_base_survives(base_folder: Path) -> None:
+    base = load_base(base_folder)
+    broken = load_base(base_folder)
+    with torch.no_grad():
+        broken.unet.conv_out.weight.fill_(float("nan"))
+    with pytest.raises(JobError) as caught:
+        drawn(broken, REQUESTS, sampling())
+    assert caught.value.code == "image-not-finite"
+    processors = {type(item).__name__ for item in base.unet.attn_processors.values()}
+    drawn(base, REQUESTS, sampling())
+    assert {type(item).__name__ for item in base.unet.attn_processors.values()} == processors
+    assert base_sha256(base.parts) == base.sha256
+
+
+def sample_job(base_folder: Path) -> SampleJob:
+    long = request("hand " * 90, 5, "hand " * 80)
+    return SampleJob(
+        base=str(base_folder), adapters=(), requests=(*REQUESTS, long), sampling=sampling(steps=3, batch_size=3)
+    )
+
+
+def test_the_job_tells_of_images_progress_and_lost_tokens(base_folder: Path) -> None:
+    recorder = Recorder()
+    result = sample.run(sample_job(base_folder), recorder.context)
+    images = [event for event in recorder.events if isinstance(event, ImageEndEvent)]
+    progress = [(event.done, event.total) for event in recorder.events if isinstance(event, ProgressEvent)]
+    assert [(event.index, event.seed, event.width, event.step) for event in images] == [
+        (0, 1, 16, None), (1, 2, 16, None), (2, 2**53 - 1, 16, None), (3, 5, 16, None)
+    ]  # fmt: skip
+    assert progress == [(3, 12), (6, 12), (9, 12), (10, 12), (11, 12), (12, 12)]
+    assert result.images == 4
+    assert result.truncated_tokens == (0, 0, 0, 15 + 5)
+
+
+def test_the_job_stops_between_steps(base_folder: Path) -> None:
+    recorder = Recorder()
+    recorder.context.token.requested.set()
+    with pytest.raises(JobCancelled):
+        sample.run(sample_job(base_folder), recorder.context)
+    assert sum(isinstance(event, ProgressEvent) for event in recorder.events) == 1
