@@ -1,6 +1,7 @@
-// Builds dist: JavaScript and declarations from src, and beside them the files that the code reads by its own place.
+// Builds dist: JavaScript and declarations from src. Data files stay where they are; the code finds them from the
+// package's root.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,5 +17,4 @@ try {
 } catch {
   process.exit(1)
 }
-cpSync(join(root, 'src', 'render', 'assets'), join(root, 'dist', 'render', 'assets'), { recursive: true })
 chmodSync(join(root, 'dist', 'cli', 'main.js'), 0o755)

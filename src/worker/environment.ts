@@ -58,6 +58,29 @@ const markerFile = 'complete.json'
  * `environment-install-failed`) or the signal's reason.
  */
 export async function ensureEnvironment(options: EnvironmentOptions = {}): Promise<Environment> {
+  const place = await locateEnvironment(options)
+  if ('python' in place) return place
+  return (await readWhole(place.folder)) ?? (await makeEnvironment({ ...place, options }))
+}
+
+/**
+ * The environment that {@link ensureEnvironment} gives, if it is there already; null when it would have to be made.
+ * Throws WorkerError (`python-not-found`, `python-unsupported`, `python-packages-missing`).
+ */
+export async function findEnvironment(options: EnvironmentOptions = {}): Promise<Environment | null> {
+  const place = await locateEnvironment(options)
+  return 'python' in place ? place : readWhole(place.folder)
+}
+
+/** Where an environment is or will be, and what it is made of. */
+interface Place {
+  readonly folder: string
+  readonly files: readonly string[]
+  readonly interpreter: Interpreter
+  readonly requirementsSha256: string
+}
+
+async function locateEnvironment(options: EnvironmentOptions): Promise<Environment | Place> {
   const named = options.python ?? process.env.PHALANX_PYTHON
   if (named) {
     const { executable } = await checkNamedPython(named, options.test ?? false)
@@ -66,13 +89,13 @@ export async function ensureEnvironment(options: EnvironmentOptions = {}): Promi
   const files = options.requirements ?? packageRequirements(options.test ?? false)
   const requirementsSha256 = sha256(canonicalJson(await Promise.all(files.map((file) => readFile(file, 'utf8')))))
   const interpreter = await findPython()
-  const folder = join(
-    options.folder ?? join(cacheFolder(), 'environments'),
-    environmentKey(requirementsSha256, interpreter),
-  )
-  return (
-    (await readWhole(folder)) ?? (await makeEnvironment(folder, files, { interpreter, requirementsSha256, options }))
-  )
+  const parent = options.folder ?? join(cacheFolder(), 'environments')
+  return {
+    folder: join(parent, environmentKey(requirementsSha256, interpreter)),
+    files,
+    interpreter,
+    requirementsSha256,
+  }
 }
 
 function packageRequirements(test: boolean): string[] {
@@ -102,14 +125,8 @@ function interpreterOf(environment: string): string {
   return process.platform === 'win32' ? join(environment, 'Scripts', 'python.exe') : join(environment, 'bin', 'python')
 }
 
-interface Making {
-  readonly interpreter: Interpreter
-  readonly requirementsSha256: string
-  readonly options: EnvironmentOptions
-}
-
-async function makeEnvironment(folder: string, files: readonly string[], making: Making): Promise<Environment> {
-  const { interpreter, requirementsSha256, options } = making
+async function makeEnvironment(making: Place & { readonly options: EnvironmentOptions }): Promise<Environment> {
+  const { folder, files, interpreter, requirementsSha256, options } = making
   const { signal, onProgress } = options
   const tell = (phase: EnvironmentProgress['phase'], text: string, done = 0, total = 0): void =>
     onProgress?.({ type: 'environment-update', phase, text, done, total })

@@ -1,0 +1,64 @@
+import type { TrainRequest } from '../../lab/index.ts'
+import { formatBytes, formatSeconds } from '../../report/format.ts'
+import type { Command } from '../command.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
+import { optionText, optionTexts } from '../option-values.ts'
+import { parseSettings } from '../settings.ts'
+
+/** `phalanx train`: trains a technique on a folder of images. */
+export const train: Command = {
+  name: 'train',
+  summary: 'train a technique on a folder of images; goes on where it was stopped',
+  positionals: ['<dataset>'],
+  options: {
+    technique: { value: '<type>', text: 'lora, textual-inversion, full or autoencoder (lora)' },
+    base: { value: '<name>', text: 'tiny-hands, or a folder in the diffusers layout (tiny-hands)' },
+    caption: { value: '<text>', text: 'one caption for all images; what the folder says by default' },
+    name: { value: '<name>', text: "name of the run's folder and of its file" },
+    set: { value: '<setting=value>', multiple: true, text: 'a setting by its path, as steps=400 or technique.rank=8' },
+    ...labOptions,
+  },
+  example: 'phalanx train ./data/palms --set technique.rank=8 --set optimizer.learningRate=5e-4 --set steps=400',
+  run: async (given, context) => {
+    const { positionals, options } = given
+    const { terminal, signal } = context
+    const [caption, name] = [optionText(options, 'caption'), optionText(options, 'name')]
+    const settings = parseSettings([
+      `technique.type=${optionText(options, 'technique') ?? 'lora'}`,
+      ...optionTexts(options, 'set'),
+    ])
+    await using lab = await openLabInTerminal(labPlaceOf(given), context)
+    const run = lab.train(
+      {
+        // Names and ranges are checked by the lab, which knows them.
+        ...(settings as Pick<TrainRequest, 'technique'>),
+        base: await lab.base(optionText(options, 'base') ?? 'tiny-hands', { signal }),
+        dataset: await lab.dataset(positionals[0] as string, caption === undefined ? {} : { caption }),
+        name,
+      },
+      { signal },
+    )
+    terminal.note(`Training ${run.name} in ${run.folder}`)
+    const started = performance.now()
+    let first: number | null = null
+    for await (const event of run) {
+      if (event.type === 'worker-restart') terminal.note(`The worker was replaced: ${event.reason}`)
+      if (event.type !== 'step-end') continue
+      first ??= event.step - 1
+      const rate = (event.step - first) / ((performance.now() - started) / 1000)
+      const left = formatSeconds((event.total - event.step) / rate)
+      terminal.status(
+        `step ${event.step} of ${event.total} · loss ${event.loss.toFixed(4)} · ${rate.toPrecision(3)} steps/s · ${left} left`,
+      )
+    }
+    const { folder, record } = run
+    const { result } = await record
+    terminal.result(
+      { folder, result },
+      () =>
+        `${folder}/${result.path}\n${result.kind}, ${formatBytes(result.bytes)}, final loss ${result.finalLoss.toFixed(4)}`,
+    )
+    return exitCodes.success
+  },
+}

@@ -1,0 +1,52 @@
+import { mkdir } from 'node:fs/promises'
+import { resolve as absolute, dirname, join } from 'node:path'
+import { packageRoot } from '../../util/package-root.ts'
+import { ensureEnvironment } from '../../worker/environment.ts'
+import { startWorker } from '../../worker/index.ts'
+import type { Command } from '../command.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { showProgress } from '../lab-options.ts'
+import { optionText } from '../option-values.ts'
+
+/** `phalanx worker`: keeps a warm worker for others to attach to. */
+export const worker: Command = {
+  name: 'worker',
+  summary: 'start a warm worker that scripts and commands attach to; Ctrl-C ends it',
+  positionals: [],
+  options: {
+    'endpoint-file': { value: '<file>', text: 'how others find it (./phalanx-lab/worker.json)' },
+    device: { value: '<name>', text: 'torch device (cpu)' },
+  },
+  example: 'phalanx worker & phalanx run study.ts --attach phalanx-lab/worker.json',
+  run: async ({ options }, { terminal, signal }) => {
+    const endpointFile = absolute(optionText(options, 'endpoint-file') ?? join('phalanx-lab', 'worker.json'))
+    const device = optionText(options, 'device')
+    const { python } = await ensureEnvironment({ signal, onProgress: showProgress(terminal) })
+    await mkdir(dirname(endpointFile), { recursive: true })
+    await using started = await startWorker({
+      python,
+      packageFolder: join(packageRoot(), 'python-worker'),
+      endpointFile,
+      signal,
+      ...(device !== undefined && { settings: { device } }),
+    })
+    const { pid, device: used } = started.identity
+    terminal.result({ endpointFile, pid, device: used }, () => endpointFile)
+    terminal.note(`A worker (process ${pid}) is ready on ${used}. Ctrl-C ends it.`)
+    await ended(signal)
+    return exitCodes.interrupted
+  },
+}
+
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    // A pending promise alone does not keep the process alive.
+    const alive = setInterval(() => undefined, 60_000)
+    const end = (): void => {
+      clearInterval(alive)
+      resolve()
+    }
+    if (signal.aborted) end()
+    else signal.addEventListener('abort', end, { once: true })
+  })
+}

@@ -1,0 +1,49 @@
+import { type Lab, openLab } from '../lab/index.ts'
+import type { Arguments, CommandContext, OptionDefinition } from './command.ts'
+import { optionText } from './option-values.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Options of every command that opens a lab. */
+export const labOptions: Readonly<Record<string, OptionDefinition>> = {
+  lab: { value: '<folder>', text: 'folder of runs, datasets and finished cells (./phalanx-lab)' },
+  device: { value: '<name>', text: 'torch device of the worker (cpu)' },
+  attach: { value: '<file>', text: 'use the running worker of this endpoint file instead of starting one' },
+}
+
+/** Where and with what a lab is opened; what is left out takes the lab's own default. */
+export interface LabPlace {
+  readonly folder?: string | undefined
+  readonly device?: string | undefined
+  readonly attach?: string | undefined
+}
+
+export function labPlaceOf({ options }: Arguments): LabPlace {
+  return {
+    folder: optionText(options, 'lab'),
+    device: optionText(options, 'device'),
+    attach: optionText(options, 'attach'),
+  }
+}
+
+/** Opens a lab and shows what that is busy with. Throws what `openLab` throws. */
+export function openLabInTerminal(place: LabPlace, { terminal, signal }: CommandContext): Promise<Lab> {
+  const { folder, device, attach } = place
+  return openLab({
+    folder,
+    attach,
+    ...(device !== undefined && { settings: { device } }),
+    signal,
+    onProgress: showProgress(terminal),
+  })
+}
+
+/** Tells each phase of making the environment once, for good: it takes minutes, also where no terminal is. */
+export function showProgress(terminal: Terminal) {
+  let told = ''
+  return (progress: { type: string; phase?: string; text: string; done?: number; total?: number }): void => {
+    if (progress.phase !== undefined && progress.phase !== told) terminal.note(progress.text)
+    told = progress.phase ?? told
+    const share = progress.total ? `${progress.done} of ${progress.total} packages: ` : ''
+    terminal.status(`${share}${progress.text}`)
+  }
+}

@@ -1,0 +1,48 @@
+import { ConfigError } from '../errors/index.ts'
+import type { Arguments } from './command.ts'
+
+type Options = Arguments['options']
+
+/** Text of an option that is given at most once. */
+export function optionText(options: Options, name: string): string | undefined {
+  const value = options[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** All texts of an option that may be repeated. */
+export function optionTexts(options: Options, name: string): readonly string[] {
+  const value = options[name]
+  return Array.isArray(value) ? value : []
+}
+
+/** A number; range and wholeness are the settings' matter. Throws ConfigError (`not-a-number`). */
+export function optionNumber(options: Options, name: string): number | undefined {
+  const text = optionText(options, name)
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value)) return value
+  throw new ConfigError({
+    code: 'not-a-number',
+    message: `--${name} must be a number, not "${text}".`,
+    facts: { option: name, text },
+  })
+}
+
+const mostNumbers = 10_000
+
+/** Whole numbers as `1-8,12`. Throws ConfigError (`not-a-list`). */
+export function parseRuns(name: string, text: string): number[] {
+  const numbers = text.split(',').flatMap((part) => {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part.trim()) ?? []
+    const [from, to] = [Number(first), Number(last)]
+    if (first === undefined || to < from || to - from >= mostNumbers || !Number.isSafeInteger(to)) {
+      throw new ConfigError({
+        code: 'not-a-list',
+        message: `--${name} must be whole numbers like 1-8,12, not "${text}".`,
+        facts: { option: name, text },
+      })
+    }
+    return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+  })
+  return [...new Set(numbers)]
+}

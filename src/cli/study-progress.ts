@@ -1,0 +1,70 @@
+import { formatCount, formatSeconds } from '../report/format.ts'
+import type { Cell, PlannedStudy, StudyEvent } from '../study/index.ts'
+import type { Terminal } from './terminal.ts'
+
+const kinds: readonly (readonly [Cell['kind'], string])[] = [
+  ['train', 'trainings'],
+  ['sample', 'sets of samples'],
+  ['score', 'sets of judgements'],
+]
+const units: Readonly<Record<Cell['kind'], string>> = { train: 'steps', sample: 'updates', score: 'updates' }
+
+/** What a study will do, before it does: cells by kind, in all, finished earlier, and to run. */
+export function describePlan({ plan, cached }: PlannedStudy): string {
+  const { study, cells, arms } = plan
+  const rows = [...kinds, [null, 'all cells'] as const].flatMap(([kind, name]) => {
+    const of = cells.filter((cell) => kind === null || cell.kind === kind)
+    const done = of.filter((cell) => cached.has(cell.key)).length
+    return of.length === 0 ? [] : [[name, of.length, done, of.length - done].map(String)]
+  })
+  const images = cells.reduce((sum, cell) => sum + (cell.kind === 'sample' ? cell.input.requests.length : 0), 0)
+  return [
+    `${study.name}: ${arms.length} arms × ${study.prompts.length} prompts × ${study.seeds.length} seeds, ${formatCount(images)} images`,
+    ...[['', 'in all', 'cached', 'to run'], ...rows].map(
+      ([name = '', ...counts]) => `  ${name.padEnd(20)}${counts.map((count) => count.padStart(8)).join('')}`,
+    ),
+  ].join('\n')
+}
+
+/** Shows the running cell in one line: how far, loss, rate and time left of the cell and of the study. */
+export function showStudy(terminal: Terminal): (event: StudyEvent) => void {
+  return (event) => {
+    const { total, cached, done, failed, skipped, secondsLeft } = event.counts
+    const place = `[${Math.min(total, cached + done + failed + skipped + 1)}/${total}]`
+    switch (event.type) {
+      case 'plan-end':
+        if (cached < total && secondsLeft !== null) terminal.note(`About ${formatSeconds(secondsLeft)} to go.`)
+        break
+      case 'cell-start':
+        terminal.status(`${place} ${event.cell.label}`)
+        break
+      case 'cell-progress':
+        terminal.status(`${place} ${describeProgress(event)}`)
+        break
+      case 'cell-end':
+        terminal.settle(`  done in ${formatSeconds(event.seconds)}: ${event.cell.label}`)
+        break
+      case 'cell-fail':
+        terminal.note(`  FAILED: ${event.cell.label}: ${messageOf(event.error)}`)
+        break
+      case 'cell-skip':
+        terminal.note(`  skipped: ${event.cell.label}, because what it needs failed`)
+    }
+  }
+}
+
+function describeProgress({ cell, done, total, loss, rate, counts }: StudyEvent & { type: 'cell-progress' }): string {
+  const left = rate === null || rate === 0 ? null : (total - done) / rate
+  return [
+    cell.label,
+    `${formatCount(done)} of ${formatCount(total)}`,
+    ...(loss === null ? [] : [`loss ${loss.toFixed(4)}`]),
+    ...(rate === null ? [] : [`${rate.toPrecision(3)} ${units[cell.kind]}/s`]),
+    ...(left === null ? [] : [`${formatSeconds(left)} left`]),
+    ...(counts.secondsLeft === null ? [] : [`all: ${formatSeconds(counts.secondsLeft)} left`]),
+  ].join(' · ')
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
