@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/fixtures/**'],
+    globalSetup: ['src/testing/setup.ts'],
     // Native sockets and image libraries are not made for worker threads.
     pool: 'forks',
     maxWorkers: 2,

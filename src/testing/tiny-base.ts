@@ -1,0 +1,50 @@
+import { access, mkdir } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { type BaseArchitectureInput, baseArchitecture } from '../config/architecture.ts'
+import { contentId } from '../config/hash.ts'
+import { resolve } from '../config/resolve.ts'
+import type { Base, Lab } from '../lab/index.ts'
+import { waitForLock } from '../util/file-lock.ts'
+
+/** Small enough for a step in milliseconds; it draws noise. */
+const tinyArchitecture: BaseArchitectureInput = {
+  imageSize: 16,
+  autoencoderChannels: [4, 4],
+  unetChannels: [4, 4, 8, 8],
+  unetAttentionHeads: 2,
+  textWidth: 8,
+  textLayers: 1,
+  textHeads: 2,
+  normGroups: 2,
+  vocabularySize: 514,
+}
+
+export interface TinyBaseOptions {
+  /** Differences from the smallest architecture. */
+  readonly architecture?: BaseArchitectureInput
+  /** Texts whose words make up the vocabulary. */
+  readonly captions?: readonly string[]
+  /** 0 by default. */
+  readonly seed?: number
+}
+
+/**
+ * A base with random weights, some hundred kilobytes, made on the spot and kept in the system's temporary folder under
+ * the hash of its architecture. Throws as `lab.createBase`.
+ */
+export async function tinyBase(lab: Lab, options: TinyBaseOptions = {}): Promise<Base> {
+  const { captions = ['a photo of a hand'], seed = 0 } = options
+  const given = { ...tinyArchitecture, ...options.architecture }
+  const architecture = resolve(baseArchitecture, given, 'architecture of the base')
+  const { versions } = lab.environment
+  const parent = join(tmpdir(), `phalanx-tiny-bases-${userInfo().username}`)
+  const folder = join(parent, contentId({ architecture, captions, seed, versions }).slice(0, 24))
+  await mkdir(parent, { recursive: true, mode: 0o700 })
+  await using _lock = await waitForLock(`${folder}.lock`)
+  const made = await access(join(folder, 'model_index.json')).then(
+    () => true,
+    () => false,
+  )
+  return made ? lab.base(folder) : lab.createBase({ architecture: given, captions, seed, folder })
+}
