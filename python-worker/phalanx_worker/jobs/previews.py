@@ -4,11 +4,54 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
+from phalanx_worker.artefacts.atomic import whole_file
 from phalanx_worker.jobs.context import JobContext
 from phalanx_worker.model.base import Base
-from phalanx_worker.protocol.messages import PreviewSettings
+from phalanx_worker.protocol.messages import ImageEndEvent, PreviewSettings, ProgressEvent, SampleRequest
+from phalanx_worker.sampling.draw import Pixels, draw
+
+PREVIEW_FOLDER = "previews"
+
+
+class _StopRequestedError(Exception):
+    """The job is asked to stop while it draws."""
 
 
 def draw_previews(preview: PreviewSettings, step: int, base: Base, output: Path, context: JobContext) -> None:
-    """Every prompt with every seed."""
-    raise NotImplementedError
+    """Every prompt with every seed, told as events and written to `output`/previews/step-00000100/0000.png.
+
+    Returns early when the job is asked to stop. Raises as `draw`, and ArtefactError (`disk-full`).
+    """
+    requests = [
+        SampleRequest(prompt=prompt, negative_prompt="", seed=seed)
+        for prompt in preview.prompts
+        for seed in preview.seeds
+    ]
+    folder = output / PREVIEW_FOLDER / f"step-{step:08d}"
+
+    def on_image(index: int, pixels: Pixels) -> None:
+        with whole_file(folder / f"{index:04d}.png") as temporary:
+            Image.fromarray(pixels).save(temporary, "PNG")
+        event = ImageEndEvent(
+            index=index,
+            step=step,
+            prompt=requests[index].prompt,
+            seed=requests[index].seed,
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            blob=0,
+        )
+        context.emit(event, (pixels,))
+
+    def on_step(done: int, total: int) -> None:
+        if context.cancelled:
+            raise _StopRequestedError
+        context.emit(ProgressEvent(done=done, total=total), ())
+
+    context.phase("sampling", len(requests) * preview.sampling.steps)
+    try:
+        draw(base, requests, preview.sampling, on_image, on_step)
+    except _StopRequestedError:
+        return

@@ -128,13 +128,13 @@ class TrainingRun:
                 series.write(_line(step))
                 self._context.emit(_event(step, settings.steps), ())
                 last = step.step == settings.steps
+                if settings.preview is not None and (last or step.step % settings.preview.every == 0):
+                    draw_previews(settings.preview, step.step, self._technique.base, self._output, self._context)
+                    self._context.phase("stepping", settings.steps)
                 if last or step.step % settings.checkpoint_every == 0 or self._context.cancelled:
                     self._write_checkpoint(state, step, series)
                 if not last:
                     self._context.check_cancelled(str(self._checkpoint) if self._checkpoint else None)
-                if settings.preview is not None and (last or step.step % settings.preview.every == 0):
-                    draw_previews(settings.preview, step.step, self._base, self._output, self._context)
-                    self._context.phase("stepping", settings.steps)
         except JobError as error:
             if error.code != "loss-not-finite":
                 raise
@@ -185,7 +185,7 @@ class TrainingRun:
     def _truncated_captions(self) -> int:
         captions = [item.caption for item in self._items]
         length = int(self._base.text_encoder.config.max_position_embeddings)
-        return sum(count > 0 for count in tokenize(self._base.tokenizer, captions, length).truncated)
+        return sum(count > 0 for count in tokenize(self._technique.base.tokenizer, captions, length).truncated)
 
     def _progress(self, done: int, total: int) -> None:
         self._context.emit(ProgressEvent(done=done, total=total), ())

@@ -82,5 +82,6 @@ def _config(module: Any) -> dict[str, Any]:
     if isinstance(module, PreTrainedModel):
         # transformers would load the stored type, diffusers loads float32; a pipeline needs one for all.
         return {**module.config.to_diff_dict(), "dtype": "float32", "architectures": [type(module).__name__]}
-    own = {name: value for name, value in dict(module.config).items() if name != "_name_or_path"}
+    # The private entries name arguments that were left to their defaults; a reader would ignore what is set since.
+    own = {name: value for name, value in dict(module.config).items() if not name.startswith("_")}
     return {"_class_name": type(module).__name__, **own}

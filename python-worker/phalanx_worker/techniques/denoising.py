@@ -33,4 +33,5 @@ class DenoisingTechnique(Technique, ABC):
     def _conditioning(self, batch: Batch) -> Tensor:
         if batch.conditioning is not None:
             return batch.conditioning
-        return embed_texts(self.base, batch.captions)
+        unique = list(dict.fromkeys(batch.captions))
+        return embed_texts(self.base, unique)[[unique.index(caption) for caption in batch.captions]]

@@ -1,0 +1,33 @@
+"""Shared by all tests: one thread, one small base, one small dataset."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random base; tests must not change it."""
+    from tests.small import make_base
+
+    return make_base(tmp_path_factory.mktemp("base") / "base")
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """Seven small images; tests must not change them."""
+    from tests.small import make_dataset
+
+    return make_dataset(tmp_path_factory.mktemp("dataset") / "images")

@@ -1,0 +1,131 @@
+"""Bases, datasets and jobs that are small enough to make on the spot."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from phalanx_worker.jobs.context import CancelToken, JobContext
+from phalanx_worker.model.create import create_base
+from phalanx_worker.protocol.messages import (
+    AdamwOptimizer,
+    BaseArchitecture,
+    DatasetItem,
+    DatasetReference,
+    FullTechnique,
+    JobEvent,
+    Schedule,
+    StepEndEvent,
+    TrainingSettings,
+    TrainJob,
+)
+
+ARCHITECTURE = BaseArchitecture(
+    image_size=16,
+    autoencoder_channels=(8, 8),
+    autoencoder_layers_per_block=1,
+    latent_channels=4,
+    unet_channels=(16, 16, 16, 16),
+    unet_layers_per_block=1,
+    unet_attention_heads=2,
+    text_width=16,
+    text_layers=1,
+    text_heads=2,
+    norm_groups=4,
+    vocabulary_size=540,
+)
+CAPTIONS = ("a photo of a hand", "a drawing of a fist", "a photo of an open palm", "a hand, blue background")
+
+
+def make_base(folder: Path, seed: int = 1) -> Path:
+    """A base of about 100,000 random weights."""
+    create_base(ARCHITECTURE, CAPTIONS, seed, folder, "float32")
+    return folder
+
+
+def make_dataset(folder: Path, count: int = 7, size: tuple[int, int] = (16, 16)) -> DatasetReference:
+    """Images of random colours with the captions in turn."""
+    folder.mkdir(parents=True)
+    items = []
+    for index in range(count):
+        pixels = np.random.default_rng(index).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+        file = folder / f"{index}.png"
+        Image.fromarray(pixels).save(file)
+        items.append(
+            DatasetItem(
+                file=file.name,
+                sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+                caption=CAPTIONS[index % len(CAPTIONS)],
+                fingers=None,
+                defect=None,
+            )
+        )
+    return write_manifest(folder, items)
+
+
+def write_manifest(folder: Path, items: Sequence[DatasetItem]) -> DatasetReference:
+    """The manifest of a folder of images."""
+    manifest = folder / "manifest.jsonl"
+    manifest.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
+    digest = hashlib.sha256(manifest.read_bytes()).hexdigest()
+    return DatasetReference(root=str(folder), manifest=str(manifest), sha256=digest)
+
+
+def settings(**changes: Any) -> TrainingSettings:
+    """Full training with everything that has state switched on."""
+    plain = TrainingSettings(
+        technique=FullTechnique(parts=("unet", "text-encoder")),
+        optimizer=AdamwOptimizer(
+            learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01, maximum_gradient_norm=1.0
+        ),
+        schedule=Schedule(type="cosine", warmup_steps=2),
+        steps=8,
+        batch_size=2,
+        accumulation=2,
+        seed=5,
+        width=None,
+        height=None,
+        precision="float32",
+        caption_dropout=0.25,
+        flip=True,
+        ema_decay=0.9,
+        checkpoint_every=3,
+        checkpoints_kept=2,
+        preview=None,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def train_job(base: Path, dataset: DatasetReference, output: Path, **changes: Any) -> TrainJob:
+    """A training of `settings(**changes)`."""
+    return TrainJob(base=str(base), dataset=dataset, settings=settings(**changes), output=str(output), name="result")
+
+
+class Recorder:
+    """A job context that keeps what is told, and can stop the job after a step."""
+
+    def __init__(self, stop_after: int | None = None, raise_after: int | None = None) -> None:
+        self.events: list[JobEvent] = []
+        self._stop_after = stop_after
+        self._raise_after = raise_after
+        self._token = CancelToken()
+        self.context = JobContext(job_id="job", emit=self._emit, token=self._token, device="cpu", warm={})
+
+    def _emit(self, event: JobEvent, blobs: Sequence[Any] = ()) -> None:
+        del blobs
+        self.events.append(event)
+        if isinstance(event, StepEndEvent):
+            if event.step == self._raise_after:
+                raise Killed
+            if event.step == self._stop_after:
+                self._token.requested.set()
+
+
+class Killed(BaseException):
+    """Ends a training between two steps as a kill would: no handler of the product sees it coming."""
