@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { atomicWrite } from './atomic-write.ts'
 import { processStart } from './process-start.ts'
 
 const owner = z.strictObject({
@@ -38,8 +37,7 @@ export async function takeLock(folder: string): Promise<FileLock | LockOwner> {
     // Two that met and stepped back try again at different times.
     if (attempt > 0) await sleep(5 + Math.random() * 10 * attempt)
     if (attempt > 0 && (await livingOwner(folder, null)) !== null) continue
-    const claim = `${process.pid}-${randomBytes(6).toString('hex')}.json`
-    await atomicWrite(join(folder, claim), JSON.stringify(self()))
+    const claim = await writeClaim(folder)
     other = await livingOwner(folder, claim)
     if (other === null) return heldLock(join(folder, claim))
     await rm(join(folder, claim), { force: true })
@@ -62,6 +60,14 @@ export async function waitForLock(
     if (!told) options.onWait?.(taken)
     await sleep(100, undefined, { signal: options.signal })
   }
+}
+
+/** Under its name it is whole; it need not last beyond the process, so nothing is flushed. */
+async function writeClaim(folder: string): Promise<string> {
+  const name = `${process.pid}-${randomBytes(6).toString('hex')}`
+  await writeFile(join(folder, `${name}.tmp`), JSON.stringify(self()))
+  await rename(join(folder, `${name}.tmp`), join(folder, `${name}.json`))
+  return `${name}.json`
 }
 
 function heldLock(path: string): FileLock {
