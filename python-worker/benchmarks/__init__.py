@@ -1,0 +1,1 @@
+"""Speed against plain libraries; `npm run bench` runs them."""

@@ -1,0 +1,131 @@
+"""LoRA training steps per second of this worker and of plain loops over peft and diffusers: same model and batch.
+
+The plain loops follow diffusers' example script for text-to-image LoRA. One encodes images at every step as the
+script does; the other is given cached latents, which isolates the step itself.
+
+Prints one JSON object. Run from the worker's folder: python -m benchmarks.training [base folder]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from peft import LoraConfig
+from torch import Tensor
+
+from benchmarks.bench_base import CAPTIONS, make_bench_base
+from benchmarks.interleaved import compare, settle_memory
+from phalanx_worker.model.base import Base
+from phalanx_worker.model.load import load_base
+from phalanx_worker.model.text import embed_texts
+from phalanx_worker.protocol.messages import AdamwOptimizer, LoraTechnique
+from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.batch import Batch
+from phalanx_worker.techniques.lora import Lora
+from phalanx_worker.training.optimizer import Optimizer
+
+RANK, BATCH, REPEATS = 32, 4, 15
+UNET_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"]
+TEXT_TARGETS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
+RATE, BETAS, EPSILON, DECAY, LARGEST_NORM = 1e-4, (0.9, 0.999), 1e-8, 0.01, 1.0
+
+
+def our_step(base: Base, latents: Tensor, text_encoder: bool) -> Callable[[], object]:
+    """A step as the training loop takes it, with cached latents, and cached texts unless they are trained."""
+    technique = Lora(
+        LoraTechnique(
+            rank=RANK,
+            alpha=1.0,
+            targets=("attention", "mlp"),
+            parts=("unet", "text-encoder") if text_encoder else ("unet",),
+            unet_learning_rate=None,
+            text_encoder_learning_rate=None,
+        )
+    )
+    technique.attach(base, Streams(0))
+    settings = AdamwOptimizer(
+        learning_rate=RATE,
+        beta1=BETAS[0],
+        beta2=BETAS[1],
+        epsilon=EPSILON,
+        weight_decay=DECAY,
+        maximum_gradient_norm=LARGEST_NORM,
+    )
+    optimizer = Optimizer(settings, technique.parameter_groups())
+    with torch.no_grad():
+        conditioning = None if text_encoder else embed_texts(base, CAPTIONS[:BATCH])
+    count = iter(range(1, 1 << 30))
+
+    def step() -> float:
+        optimizer.zero_gradients()
+        batch = Batch(Streams(0), next(count), tuple(range(BATCH)), CAPTIONS[:BATCH], None, latents, conditioning)
+        loss = technique.loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.clip()
+        optimizer.step(1.0)
+        return float(loss.detach())
+
+    return step
+
+
+def plain_step(base: Base, pixels: Tensor, latents: Tensor | None, text_encoder: bool) -> Callable[[], object]:
+    """The example script's step; with `latents` it does not encode `pixels`."""
+    base.unet.add_adapter(LoraConfig(r=RANK, lora_alpha=1, target_modules=UNET_TARGETS))
+    modules: list[torch.nn.Module] = [base.unet]
+    if text_encoder:
+        base.text_encoder.add_adapter(LoraConfig(r=RANK, lora_alpha=1, target_modules=TEXT_TARGETS))
+        modules.append(base.text_encoder)
+    trained = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=RATE, betas=BETAS, eps=EPSILON, weight_decay=DECAY)
+    shares = base.noise_schedule.alphas_cumprod
+    ids = base.tokenizer(
+        list(CAPTIONS[:BATCH]), padding="max_length", max_length=77, truncation=True, return_tensors="pt"
+    ).input_ids
+
+    def step() -> float:
+        clean = latents
+        if clean is None:
+            clean = base.autoencoder.encode(pixels).latent_dist.sample() * base.autoencoder.config.scaling_factor
+        noise = torch.randn_like(clean)
+        timesteps = torch.randint(0, len(shares), (BATCH,))
+        share = shares[timesteps].view(-1, 1, 1, 1)
+        noisy = share.sqrt() * clean + (1 - share).sqrt() * noise
+        prediction = base.unet(noisy, timesteps, base.text_encoder(ids)[0], return_dict=False)[0]
+        loss = functional.mse_loss(prediction.float(), noise.float())
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(trained, LARGEST_NORM)
+        optimizer.step()
+        optimizer.zero_grad()
+        return float(loss.detach())
+
+    return step
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """Medians over interleaved repeats, with and without the text encoder."""
+    result: dict[str, Any] = {"benchmark": "training", "batchSize": BATCH, "rank": RANK}
+    for parts, text_encoder in {"unetAndTextEncoder": True, "unet": False}.items():
+        base = load_base(folder)
+        pixels = torch.rand(BATCH, 3, base.image_size, base.image_size) * 2 - 1
+        with torch.no_grad():
+            latents = base.autoencoder.encode(pixels).latent_dist.mean * base.autoencoder.config.scaling_factor
+        ours = our_step(base, latents, text_encoder)
+        for name, given in {"encodingImages": None, "cachedLatents": latents}.items():
+            own, other, ratio = compare(ours, plain_step(load_base(folder), pixels, given, text_encoder), REPEATS)
+            figures = {"stepsPerSecond": 1 / own, "peftStepsPerSecond": 1 / other, "ratio": ratio}
+            result.setdefault(parts, {})[name] = figures
+    return result | {"threads": torch.get_num_threads()}
+
+
+if __name__ == "__main__":
+    settle_memory()
+    with tempfile.TemporaryDirectory() as scratch:
+        chosen = Path(sys.argv[1]) if len(sys.argv) > 1 else make_bench_base(Path(scratch) / "base")
+        print(json.dumps(measure(chosen)))
