@@ -45,6 +45,7 @@ export class ImageInspector {
 }
 
 async function inspectBytes(file: string, bytes: Buffer): Promise<ImageFacts | DatasetProblem> {
+  if (bytes.length === 0) return broken(file, 'the file is empty')
   if (isPickle(bytes)) {
     return { file, code: 'pickled-file', message: 'is a pickle or an archive, not an image, whatever its name says; remove it' }
   }

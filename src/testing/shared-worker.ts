@@ -24,7 +24,9 @@ export async function startSharedWorker(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'phalanx-test-'))
   const endpointFile = join(folder, 'worker.json')
   const packageFolder = join(packageRoot(), 'python-worker')
-  shared[key] = { folder, worker: await startWorker({ python, packageFolder, endpointFile }) }
+  // Tiny tensors are slower on several threads, and test files run side by side.
+  const environment = { OMP_NUM_THREADS: process.env.OMP_NUM_THREADS ?? '1' }
+  shared[key] = { folder, worker: await startWorker({ python, packageFolder, endpointFile, environment }) }
   process.env[endpointVariable] = endpointFile
 }
 
