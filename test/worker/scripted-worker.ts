@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import type { WorkerSettingsInput } from '../../src/config/worker.ts'
+import { ensureEnvironment } from '../../src/worker/environment.ts'
 import { type StartWorkerOptions, startWorker, type Worker } from '../../src/worker/index.ts'
 
-export const python = process.env.PHALANX_PYTHON ?? 'python3'
+export const { python } = await ensureEnvironment()
 export const packageFolder = fileURLToPath(new URL('../../python-worker', import.meta.url))
 
 export function fixture(name: string): string {

@@ -160,8 +160,9 @@ class JobLoop:
         blobs: tuple[Blob, ...] = tuple(blob(array) for array in arrays)
         if isinstance(event, CheckpointEndEvent):
             record.checkpoint = event.path
-        if not isinstance(event, LogEvent):
-            # What was printed before the event is told before it.
+        droppable = isinstance(event, DROPPABLE)
+        if not droppable and not isinstance(event, LogEvent):
+            # What was printed before the event is told before it; steps are too frequent to look each time.
             self._capture.drain()
         record.journal.append(
             lambda sequence, dropped: Event(
@@ -173,7 +174,7 @@ class JobLoop:
                 blobs=tuple(item.description for item in blobs),
             ),
             blobs=blobs,
-            droppable=isinstance(event, DROPPABLE),
+            droppable=droppable,
             stop=record.token.requested,
         )
         self._wake()

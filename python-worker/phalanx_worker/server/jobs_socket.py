@@ -42,16 +42,17 @@ class Waker:
         self.reading_end, self._writing_end = sockets.socketpair()
         self.reading_end.setblocking(False)
         self._writing_end.setblocking(False)
+        self._called = threading.Event()
 
     def wake(self) -> None:
         """End the wait, once for any number of calls."""
-        try:
+        if not self._called.is_set():
+            self._called.set()
             self._writing_end.send(b"\0")
-        except BlockingIOError:
-            return
 
     def clear(self) -> None:
-        """Forget the calls so far."""
+        """Forget the calls so far; what they were about must be looked at after this."""
+        self._called.clear()
         try:
             while self.reading_end.recv(4096):
                 pass
