@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from phalanx_worker.errors import DatasetError
 
+Pixels = npt.NDArray[np.uint8]
 LARGEST_PIXELS = 100_000_000
 """Images beyond this many pixels are refused before they are decoded."""
 
@@ -41,26 +42,41 @@ class CoverCrop:
         return np.asarray(picture.crop((left, top, left + self.width, top + self.height)))
 
 
-def decode_image(path: Path, sha256: str, transform: CoverCrop) -> npt.NDArray[np.uint8]:
-    """Read, verify and transform one image, [height, width, 3] uint8.
+def decode_image(path: Path, sha256: str, transform: CoverCrop) -> Pixels:
+    """Read, verify and transform one image of a frozen dataset, [height, width, 3] uint8.
 
-    Raises DatasetError: `missing-image`, `changed-image` (other bytes than the dataset froze), `broken-image`,
-    `image-too-large`.
+    Raises DatasetError: `changed-image` (other bytes than the dataset froze), and as `read_image`.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(
-            f"{path} cannot be read: {error.strerror}. Freeze the dataset again.",
-            code="missing-image",
-            facts={"path": str(path)},
-        ) from error
+    data = _read_bytes(path)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DatasetError(
             f"{path} is not the image that the dataset was frozen with. Freeze the dataset again.",
             code="changed-image",
             facts={"path": str(path)},
         )
+    return _decode(path, data, transform)
+
+
+def read_image(path: Path, transform: CoverCrop) -> Pixels:
+    """Read and transform one image, [height, width, 3] uint8.
+
+    Raises DatasetError: `missing-image`, `broken-image`, `image-too-large`.
+    """
+    return _decode(path, _read_bytes(path), transform)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be read: {error.strerror}. Freeze the dataset again, or give another file.",
+            code="missing-image",
+            facts={"path": str(path)},
+        ) from error
+
+
+def _decode(path: Path, data: bytes, transform: CoverCrop) -> Pixels:
     try:
         with warnings.catch_warnings():
             # The limit below speaks first; Pillow's own would only warn.
