@@ -44,4 +44,22 @@ export {
   type TrainRequest,
   type TrainRun,
 } from './lab/index.ts'
+export { buildReport, type Headline, type Report } from './report/index.ts'
+export {
+  defectProbability,
+  defectRate,
+  defineStudy,
+  fingerCount,
+  grid,
+  kernelDistanceTo,
+  type PlannedStudy,
+  planStudy,
+  type RunStudyOptions,
+  runStudy,
+  type StudyCounts,
+  type StudyDefinition,
+  type StudyEvent,
+  type StudyInput,
+  type StudyOutcome,
+} from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'

@@ -25,6 +25,8 @@ export interface CommandContext {
 /** One command of `phalanx`. */
 export interface Command {
   readonly name: string
+  /** How it is called, where that is not `phalanx <name>`. */
+  readonly call?: string
   /** One line for the list of commands. */
   readonly summary: string
   /** What follows the name, as in `<study.ts>`. */
@@ -34,4 +36,9 @@ export interface Command {
   readonly example: string
   /** Does it and gives the exit code. */
   run(given: Arguments, context: CommandContext): Promise<number>
+}
+
+/** What a person types before the arguments of a command. */
+export function callOf({ name, call }: Command): string {
+  return call ?? `phalanx ${name}`
 }

@@ -1,4 +1,4 @@
-import type { Command, OptionDefinition } from './command.ts'
+import { type Command, callOf, type OptionDefinition } from './command.ts'
 import { exitCodeTexts } from './exit-codes.ts'
 import { commonOptions } from './parse-arguments.ts'
 
@@ -19,7 +19,8 @@ export function describeProgram(commands: readonly Command[]): string {
 }
 
 /** What `phalanx <command> --help` prints. */
-export function describeCommand({ name, summary, positionals, options, example }: Command): string {
+export function describeCommand(command: Command): string {
+  const { summary, positionals, options, example } = command
   const rows = Object.entries<OptionDefinition>({ ...options, ...commonOptions }).map(
     ([option, { value, multiple, text }]): [string, string] => [
       value === undefined ? `--${option}` : `--${option} ${value}`,
@@ -27,9 +28,9 @@ export function describeCommand({ name, summary, positionals, options, example }
     ],
   )
   return [
-    `phalanx ${name}: ${summary}`,
+    `${callOf(command)}: ${summary}`,
     '',
-    `Usage: ${['phalanx', name, ...positionals].join(' ')} [options]`,
+    `Usage: ${[callOf(command), ...positionals].join(' ')} [options]`,
     '',
     ...table(rows),
     '',

@@ -2,11 +2,8 @@ import { access } from 'node:fs/promises'
 import { resolve as absolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { tsImport } from 'tsx/esm/api'
-import { z } from 'zod'
 import { ConfigError, LabError } from '../errors/index.ts'
 import { defineStudy, type StudyDefinition, type StudyInput } from '../study/index.ts'
-
-const module = z.looseObject({ default: z.looseObject({ default: z.looseObject({}).optional() }) })
 
 /**
  * Loads a study file: a TypeScript or JavaScript module whose default export is what `defineStudy` gave.
@@ -22,17 +19,13 @@ export async function loadStudy(path: string): Promise<StudyDefinition> {
       cause,
     })
   })
-  const loaded = module.safeParse(await importModule(file))
-  if (!loaded.success) {
-    throw new ConfigError({
-      code: 'study-missing',
-      message: `${file} exports no study. Write: export default defineStudy({ … }).`,
-      facts: { file },
-    })
-  }
-  // A file that is taken for CommonJS has its default export one level deeper.
-  const found = loaded.data.default.default ?? loaded.data.default
-  return defineStudy(found as StudyInput)
+  const study = defaultExport(await importModule(file))
+  if (study !== null) return defineStudy(study as StudyInput)
+  throw new ConfigError({
+    code: 'study-missing',
+    message: `${file} exports no study. Write: export default defineStudy({ … }).`,
+    facts: { file },
+  })
 }
 
 async function importModule(file: string): Promise<unknown> {
@@ -47,4 +40,15 @@ async function importModule(file: string): Promise<unknown> {
       cause,
     })
   }
+}
+
+/** The object that a module exports by default; one that was taken for CommonJS has it a level deeper, and a mark. */
+function defaultExport(module: unknown): object | null {
+  const exported = property(module, 'default')
+  const found = property(exported, '__esModule') ? property(exported, 'default') : exported
+  return typeof found === 'object' ? found : null
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && name in value ? value[name as keyof typeof value] : undefined
 }

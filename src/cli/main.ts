@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { ConfigError } from '../errors/index.ts'
-import { catchInterrupts } from '../lab/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
 import type { Command } from './command.ts'
 import { doctor } from './commands/doctor.ts'
@@ -9,48 +8,31 @@ import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
 import { worker } from './commands/worker.ts'
-import { exitCodeOf, exitCodes } from './exit-codes.ts'
-import { describeCommand, describeProgram } from './help.ts'
-import { parseArguments } from './parse-arguments.ts'
-import { openTerminal } from './terminal.ts'
+import { exitCodes } from './exit-codes.ts'
+import { describeProgram } from './help.ts'
+import { inTerminal, runCommand } from './run-command.ts'
 
 const commands: readonly Command[] = [run, train, sample, report, doctor, worker]
 
 process.exitCode = await main(process.argv.slice(2))
 
 async function main([name, ...words]: readonly string[]): Promise<number> {
-  const terminal = openTerminal({ json: words.includes('--json') })
-  using interrupt = catchInterrupts(() => terminal.note('Stopping after this step; Ctrl-C again ends at once.'))
-  try {
-    if (name === undefined || name === '--help' || name === 'help') {
-      terminal.print(describeProgram(commands))
-      return name === undefined ? exitCodes.usage : exitCodes.success
-    }
-    const command = findCommand(name)
-    const given = parseArguments(command, words)
-    if (given.options.help) {
-      terminal.print(describeCommand(command))
-      return exitCodes.success
-    }
-    return await command.run(given, { terminal, signal: interrupt.signal })
-  } catch (error) {
-    if (interrupt.signal.aborted) {
-      terminal.note('Interrupted. Run the same command again to go on.')
-      return exitCodes.interrupted
-    }
-    terminal.fail(error)
-    return exitCodeOf(error)
-  }
+  const command = commands.find((candidate) => candidate.name === name)
+  if (command !== undefined) return runCommand(command, words)
+  return inTerminal(words, async (terminal) => {
+    if (name !== undefined && name !== '--help' && name !== 'help') throw unknownCommand(name)
+    terminal.print(describeProgram(commands))
+    return name === undefined ? exitCodes.usage : exitCodes.success
+  })
 }
 
-function findCommand(name: string): Command {
+function unknownCommand(name: string): ConfigError {
   const names = commands.map((command) => command.name)
-  const command = commands.find((candidate) => candidate.name === name)
-  if (command !== undefined) return command
   const nearest = nearestName(name, names)
-  throw new ConfigError({
+  const help = nearest === undefined ? `The commands are ${names.join(', ')}.` : `Did you mean "${nearest}"?`
+  return new ConfigError({
     code: 'unknown-command',
-    message: `There is no command "${name}". ${nearest === undefined ? `The commands are ${names.join(', ')}.` : `Did you mean "${nearest}"?`}`,
+    message: `There is no command "${name}". ${help}`,
     facts: { name, names },
   })
 }

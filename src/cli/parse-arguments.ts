@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
-import type { Arguments, Command, OptionDefinition } from './command.ts'
+import { type Arguments, type Command, callOf, type OptionDefinition } from './command.ts'
 
 /** Options of every command. */
 export const commonOptions: Readonly<Record<string, OptionDefinition>> = {
@@ -62,16 +62,14 @@ function requirePositionals(command: Command, given: readonly string[]): void {
           .slice(wanted.length)
           .map((word) => `"${word}"`)
           .join(', ')} is too much.`
-  throw usage(command, 'wrong-arguments', `${text} Write: ${['phalanx', command.name, ...wanted].join(' ')}.`)
+  throw usage(command, 'wrong-arguments', `${text} Write: ${[callOf(command), ...wanted].join(' ')}.`)
 }
 
 function unknownOption(command: Command, rawName: string, names: readonly string[]): ConfigError {
   const nearest = nearestName(rawName.replace(/^-+/, ''), names)
   const help =
-    nearest === undefined
-      ? `See phalanx ${command.name} --help for the options there are.`
-      : `Did you mean --${nearest}?`
-  return usage(command, 'unknown-option', `phalanx ${command.name} has no option ${rawName}. ${help}`)
+    nearest === undefined ? `See ${callOf(command)} --help for the options there are.` : `Did you mean --${nearest}?`
+  return usage(command, 'unknown-option', `${callOf(command)} has no option ${rawName}. ${help}`)
 }
 
 function usage(command: Command, code: string, message: string): ConfigError {

@@ -17,6 +17,7 @@ export async function showStudyRun(
   study: StudyDefinition,
   { terminal, signal }: CommandContext,
 ): Promise<ShownStudy> {
+  terminal.status('Reading bases and datasets')
   const planned = await planStudy(lab, study)
   terminal.print(describePlan(planned))
   const outcome = await runStudy(lab, study, { planned, signal, onEvent: showStudy(terminal) })

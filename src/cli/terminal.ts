@@ -18,6 +18,8 @@ export interface Terminal {
   settle(text: string): void
   /** Something that a person must know although it is no result. */
   note(text: string): void
+  /** Takes the status line away. */
+  close(): void
 }
 
 /** A terminal on the streams of this process. */
@@ -61,6 +63,7 @@ export function openTerminal({ json }: { readonly json: boolean }): Terminal {
     note: (text) => {
       if (!json) line(stderr, text)
     },
+    close: clear,
   }
 }
 

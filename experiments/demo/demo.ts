@@ -1,0 +1,39 @@
+import { resolve as absolute, join } from 'node:path'
+import type { Command } from '../../src/cli/command.ts'
+import { labOptions, labPlaceOf, openLabInTerminal } from '../../src/cli/lab-options.ts'
+import { optionText } from '../../src/cli/option-values.ts'
+import { runCommand } from '../../src/cli/run-command.ts'
+import { showStudyRun } from '../../src/cli/study-in-terminal.ts'
+import { drawCorrectHands } from './correct-hands.ts'
+import { demoStudy } from './study.ts'
+
+const demo: Command = {
+  name: 'demo',
+  call: 'npm run demo --',
+  summary: 'compare four ways to get better hands, on the embedded base',
+  positionals: [],
+  options: {
+    dataset: { value: '<folder>', text: 'your own pictures of well-formed hands in place of rendered ones' },
+    caption: { value: '<text>', text: 'one caption for all of them; what the folder says by default' },
+    base: { value: '<name>', text: 'another base than tiny-hands' },
+    ...labOptions,
+  },
+  example: "npm run demo -- --dataset ./palms --caption 'a photo of an open hand with five fingers spread'",
+  run: async (given, context) => {
+    const { terminal } = context
+    const named = optionText(given.options, 'dataset')
+    await using lab = await openLabInTerminal(labPlaceOf(given), context)
+    const path = named === undefined ? join(lab.folder, 'correct-hands') : absolute(named)
+    if (named === undefined) {
+      await drawCorrectHands(path, (done, total) => terminal.status(`Drawing well-formed hands: ${done} of ${total}`))
+    }
+    const caption = optionText(given.options, 'caption') ?? null
+    const base = optionText(given.options, 'base') ?? 'tiny-hands'
+    const study = demoStudy(named === undefined ? 'demo' : 'demo-own-pictures', base, { path, caption })
+    const { outcome, report, exitCode } = await showStudyRun(lab, study, context)
+    terminal.result({ folder: outcome.folder, counts: outcome.counts, ...report })
+    return exitCode
+  },
+}
+
+process.exitCode = await runCommand(demo, process.argv.slice(2))
