@@ -20,6 +20,8 @@ from phalanx_worker.training.data import PixelStore
 
 ENCODE_BATCH = 8
 SHARD_LENGTH = 512
+LATENT_MEMORY = 2 << 30
+"""Bytes of posteriors that stay in memory from job to job; a job keeps all of its own."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Posterior:
 
     mean: Tensor
     deviation: Tensor
+
+    @property
+    def bytes(self) -> int:
+        """Memory it takes."""
+        return self.mean.nbytes + self.deviation.nbytes
 
     def sample(self, noise: Tensor) -> Tensor:
         """A latent, given standard normal numbers."""
@@ -88,7 +95,9 @@ class LatentCache:
                 done += len(part)
                 on_progress(done, len(wanted))
             self._write_shard([key.text for key in shard])
-        return {text: self._memory[text] for text in wanted}
+        found = {text: self._memory[text] for text in wanted}
+        self._evict(found)
+        return found
 
     def _read_shards(self, wanted: set[str], on_warning: Callable[[str], None]) -> Iterator[tuple[str, Posterior]]:
         for path in sorted(self._folder.glob("*.safetensors")) if wanted else ():
@@ -102,6 +111,13 @@ class LatentCache:
             except (ArtefactError, KeyError, ValueError, TypeError) as error:
                 on_warning(f"The cached latents in {path.name} are unreadable and are computed anew: {error}")
                 path.unlink(missing_ok=True)
+
+    def _evict(self, used: dict[str, Posterior]) -> None:
+        total = sum(posterior.bytes for posterior in self._memory.values())
+        for text in [text for text in self._memory if text not in used]:
+            if total <= LATENT_MEMORY:
+                return
+            total -= self._memory.pop(text).bytes
 
     def _write_shard(self, texts: Sequence[str]) -> None:
         name = hashlib.sha256("".join(texts).encode()).hexdigest()

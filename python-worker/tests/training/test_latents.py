@@ -69,6 +69,20 @@ def test_a_latent_is_that_of_its_image_alone(base: Base, dataset: DatasetReferen
     torch.testing.assert_close(together[key].deviation, reference.std[0], rtol=1e-5, atol=1e-5)
 
 
+def test_memory_beyond_the_budget_goes_to_the_present_job(
+    base: Base, dataset: DatasetReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents, "LATENT_MEMORY", 0)
+    pixels = store(dataset)
+    memory: dict[str, Posterior] = {}
+    cache = LatentCache(tmp_path, memory)
+    keys = latent_keys(base, pixels, True)
+    for flipped in (False, True):
+        wanted = [keys[index, flipped] for index in range(7)]
+        found = cache.fill(base, pixels, wanted, lambda *_: None, warnings.append)
+        assert found.keys() == memory.keys() == {key.text for key in wanted}
+
+
 def test_a_broken_shard_is_computed_anew(base: Base, dataset: DatasetReference, tmp_path: Path) -> None:
     first = fill(base, tmp_path, store(dataset))
     (shard,) = tmp_path.glob("*.safetensors")
