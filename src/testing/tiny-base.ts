@@ -17,7 +17,7 @@ const tinyArchitecture: BaseArchitectureInput = {
   textLayers: 1,
   textHeads: 2,
   normGroups: 2,
-  vocabularySize: 514,
+  vocabularySize: 600,
 }
 
 export interface TinyBaseOptions {
