@@ -1,9 +1,14 @@
+import { goldenMessages } from './golden-messages.ts'
 import { protocolDocument } from './json-schema.ts'
 import { pythonStructs } from './python-structs.ts'
 
+/** Folder of the golden messages, from the repository's root. */
+export const goldenFolder = 'test/contract/messages'
+
 /** Every generated file by its path from the repository's root, with the content it must have. */
-export function generatedFiles(): Readonly<Record<string, string>> {
+export function generatedFiles(): Readonly<Record<string, string | Uint8Array>> {
   const document = protocolDocument()
+  const goldens = Object.entries(goldenMessages(document))
   return {
     'python-worker/phalanx_worker/protocol/protocol.schema.json': document.text,
     'python-worker/phalanx_worker/protocol/messages.py': pythonStructs(document),
@@ -12,5 +17,6 @@ export function generatedFiles(): Readonly<Record<string, string>> {
       `export const schemaSha256 = '${document.sha256}'`,
       '',
     ].join('\n'),
+    ...Object.fromEntries(goldens.map(([name, content]) => [`${goldenFolder}/${name}`, content])),
   }
 }
