@@ -84,7 +84,7 @@ class JobsSocket:
             poller.poll(RETRY_MILLISECONDS if blocked else WAITING_MILLISECONDS)
             self._waker.clear()
             self._receive_all()
-            blocked = any([self._flush(record) for record in self._table.all()])
+            blocked = sum(self._flush(record) for record in self._table.all()) > 0
             self._note_waiting()
 
     def _receive_all(self) -> None:
@@ -143,7 +143,7 @@ class JobsSocket:
 
     def _flush(self, record: JobRecord) -> bool:
         """Send what is there; true when a reader could not take all of it."""
-        return any([self._flush_to(reader, record.journal) for reader in record.journal.readers()])
+        return sum(self._flush_to(reader, record.journal) for reader in record.journal.readers()) > 0
 
     def _flush_to(self, reader: bytes, journal: Journal) -> bool:
         while (following := journal.next_for(reader)) is not None:

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from urllib.parse import urlparse
 
 import msgspec
@@ -75,7 +76,7 @@ def _start(launch: Launch) -> threading.Event:
 def _bound(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
     address = urlparse(endpoint)
     # A second bind on the same path succeeds and takes the address away from the first.
-    if address.scheme == "ipc" and os.path.exists(address.path):
+    if address.scheme == "ipc" and Path(address.path).exists():
         raise WorkerError(
             f"{address.path} is there already and another worker may use it; start this one in a folder of its own",
             code="socket-in-use",
