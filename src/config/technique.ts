@@ -67,6 +67,8 @@ export const fullTechnique = z
     type: z.literal('full'),
     /** Parts of the base that are trained. */
     parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
+    /** Numeric type of the weights in the result's files. */
+    weights: z.enum(['float32', 'float16']).default('float32'),
   })
   .meta({ id: 'FullTechnique' })
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "718d03b8937467f84cad86f7e2461632c4853538a58ad2337be1b466ae576635"
+SCHEMA_SHA256 = "e651778096410619b474a28ec1033078e6cfc162219ff4eef3d64ffc7c1c4047"
 
 
 class Accepted(
@@ -685,6 +685,7 @@ class FullTechnique(
     tag="full",
 ):
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    weights: Literal["float32", "float16"]
 
 
 class Gap(

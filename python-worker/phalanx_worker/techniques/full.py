@@ -8,6 +8,7 @@ from typing import final
 from torch import nn
 
 from phalanx_worker.model.base import Base, base_sha256
+from phalanx_worker.model.load import load_base
 from phalanx_worker.model.save import folder_bytes, save_base
 from phalanx_worker.protocol.messages import FullTechnique
 from phalanx_worker.streams import Streams
@@ -44,8 +45,10 @@ class Full(DenoisingTechnique):
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
         path = request.folder / request.name
-        save_base(self.base, path, "float32")
-        return WrittenArtefact("base", path, base_sha256(self.base.parts), folder_bytes(path))
+        save_base(self.base, path, self._settings.weights)
+        # Half precision rounds: the identity is that of what a reader gets.
+        rounded = self.base if self._settings.weights == "float32" else load_base(path)
+        return WrittenArtefact("base", path, base_sha256(rounded.parts), folder_bytes(path))
 
     def detach(self) -> None:
         for borrowed in self._borrowed.values():
