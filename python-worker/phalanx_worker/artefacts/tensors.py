@@ -54,6 +54,22 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """Write a file in place, for use inside a folder that is itself written whole."""
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     save_file(plain, path, dict(metadata or {}))
+    _sort_header(path)
+
+
+def _sort_header(path: Path) -> None:
+    """Bring the header's fields into the order of their names, in place.
+
+    The library writes metadata in an order that changes from call to call, so equal weights would have unequal files.
+    """
+    with path.open("r+b") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        header = json.loads(stream.read(length))
+        text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) > length:
+            raise ValueError(f"the sorted header of {path} takes {len(text)} bytes, not {length}")
+        stream.seek(8)
+        stream.write(text.ljust(length))
 
 
 def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:

@@ -96,3 +96,12 @@ def test_the_identity_covers_names_types_shapes_and_bytes() -> None:
     variants = [{"a": one}, {"b": one}, {"a": one.half()}, {"a": one.reshape(2, 2)}, {"a": one + 1}]
     assert len({tensors_sha256(variant) for variant in variants}) == len(variants)
     assert tensors_sha256({"a": one, "b": one + 1}) == tensors_sha256({"b": one + 1, "a": one.clone()})
+
+
+def test_equal_tensors_and_metadata_give_equal_files(tmp_path: Path) -> None:
+    metadata = {f"field {index}": 'ü\n\x01"' * index for index in range(20)}
+    for index in range(4):
+        write_tensors(tmp_path / str(index), {"b": torch.zeros(3), "a": torch.ones(2, 5)}, metadata)
+    assert len({(tmp_path / str(index)).read_bytes() for index in range(4)}) == 1
+    assert read_metadata(tmp_path / "0") == metadata
+    assert torch.equal(read_tensors(tmp_path / "0")["a"], torch.ones(2, 5))
