@@ -15,7 +15,8 @@ export async function readCaptionFile(root: string, file: string): Promise<strin
     if (size > largestFile) return tooLong(file, `${size} bytes`)
     return checkedCaption(file, new TextDecoder('utf-8', { fatal: true }).decode(await text.readFile()).trim())
   } catch (error) {
-    if (error instanceof TypeError) return { file, code: 'caption-not-utf8', message: 'is not valid UTF-8; save it as UTF-8' }
+    if (error instanceof TypeError)
+      return { file, code: 'caption-not-utf8', message: 'is not valid UTF-8; save it as UTF-8' }
     return { file, code: 'unreadable-file', message: `cannot be read (${(error as Error).message}); make it readable` }
   }
 }
@@ -24,7 +25,11 @@ export async function readCaptionFile(root: string, file: string): Promise<strin
 export function checkedCaption(file: string, caption: string): string | DatasetProblem {
   if (caption.length > longestCaption) return tooLong(file, `${caption.length} characters`)
   if (/\p{Surrogate}/u.test(caption)) {
-    return { file, code: 'caption-not-utf8', message: 'has a caption with half a character (a lone surrogate); remove it' }
+    return {
+      file,
+      code: 'caption-not-utf8',
+      message: 'has a caption with half a character (a lone surrogate); remove it',
+    }
   }
   return caption
 }

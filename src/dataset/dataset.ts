@@ -26,9 +26,16 @@ export interface CaptionSource {
 
 export const datasetOptions = z.strictObject({
   /** One caption for all images, or a function that words each; what the folder says by default. */
-  caption: z.union([prompt, z.custom<(source: CaptionSource) => string>((value) => typeof value === 'function', 'must be text or a function')]).optional(),
+  caption: z
+    .union([
+      prompt,
+      z.custom<(source: CaptionSource) => string>((value) => typeof value === 'function', 'must be text or a function'),
+    ])
+    .optional(),
   /** Keeps only the items for which it returns true. */
-  filter: z.custom<(item: DatasetItem) => boolean>((value) => typeof value === 'function', 'must be a function').optional(),
+  filter: z
+    .custom<(item: DatasetItem) => boolean>((value) => typeof value === 'function', 'must be a function')
+    .optional(),
   /** Keeps so many items, drawn by `seed`; all by default. */
   limit: z.int().min(1).nullable().default(null),
   seed: seed.default(0),

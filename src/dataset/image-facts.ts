@@ -39,7 +39,11 @@ export class ImageInspector {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
         return { file, code: 'missing-image', message: 'does not exist; remove its entry or put the file back' }
       }
-      return { file, code: 'unreadable-file', message: `cannot be read (${(error as Error).message}); make it readable` }
+      return {
+        file,
+        code: 'unreadable-file',
+        message: `cannot be read (${(error as Error).message}); make it readable`,
+      }
     }
   }
 }
@@ -47,19 +51,32 @@ export class ImageInspector {
 async function inspectBytes(file: string, bytes: Buffer): Promise<ImageFacts | DatasetProblem> {
   if (bytes.length === 0) return broken(file, 'the file is empty')
   if (isPickle(bytes)) {
-    return { file, code: 'pickled-file', message: 'is a pickle or an archive, not an image, whatever its name says; remove it' }
+    return {
+      file,
+      code: 'pickled-file',
+      message: 'is a pickle or an archive, not an image, whatever its name says; remove it',
+    }
   }
-  const header = await sharp(bytes, { limitInputPixels: false }).metadata().catch(() => null)
+  const header = await sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch(() => null)
   if (header === null) return broken(file, 'it is not an image')
   const { format, width, height } = header
   if (!formats.has(format)) return unsupportedType(file)
   if (width * height > largestImage) return tooLarge(file, `${width}x${height} pixels`)
   if (Math.min(width, height) < smallestSide) {
-    return { file, code: 'image-too-small', message: `is ${width}x${height} pixels; each side needs at least ${smallestSide}` }
+    return {
+      file,
+      code: 'image-too-small',
+      message: `is ${width}x${height} pixels; each side needs at least ${smallestSide}`,
+    }
   }
   try {
     // Scaling while decoding keeps large pictures cheap; a file that was cut off still fails.
-    await sharp(bytes, { failOn: 'truncated', limitInputPixels: largestImage }).resize(8, 8, { fit: 'fill' }).raw().toBuffer()
+    await sharp(bytes, { failOn: 'truncated', limitInputPixels: largestImage })
+      .resize(8, 8, { fit: 'fill' })
+      .raw()
+      .toBuffer()
   } catch (error) {
     return broken(file, (error as Error).message)
   }

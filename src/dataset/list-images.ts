@@ -23,9 +23,22 @@ export interface Listing {
 
 const metadataFile = 'metadata.jsonl'
 const supported = new Set(['.png', '.jpg', '.jpeg', '.webp'])
-const unsupported = new Set(
-  ['.bmp', '.gif', '.tif', '.tiff', '.heic', '.heif', '.avif', '.svg', '.psd', '.jp2', '.ico', '.dng', '.cr2', '.nef'],
-)
+const unsupported = new Set([
+  '.bmp',
+  '.gif',
+  '.tif',
+  '.tiff',
+  '.heic',
+  '.heif',
+  '.avif',
+  '.svg',
+  '.psd',
+  '.jp2',
+  '.ico',
+  '.dng',
+  '.cr2',
+  '.nef',
+])
 
 /**
  * Lists the images of a folder in the order of their names: those of its `metadata.jsonl`, or all in it and its
@@ -50,7 +63,12 @@ export async function listImages(path: string): Promise<Listing> {
 
 async function listMetadata(root: string, name: string): Promise<Listing> {
   const { rows, problems } = await readMetadata(root, name)
-  const images = rows.map(({ file_name, text, fingers, defect }) => ({ file: file_name, caption: text, fingers, defect }))
+  const images = rows.map(({ file_name, text, fingers, defect }) => ({
+    file: file_name,
+    caption: text,
+    fingers,
+    defect,
+  }))
   return { root, images: images.sort(byFile), problems }
 }
 
@@ -75,7 +93,11 @@ async function listFiles(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   return entries
     .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + (root.endsWith('/') ? 0 : 1)).replaceAll('\\', '/'))
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(root.length + (root.endsWith('/') ? 0 : 1))
+        .replaceAll('\\', '/'),
+    )
     .filter((file) => !file.split('/').some((part) => part.startsWith('.')))
 }
 

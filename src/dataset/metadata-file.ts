@@ -41,9 +41,17 @@ export async function readMetadata(
     const file = posix.normalize(row.file_name)
     const caption = checkedCaption(file, row.text)
     if (isAbsolute(file) || file === '..' || file.startsWith('../')) {
-      problems.push({ file: name, code: 'outside-folder', message: `line ${i + 1} names ${file}, which lies outside of the folder; move the image into it` })
+      problems.push({
+        file: name,
+        code: 'outside-folder',
+        message: `line ${i + 1} names ${file}, which lies outside of the folder; move the image into it`,
+      })
     } else if (seen.has(file)) {
-      problems.push({ file: name, code: 'repeated-file', message: `line ${i + 1} names ${file} again; keep one line per image` })
+      problems.push({
+        file: name,
+        code: 'repeated-file',
+        message: `line ${i + 1} names ${file} again; keep one line per image`,
+      })
     } else if (typeof caption !== 'string') problems.push(caption)
     else rows.push({ ...row, file_name: file, text: caption })
     seen.add(file)

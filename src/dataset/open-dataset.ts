@@ -67,7 +67,11 @@ function isItem(value: DatasetItem | DatasetProblem): value is DatasetItem {
 
 function chooseItems(
   items: readonly DatasetItem[],
-  { filter, limit, seed }: { readonly filter?: DatasetOptions['filter']; readonly limit: number | null; readonly seed: number },
+  {
+    filter,
+    limit,
+    seed,
+  }: { readonly filter?: DatasetOptions['filter']; readonly limit: number | null; readonly seed: number },
 ): DatasetItem[] {
   const kept = filter === undefined ? [...items] : items.filter((item) => filter(item))
   if (limit === null || limit >= kept.length) return kept
