@@ -59,6 +59,7 @@ describe('a render', () => {
     const cases: { defect: Defect; count: number }[] = [
       { defect: { kind: 'none' }, count: 5 },
       { defect: { kind: 'missing', fingers: ['ring'] }, count: 4 },
+      { defect: { kind: 'missing', fingers: ['thumb'] }, count: 4 },
       { defect: { kind: 'missing', fingers: ['middle', 'pinky'] }, count: 3 },
       { defect: { kind: 'extra', place: 'beside-pinky' }, count: 6 },
     ]
@@ -66,9 +67,9 @@ describe('a render', () => {
       const seeds = Array.from({ length: 20 }, (_, i) => 40 + i)
       const renders = seeds.map((seed) => render(seed, { gesture: 'open-palm', side: 'palm', defect }))
       expect(renders.every(({ fingers }) => fingers === count)).toBe(true)
-      // Turned hands hide a finger behind another now and then, so most views must agree, not all.
+      // A turned hand may hide a finger behind another, so nearly all views must agree.
       const agreeing = renders.filter((picture) => silhouetteFingers(picture) === count).length
-      expect({ defect, agreeing: agreeing >= 14 }).toEqual({ defect, agreeing: true })
+      expect(agreeing, JSON.stringify(defect)).toBeGreaterThanOrEqual(18)
     }
   })
 
@@ -103,20 +104,22 @@ function near(mask: Uint8Array, x: number, y: number, reach: number): boolean {
   return false
 }
 
-/** Most runs of hand on circles around the middle of the palm, the arm's run not counted. */
+/**
+ * Runs of hand on arcs around the palm that leave out the side of the wrist, the median of five radii: one radius
+ * may graze a finger's edge or pass beyond a short finger.
+ */
 function silhouetteFingers({ mask, keypoints }: HandRender): number {
-  const [wrist, knuckle, tip] = [keypoints[0]!, keypoints[9]!, keypoints[12]!]
+  const [wrist, knuckle] = [keypoints[0]!, keypoints[9]!]
   const centre = { x: (wrist.x + 2 * knuckle.x) / 3, y: (wrist.y + 2 * knuckle.y) / 3 }
-  const reach = Math.hypot(tip.x - centre.x, tip.y - centre.y)
-  const counts = [0.5, 0.56, 0.62, 0.68, 0.74].map((share) => {
+  const palm = Math.hypot(knuckle.x - wrist.x, knuckle.y - wrist.y)
+  const wristwards = Math.atan2(wrist.y - centre.y, wrist.x - centre.x)
+  const counts = [0.6, 0.68, 0.76, 0.84, 0.92].map((share) => {
     const steps = 720
-    const on = Array.from({ length: steps }, (_, i) => {
-      const angle = (2 * Math.PI * i) / steps
-      const [x, y] = [centre.x + share * reach * Math.cos(angle), centre.y + share * reach * Math.sin(angle)]
-      return near(mask, x, y, 0)
+    const on = Array.from({ length: steps + 1 }, (_, i) => {
+      const angle = wristwards + (Math.PI / 180) * (50 + (260 * i) / steps)
+      return near(mask, centre.x + share * palm * Math.cos(angle), centre.y + share * palm * Math.sin(angle), 0)
     })
-    const runs = on.filter((value, i) => value && !on[(i + steps - 1) % steps]).length
-    return runs - 1
+    return on.filter((value, i) => value && !on[i - 1]).length
   })
-  return Math.max(...counts)
+  return counts.sort((a, b) => a - b)[2]!
 }
