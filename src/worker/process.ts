@@ -24,6 +24,22 @@ export interface WorkerExit {
   readonly logLines: readonly string[]
 }
 
+/**
+ * Settings of the C libraries under torch that cannot be changed once it runs; what the user has set stays.
+ *
+ * Waiting threads sleep instead of spinning: on a busy machine spinning made two threads many times slower than one.
+ * Freed memory is kept instead of given back, since the pages of large tensors are costly to get again.
+ */
+function computeEnvironment(own: NodeJS.ProcessEnv): Record<string, string> {
+  const settings = {
+    OMP_WAIT_POLICY: 'PASSIVE',
+    MALLOC_MMAP_THRESHOLD_: '4294967296',
+    MALLOC_TRIM_THRESHOLD_: '4294967296',
+    MALLOC_TOP_PAD_: '67108864',
+  }
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => own[name] === undefined))
+}
+
 /** A worker's process with its private folder; leader of its own process group. */
 export class WorkerProcess {
   readonly pid: number
@@ -45,6 +61,7 @@ export class WorkerProcess {
           // Keeps a file of the user's folder from standing in for a package.
           PYTHONSAFEPATH: '1',
           PYTHONUNBUFFERED: '1',
+          ...computeEnvironment(process.env),
           ...options.environment,
         },
         detached: true,
