@@ -7,35 +7,55 @@ import type { Cell } from './cell.ts'
 
 type Step = Cell['kind']
 
-/**
- * Folders of the worker whose code cannot change what a step computes. Everything else counts: a result that is
- * computed once too often costs minutes, one that is stale costs trust.
- */
-const withoutEffect: Readonly<Record<Step, readonly string[]>> = {
-  train: ['server', 'protocol', 'features'],
-  sample: ['server', 'protocol', 'features', 'training'],
-  score: ['server', 'protocol', 'training', 'techniques', 'sampling'],
+/** Module of the worker with which each step begins. */
+const entries: Readonly<Record<Step, string>> = {
+  train: 'jobs/train.py',
+  sample: 'jobs/sample.py',
+  score: 'jobs/classify.py',
 }
+/** How messages travel does not change what is computed. */
+const withoutEffect = ['protocol/', 'server/']
 
-/** SHA-256 of the worker's source code by step. */
+/** SHA-256 of the worker's code of each step: of every file that its module imports, however far. */
 export async function readCodeIdentity(): Promise<Record<Step, string>> {
-  const sources = await readSources(join(packageRoot(), 'python-worker', 'phalanx_worker'))
-  const identityOf = (step: Step) => {
-    const counted = Object.entries(sources).filter(
-      ([path]) => !withoutEffect[step].includes(path.split('/')[0] as string),
-    )
-    return contentId(Object.fromEntries(counted))
-  }
-  return { train: identityOf('train'), sample: identityOf('sample'), score: identityOf('score') }
+  const identityOf = async (step: Step) => contentId(Object.fromEntries(await readCode(step)))
+  return { train: await identityOf('train'), sample: await identityOf('sample'), score: await identityOf('score') }
 }
 
-/** Hash of every Python file by its path with slashes. */
-async function readSources(folder: string, prefix = ''): Promise<Record<string, string>> {
-  const sources: Record<string, string> = {}
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) Object.assign(sources, await readSources(path, `${prefix}${entry.name}/`))
-    else if (entry.name.endsWith('.py')) sources[`${prefix}${entry.name}`] = sha256(await readFile(path))
+/** Hash of every file of the worker that decides what a step computes, by path. */
+export async function readCode(step: Step): Promise<Map<string, string>> {
+  const worker = join(packageRoot(), 'python-worker', 'phalanx_worker')
+  const code = new Map<string, string>()
+  const seen = new Set<string>()
+  const waiting = [entries[step]]
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (seen.has(path) || withoutEffect.some((folder) => path?.startsWith(folder))) continue
+    seen.add(path)
+    const source = await readFile(join(worker, path), 'utf8').catch(() => null)
+    if (source === null) continue
+    code.set(path, sha256(source))
+    waiting.push(...importedFiles(source), ...(await dynamicallyImportedFiles(source, worker)))
   }
-  return sources
+  return code
+}
+
+/** Files that import lines may mean; a name may be a module, a package, or something inside one. */
+function importedFiles(source: string): string[] {
+  return [...source.matchAll(/from phalanx_worker\.?([\w.]*) import (?:\(([^)]*)\)|([\w, ]+))/g)].flatMap(
+    ([, module, inBrackets, names]) => {
+      const folder = (module ?? '').replaceAll('.', '/')
+      const inside = (inBrackets ?? names ?? '').split(',').map((name) => `${folder}/${name.trim()}`)
+      return [folder, ...inside].flatMap((path) => [`${path}.py`, `${path}/__init__.py`])
+    },
+  )
+}
+
+/** Every file of a package whose modules are imported by a name made at run time. */
+async function dynamicallyImportedFiles(source: string, worker: string): Promise<string[]> {
+  const files: string[] = []
+  for (const [, module] of source.matchAll(/import_module\(f"phalanx_worker\.([\w.]+)\.\{/g)) {
+    const folder = (module ?? '').replaceAll('.', '/')
+    for (const name of await readdir(join(worker, folder))) if (name.endsWith('.py')) files.push(`${folder}/${name}`)
+  }
+  return files
 }

@@ -29,6 +29,23 @@ export const armDefinition = z.strictObject({
 })
 export type ArmDefinition = z.output<typeof armDefinition>
 
+const datasetSource = z.strictObject({
+  path: z.string().min(1),
+  /** One caption for all images; null takes what the folder says. */
+  caption: prompt.nullable().default(null),
+  /** Keeps so many images, drawn by `seed`; null keeps all. */
+  limit: z.int().min(1).nullable().default(null),
+  seed: seed.default(0),
+})
+const datasetDefinition = z.union([
+  z
+    .string()
+    .min(1)
+    .transform((path) => datasetSource.parse({ path })),
+  datasetSource,
+])
+export type DatasetDefinition = z.output<typeof datasetSource>
+
 export const figureDefinition = z.strictObject({
   type: z.literal('grid'),
   rows: z.enum(['arm', 'prompt', 'seed']).default('arm'),
@@ -46,8 +63,8 @@ export const studyDefinition = z.strictObject({
   arms: z.record(name, armDefinition),
   /** Arm that the others are compared with. */
   baseline: z.string().default('baseline'),
-  /** Datasets by name: the path of a folder. */
-  datasets: z.record(name, z.string().min(1)).default({}),
+  /** Datasets by name: the path of a folder, or that and how to read it. */
+  datasets: z.record(name, datasetDefinition).default({}),
   prompts: z.array(prompt).min(1),
   /** Seeds, or how many: 8 means 1 to 8. */
   seeds: z.union([

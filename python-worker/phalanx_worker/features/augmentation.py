@@ -61,7 +61,7 @@ def _recolour(images: Tensor, random: np.random.Generator) -> Tensor:
 def _blur(images: Tensor, random: np.random.Generator) -> Tensor:
     """Reduced and enlarged again, as small or softly decoded pictures are."""
     size = images.shape[-1]
-    small = int(round(size * float(random.uniform(0.5, 0.85))))
+    small = round(size * float(random.uniform(0.5, 0.85)))
     reduced = functional.interpolate(images, (small, small), mode="bilinear", antialias=True, align_corners=False)
     return functional.interpolate(reduced, (size, size), mode="bicubic", align_corners=False)
 

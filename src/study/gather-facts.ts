@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { z } from 'zod'
+import { contentId } from '../config/hash.ts'
+import type { Dataset } from '../dataset/index.ts'
+import { ConfigError } from '../errors/index.ts'
+import { embeddedClassifier, type Lab } from '../lab/index.ts'
+import { packageRoot } from '../util/package-root.ts'
+import { sha256File } from '../util/sha256-file.ts'
+import { readCodeIdentity } from './code-identity.ts'
+import type { DatasetDefinition, StudyDefinition } from './definition.ts'
+import type { StudyFacts } from './facts.ts'
+
+/** Looks up the identity of everything a study uses. Throws what opening it throws. */
+export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<StudyFacts> {
+  const { versions, device, requirementsSha256 } = lab.environment
+  const adapters = new Set(Object.values(study.arms).flatMap((arm) => arm.adapters.map((adapter) => adapter.file)))
+  return {
+    bases: await collect(study.bases, async (name) => {
+      const { sha256, imageSize, unetParameters, textEncoderParameters, autoencoderParameters } = (await lab.base(name))
+        .description
+      return { sha256, imageSize, parameters: unetParameters + textEncoderParameters + autoencoderParameters }
+    }),
+    datasets: await collect(Object.keys(study.datasets), async (name) => {
+      const dataset = await openStudyDataset(lab, study, name)
+      return { sha256: dataset.sha256, images: dataset.items.length }
+    }),
+    adapters: await collect([...adapters], async (file) => (await lab.adapter(file)).sha256),
+    classifier: study.metrics.length === 0 ? null : await identifyClassifier(study.classifier),
+    code: await readCodeIdentity(),
+    environment: { device, 'installed versions': contentId(versions) },
+    versions: {
+      phalanx: await packageVersion(),
+      node: process.versions.node,
+      ...versions,
+      ...(requirementsSha256 === null ? {} : { requirements: requirementsSha256 }),
+    },
+  }
+}
+
+/** Opens a dataset as the study says. */
+export function openStudyDataset(lab: Lab, study: StudyDefinition, name: string): Promise<Dataset> {
+  const { path, caption, ...options } = study.datasets[name] as DatasetDefinition
+  return lab.dataset(path, caption === null ? options : { ...options, caption })
+}
+
+/** A record by name, filled one after another so that a worker loads one thing at a time. */
+async function collect<Value>(
+  names: readonly string[],
+  find: (name: string) => Promise<Value>,
+): Promise<Record<string, Value>> {
+  const found: Record<string, Value> = {}
+  for (const name of names) found[name] = await find(name)
+  return found
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(join(packageRoot(), 'package.json'), 'utf8')
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version
+}
+
+const classifierCard = z.object({ validity: z.string() })
+
+/** Identity of a finger classifier, with what the card beside it says of its validity. */
+async function identifyClassifier(given: string | null): Promise<NonNullable<StudyFacts['classifier']>> {
+  const file = given ?? embeddedClassifier()
+  const sha256 = await sha256File(file).catch((cause: unknown) => {
+    throw new ConfigError({
+      code: 'classifier-missing',
+      message: `The finger classifier ${file} cannot be read, and the study's metrics need it. Name a classifier's file as the study's classifier, or leave the metrics out.`,
+      facts: { file },
+      cause,
+    })
+  })
+  const card = await readFile(join(dirname(file), 'card.json'), 'utf8').catch(() => null)
+  const validity = card === null ? null : classifierCard.parse(JSON.parse(card)).validity
+  return { name: basename(file, '.safetensors'), sha256, validity }
+}

@@ -1,0 +1,136 @@
+import { join } from 'node:path'
+import { ArtefactError } from '../errors/index.ts'
+import type { Base, Lab, LabRun } from '../lab/index.ts'
+import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
+import type { CellRecord, TrainRecord } from './cell-record.ts'
+import type { CellStore } from './cell-store.ts'
+import { openStudyDataset } from './gather-facts.ts'
+import type { StudyPlan } from './plan.ts'
+import type { StepContext, StepResult } from './run-cells.ts'
+
+/** Does the cells of a plan with a lab. */
+export function labSteps(lab: Lab, plan: StudyPlan, store: CellStore) {
+  const steps = new LabSteps(lab, plan, store)
+  return (cell: Cell, context: StepContext): Promise<StepResult> => {
+    switch (cell.kind) {
+      case 'train':
+        return steps.train(cell, context)
+      case 'sample':
+        return steps.sample(cell, context)
+      case 'score':
+        return steps.score(cell, context)
+    }
+  }
+}
+
+class LabSteps {
+  readonly #lab: Lab
+  readonly #plan: StudyPlan
+  readonly #store: CellStore
+
+  constructor(lab: Lab, plan: StudyPlan, store: CellStore) {
+    this.#lab = lab
+    this.#plan = plan
+    this.#store = store
+  }
+
+  async train(cell: TrainCell, { folder, report, signal }: StepContext): Promise<StepResult> {
+    const { base, dataset, settings } = cell.input
+    const run = this.#lab.train(
+      {
+        ...settings,
+        base: await this.#lab.base(base),
+        dataset: await openStudyDataset(this.#lab, this.#plan.study, dataset),
+        // The name is written into the file, so it must come from the key alone.
+        name: `${settings.technique.type}-${cell.key.slice(-12)}`,
+        folder,
+      },
+      { signal },
+    )
+    for await (const event of run) if (event.type === 'step-end') report(event.step, event.total, event.loss)
+    const { resumedFrom: _session, ...result } = (await run.record).result
+    return { kind: 'train', result }
+  }
+
+  async sample(cell: SampleCell, { folder, needs, report, signal }: StepContext): Promise<StepResult> {
+    const { base, adapters, requests, sampling } = cell.input
+    const run = this.#lab.sample(
+      {
+        ...sampling,
+        base: await this.#baseOf(base, adapters, needs),
+        adapters: adapters.flatMap((adapter) => this.#adapterFile(adapter, needs)),
+        requests: [...requests],
+      },
+      { signal },
+    )
+    await followProgress(run, report)
+    const samples = await run
+    const images = []
+    for (const [i, image] of samples.entries()) {
+      const { seed } = requests[i] as (typeof requests)[number]
+      const file = `${seed}.png`
+      await image.save(join(folder, file))
+      images.push({ seed, file, width: image.width, height: image.height })
+    }
+    return { kind: 'sample', images, samplingSeconds: samples.seconds, peakMemoryBytes: samples.peakMemoryBytes }
+  }
+
+  async score(cell: ScoreCell, { needs, report, signal }: StepContext): Promise<StepResult> {
+    const images = await this.#imagesOf(cell, needs)
+    const { classifier } = this.#plan.study
+    const run = this.#lab.classify({ images, ...(classifier === null ? {} : { classifier }) }, { signal })
+    await followProgress(run, report)
+    return { kind: 'score', judgements: (await run).map((judgement) => ({ ...judgement })) }
+  }
+
+  /** A whole base that was trained takes the place of the one it was trained from. */
+  async #baseOf(name: string, adapters: readonly CellAdapter[], needs: ReadonlyMap<string, CellRecord>): Promise<Base> {
+    for (const adapter of adapters) {
+      const trained = 'cell' in adapter ? trainedBy(adapter.cell, needs) : null
+      if (trained?.result.kind === 'base')
+        return this.#lab.base(join(this.#store.folder(trained.key), trained.result.path))
+    }
+    return this.#lab.base(name)
+  }
+
+  #adapterFile(adapter: CellAdapter, needs: ReadonlyMap<string, CellRecord>): { file: string; strength: number }[] {
+    if ('file' in adapter) return [adapter]
+    const { key, result } = trainedBy(adapter.cell, needs)
+    return result.kind === 'base'
+      ? []
+      : [{ file: join(this.#store.folder(key), result.path), strength: adapter.strength }]
+  }
+
+  async #imagesOf({ input }: ScoreCell, needs: ReadonlyMap<string, CellRecord>): Promise<string[]> {
+    const { images } = input
+    if ('dataset' in images) {
+      const dataset = await openStudyDataset(this.#lab, this.#plan.study, images.dataset)
+      return images.items.map((index) => join(dataset.root, dataset.items[index]?.file ?? ''))
+    }
+    const record = needs.get(images.cell)
+    if (record?.kind !== 'sample') throw missing(images.cell)
+    return record.images.map(({ file }) => join(this.#store.folder(record.key), file))
+  }
+}
+
+async function followProgress(run: LabRun<unknown, { type: string }>, report: StepContext['report']): Promise<void> {
+  for await (const event of run) {
+    if (event.type === 'progress-update' && 'done' in event && 'total' in event) {
+      report(Number(event.done), Number(event.total), null)
+    }
+  }
+}
+
+function trainedBy(key: string, needs: ReadonlyMap<string, CellRecord>): TrainRecord {
+  const record = needs.get(key)
+  if (record?.kind !== 'train') throw missing(key)
+  return record
+}
+
+function missing(key: string): ArtefactError {
+  return new ArtefactError({
+    code: 'cell-missing',
+    message: `The result of ${key} is not in the lab. Run the study again.`,
+    facts: { key },
+  })
+}

@@ -1,0 +1,71 @@
+import { join } from 'node:path'
+import type { StudyRecord } from '../artefact/study-record.ts'
+import type { Lab } from '../lab/index.ts'
+import { CellStore } from './cell-store.ts'
+import type { StudyDefinition } from './definition.ts'
+import { gatherFacts } from './gather-facts.ts'
+import { labSteps } from './lab-steps.ts'
+import { planCells, type StudyPlan } from './plan.ts'
+import type { StudyCounts, StudyEvent } from './progress.ts'
+import { runCells } from './run-cells.ts'
+import { writeStudyFolder } from './write-study-folder.ts'
+
+/** A plan and which of its cells are finished already. */
+export interface PlannedStudy {
+  readonly plan: StudyPlan
+  readonly cached: ReadonlySet<string>
+}
+
+export interface RunStudyOptions {
+  /** A plan made by {@link planStudy} from the same study, so that it is not made twice. */
+  readonly planned?: PlannedStudy | undefined
+  /** Aborting stops the running cell, which resumes or starts anew next time; finished cells stay. */
+  readonly signal?: AbortSignal | undefined
+  readonly onEvent?: ((event: StudyEvent) => void) | undefined
+}
+
+/** What came of a study. */
+export interface StudyOutcome {
+  /** The study's folder: `study.json` and the files it names. Give it to `buildReport`. */
+  readonly folder: string
+  readonly record: StudyRecord
+  readonly counts: StudyCounts
+}
+
+/**
+ * Freezes what a study will do: reads the identity of its bases, datasets and files, and looks up which cells the lab
+ * has finished already. Nothing is trained or drawn.
+ *
+ * Throws what opening a base, a dataset or an adapter throws.
+ */
+export async function planStudy(lab: Lab, study: StudyDefinition): Promise<PlannedStudy> {
+  const plan = planCells(study, await gatherFacts(lab, study))
+  const finished = await openStore(lab).keys()
+  return { plan, cached: new Set(plan.cells.map((cell) => cell.key).filter((key) => finished.has(key))) }
+}
+
+/**
+ * Runs the missing cells of a study and writes its folder. Whatever is killed, starting again loses no finished cell
+ * and runs none twice; a training goes on from its newest checkpoint. A cell that fails is recorded, cells that need
+ * it are skipped, the others run.
+ *
+ * Rejects with the signal's reason when aborted; the study's folder then shows what was finished.
+ */
+export async function runStudy(
+  lab: Lab,
+  study: StudyDefinition,
+  { planned, signal, onEvent }: RunStudyOptions = {},
+): Promise<StudyOutcome> {
+  const { plan } = planned ?? (await planStudy(lab, study))
+  const store = openStore(lab)
+  const runStep = labSteps(lab, plan, store)
+  const results = await runCells({ cells: plan.cells, store, runStep, signal, onEvent })
+  const folder = join(lab.folder, 'studies', study.name)
+  const record = await writeStudyFolder({ plan, ...results, finished: !results.aborted, store, folder })
+  if (results.aborted) throw signal?.reason
+  return { folder, record, counts: results.counts }
+}
+
+function openStore(lab: Lab): CellStore {
+  return new CellStore(join(lab.folder, 'cells'))
+}
