@@ -21,6 +21,7 @@ from phalanx_worker.protocol.messages import (
     Failed,
     JobEvent,
     LogEvent,
+    PhaseStartEvent,
 )
 from phalanx_worker.server.capture import Capture
 from phalanx_worker.server.job_record import JobRecord
@@ -160,9 +161,8 @@ class JobLoop:
         blobs: tuple[Blob, ...] = tuple(blob(array) for array in arrays)
         if isinstance(event, CheckpointEndEvent):
             record.checkpoint = event.path
-        droppable = isinstance(event, DROPPABLE)
-        if not droppable and not isinstance(event, LogEvent):
-            # What was printed before the event is told before it; steps are too frequent to look each time.
+        if isinstance(event, PhaseStartEvent | CheckpointEndEvent):
+            # What was printed before is told before; steps and images are too frequent to look each time.
             self._capture.drain()
         record.journal.append(
             lambda sequence, dropped: Event(
@@ -174,7 +174,7 @@ class JobLoop:
                 blobs=tuple(item.description for item in blobs),
             ),
             blobs=blobs,
-            droppable=droppable,
+            droppable=isinstance(event, DROPPABLE),
             stop=record.token.requested,
         )
         self._wake()
