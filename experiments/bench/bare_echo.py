@@ -1,4 +1,4 @@
-"""A bare ZeroMQ socket to compare with: sends back what it gets, or COUNT images of SIDE x SIDE on `images/COUNT/SIDE`."""
+"""A bare ZeroMQ socket to compare with: sends back what it gets, or images on `images/COUNT/SIDE`."""
 
 from __future__ import annotations
 
