@@ -63,6 +63,8 @@ if (heldOutPhotographs.length > 0) {
   )
 }
 const card = {
+  /** The sentence that reports show beside what the classifier says. */
+  validity: describeValidity(sets),
   file: { sha256: trained.file.sha256, bytes: trained.file.bytes, parameters: trained.parameters },
   training: {
     renders: counts.train,
@@ -85,6 +87,16 @@ for (const [name, findings] of Object.entries(sets)) {
       high: finding.high.toFixed(3),
     })),
   )
+}
+
+function describeValidity(of: Record<string, Finding[]>): string {
+  const parts = Object.entries(of).map(([name, findings]) => {
+    const values = findings.map(
+      ({ question, value, low, high }) => `${question} ${value.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`,
+    )
+    return `On ${name}: ${values.join('; ')}.`
+  })
+  return `${parts.join(' ')} Not yet compared with labels that people gave to samples of tiny-hands.`
 }
 
 async function judgeRenders(open: Lab): Promise<Finding[]> {
