@@ -96,7 +96,16 @@ function describeValidity(of: Record<string, Finding[]>): string {
     )
     return `On ${name}: ${values.join('; ')}.`
   })
-  return `${parts.join(' ')} Not yet compared with labels that people gave to samples of tiny-hands.`
+  const limits = [
+    ...(photographs.length === 0
+      ? []
+      : [
+          'Every training photograph was labelled sound, so the defect probability is near 0 on anything that looks like a photograph: do not use it to compare arms trained on photographs with others.',
+          'Counts hold for the digits 0 to 5 only.',
+        ]),
+    'Not yet compared with labels that people gave to samples of tiny-hands.',
+  ]
+  return [...parts, ...limits].join(' ')
 }
 
 async function judgeRenders(open: Lab): Promise<Finding[]> {
