@@ -9,8 +9,38 @@ import { sampleScene } from '../../src/render/scene.ts'
 import { RandomStream } from '../../src/util/random.ts'
 import { composeObject, type TrainingPicture } from './compose-object.ts'
 
-/** Sizes of the training set of `tiny-hands`. Hands are a minority and, but for chance, never the same twice. */
-const plan = { hands: 3600, handshakes: 400, objects: 4200, photographs: 240 }
+/** What a set has of each kind. No picture's seed, and no photograph, is in two sets. */
+interface Plan {
+  readonly folder: string
+  readonly hands: number
+  readonly handshakes: number
+  readonly objects: number
+  readonly photographs: number
+  /** Seeds begin here; photographs are skipped by the sets before. */
+  readonly firstSeed: number
+  readonly firstPhotograph: number
+}
+
+/** Hands are a minority and, but for chance, never the same twice. */
+const training: Plan = {
+  folder: 'training',
+  hands: 3600,
+  handshakes: 400,
+  objects: 4200,
+  photographs: 240,
+  firstSeed: 0,
+  firstPhotograph: 0,
+}
+/** Pictures that are never trained on, in the same proportions. */
+const heldOut: Plan = {
+  folder: 'held-out',
+  hands: 180,
+  handshakes: 20,
+  objects: 210,
+  photographs: 12,
+  firstSeed: 1_000_000,
+  firstPhotograph: training.photographs,
+}
 /** Pixels of the finished pictures; they are drawn at twice the size and reduced. */
 const imageSize = 64
 /** Digits of the photographs that are learned; open palms (5) are left for adapters to learn from. */
@@ -22,15 +52,17 @@ const captionsOfDigits: Readonly<Record<string, string>> = {
 
 const { values } = parseArgs({ options: { output: { type: 'string' }, photographs: { type: 'string' } } })
 if (values.output === undefined) throw new Error('Say where the training set goes: --output <folder>.')
-await build(path.resolve(values.output), values.photographs)
+for (const plan of [training, heldOut]) {
+  await build(plan, path.join(path.resolve(values.output), plan.folder), values.photographs)
+}
 
 /** Writes PNG files and metadata.jsonl; the folder appears under its name when it is whole. */
-async function build(output: string, photographs: string | undefined): Promise<void> {
+async function build(plan: Plan, output: string, photographs: string | undefined): Promise<void> {
   const partial = `${output}.partial`
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
   const lines: string[] = []
-  for await (const [name, picture] of pictures(photographs)) {
+  for await (const [name, picture] of pictures(plan, photographs)) {
     await writeFile(path.join(partial, name), await reduce(picture.png))
     lines.push(JSON.stringify({ file_name: name, text: picture.caption }))
     if (lines.length % 500 === 0) console.log(`${lines.length} pictures`)
@@ -40,14 +72,15 @@ async function build(output: string, photographs: string | undefined): Promise<v
   console.log(`${lines.length} pictures in ${output}`)
 }
 
-async function* pictures(photographs: string | undefined): AsyncGenerator<[string, TrainingPicture]> {
+async function* pictures(plan: Plan, photographs: string | undefined): AsyncGenerator<[string, TrainingPicture]> {
   const size = 2 * imageSize
-  for (let i = 0; i < plan.hands; i++) yield [`hand-${number(i)}.png`, await hand(i, size)]
-  for (let i = 0; i < plan.handshakes; i++) yield [`handshake-${number(i)}.png`, await handshake(i, size)]
-  for (let i = 0; i < plan.objects; i++) yield [`object-${number(i)}.png`, await composeObject(i, size)]
+  const { firstSeed } = plan
+  for (let i = 0; i < plan.hands; i++) yield [`hand-${number(i)}.png`, await hand(firstSeed + i, size)]
+  for (let i = 0; i < plan.handshakes; i++) yield [`handshake-${number(i)}.png`, await handshake(firstSeed + i, size)]
+  for (let i = 0; i < plan.objects; i++) yield [`object-${number(i)}.png`, await composeObject(firstSeed + i, size)]
   if (photographs === undefined) return
   let i = 0
-  for await (const picture of realHands(photographs)) yield [`photograph-${number(i++)}.png`, picture]
+  for await (const picture of realHands(plan, photographs)) yield [`photograph-${number(i++)}.png`, picture]
 }
 
 async function hand(seed: number, size: number): Promise<TrainingPicture> {
@@ -61,13 +94,14 @@ async function handshake(seed: number, size: number): Promise<TrainingPicture> {
 }
 
 /** Photographs of the digits whose gestures the renderer has too, the same number of each, chosen by seed. */
-async function* realHands(folder: string): AsyncGenerator<TrainingPicture> {
+async function* realHands(plan: Plan, folder: string): AsyncGenerator<TrainingPicture> {
   const digits = Object.keys(captionsOfDigits)
   for (const digit of digits) {
     const names = (await readdir(path.join(folder, digit))).filter((name) => /\.jpe?g$/i.test(name)).sort()
     const random = new RandomStream('photographs', digit)
     const keyed = names.map((name) => ({ name, key: random.unit() })).sort((a, b) => a.key - b.key)
-    for (const { name } of keyed.slice(0, plan.photographs / digits.length)) {
+    const first = plan.firstPhotograph / digits.length
+    for (const { name } of keyed.slice(first, first + plan.photographs / digits.length)) {
       const file = createReadStream(path.join(folder, digit, name))
       yield { png: await file.pipe(sharp()).png().toBuffer(), caption: captionsOfDigits[digit]! }
     }

@@ -104,7 +104,14 @@ def settings(**changes: Any) -> TrainingSettings:
 
 def train_job(base: Path, dataset: DatasetReference, output: Path, **changes: Any) -> TrainJob:
     """A training of `settings(**changes)`."""
-    return TrainJob(base=str(base), dataset=dataset, settings=settings(**changes), output=str(output), name="result")
+    return TrainJob(
+        base=str(base),
+        dataset=dataset,
+        settings=settings(**changes),
+        held_out=None,
+        output=str(output),
+        name="result",
+    )
 
 
 class Recorder:

@@ -32,6 +32,7 @@ export const runRecord = z.strictObject({
     /** Step from which it went on in the session that finished it; 0 when that one did all. */
     resumedFrom: z.int(),
     finalLoss: z.number(),
+    heldOutLoss: z.number().nullable(),
     seconds: z.number(),
     peakMemoryBytes: z.int(),
     trainedParameters: z.int(),

@@ -10,6 +10,8 @@ const seriesLine = z.strictObject({
   /** Norm of all gradients before clipping. */
   gradientNorm: z.number(),
   seconds: z.number(),
+  /** Mean loss over the held-out images after this step, where it was measured. */
+  heldOutLoss: z.number().nullable(),
 })
 
 /** One optimizer step of a training. */

@@ -50,6 +50,8 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
   readonly technique: Technique
   readonly base: Base
   readonly dataset: Dataset
+  /** Images that are never trained on: their loss is told every so many steps (100 by default) and at the end. */
+  readonly heldOut?: { readonly dataset: Dataset; readonly every?: number | undefined } | undefined
   /** File-safe name of the result; the technique's type and the content id of the training by default. */
   readonly name?: string | undefined
   /** Run folder; `runs/<name>` in the lab's folder by default. A folder with the same training unfinished goes on. */

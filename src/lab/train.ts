@@ -7,8 +7,9 @@ import { labFolders } from '../artefact/run-folder.ts'
 import { contentId } from '../config/hash.ts'
 import { resolve } from '../config/resolve.ts'
 import { trainingSettings } from '../config/training.ts'
-import { ArtefactError } from '../errors/index.ts'
-import type { JobOf } from '../protocol/jobs.ts'
+import type { Dataset } from '../dataset/index.ts'
+import { ArtefactError, ConfigError } from '../errors/index.ts'
+import { type DatasetReference, heldOutSettings, type JobOf } from '../protocol/jobs.ts'
 import type { TrainResult } from '../protocol/results.ts'
 import type { RunStream } from '../worker/index.ts'
 import { baseInput, datasetInput } from './inputs.ts'
@@ -18,6 +19,7 @@ import type { Base, CallOptions, LabEnvironment, TrainRequest, TrainRun } from '
 const trainRequest = trainingSettings.extend({
   base: baseInput,
   dataset: datasetInput,
+  heldOut: z.strictObject({ dataset: datasetInput, every: heldOutSettings.shape.every }).optional(),
   name: z
     .string()
     .regex(
@@ -46,12 +48,12 @@ export interface TrainPlace {
 
 /** The job of a training. Throws ConfigError. */
 export function planTraining(input: TrainRequest, labFolder: string): TrainPlan {
-  const { base, dataset, name: given, folder, ...settings } = resolve(trainRequest, input, 'training')
+  const { base, dataset, heldOut, name: given, folder, ...settings } = resolve(trainRequest, input, 'training')
   // How often to save and what to show on the way do not change what is learned.
   const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
   const identity = { settings: learned, base: base.description.sha256, dataset: dataset.sha256 }
   const name = given ?? `${settings.technique.type}-${contentId(identity).slice(0, 12)}`
-  const { root, manifest, sha256 } = dataset
+  if (heldOut !== undefined) refuseOverlap(dataset, heldOut.dataset)
   return {
     base,
     images: dataset.items.length,
@@ -59,12 +61,28 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     job: {
       type: 'train',
       base: base.folder,
-      dataset: { root, manifest, sha256 },
+      dataset: referenceTo(dataset),
       settings,
+      heldOut: heldOut === undefined ? null : { dataset: referenceTo(heldOut.dataset), every: heldOut.every },
       output: absolute(folder ?? join(labFolder, labFolders.runs, name)),
       name,
     },
   }
+}
+
+function referenceTo({ root, manifest, sha256 }: Dataset): DatasetReference {
+  return { root, manifest, sha256 }
+}
+
+function refuseOverlap(trained: Dataset, heldOut: Dataset): void {
+  const known = new Set(trained.items.map(({ sha256 }) => sha256))
+  const shared = heldOut.items.filter(({ sha256 }) => known.has(sha256))
+  if (shared.length === 0) return
+  throw new ConfigError({
+    code: 'held-out-overlap',
+    message: `${shared.length} of the ${heldOut.items.length} held-out images are also trained on, ${shared[0]?.file} for one. Take them out of either dataset.`,
+    facts: { shared: shared.length, file: shared[0]?.file ?? null },
+  })
 }
 
 /** Runs a training and writes its record when it is finished. */

@@ -21,6 +21,8 @@ export const stepEndEvent = z
     /** Norm of all gradients before clipping. */
     gradientNorm: z.number(),
     seconds: z.number(),
+    /** Mean loss over the held-out images after this step, where it was measured. */
+    heldOutLoss: z.number().nullable(),
   })
   .meta({ id: 'StepEndEvent' })
 

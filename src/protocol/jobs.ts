@@ -49,6 +49,15 @@ export const createBaseJob = z
   })
   .meta({ id: 'CreateBaseJob' })
 
+/** Images that are never trained on, on which the loss is measured now and then. */
+export const heldOutSettings = z
+  .strictObject({
+    dataset: datasetReference,
+    /** Optimizer steps between measurements; the last step always gets one. */
+    every: z.int().min(1).default(100),
+  })
+  .meta({ id: 'HeldOutSettings' })
+
 /** Trains a technique on a base; resumes from the newest whole checkpoint in `output`. */
 export const trainJob = z
   .strictObject({
@@ -56,6 +65,7 @@ export const trainJob = z
     base: z.string(),
     dataset: datasetReference,
     settings: trainingSettings,
+    heldOut: heldOutSettings.nullable(),
     /** Run folder: checkpoints, loss series, previews and the result are written here. */
     output: z.string(),
     /** File-safe name of the result, also written into its metadata. */

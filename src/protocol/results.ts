@@ -41,11 +41,13 @@ export const trainResult = z
     resumedFrom: z.int(),
     /** Mean loss of the last tenth of the steps. */
     finalLoss: z.number(),
+    /** Of the last step, over the held-out images; null without any. */
+    heldOutLoss: z.number().nullable(),
     /** Wall-clock seconds of all steps, those before a resume included. */
     seconds: z.number(),
     peakMemoryBytes: z.int(),
     trainedParameters: z.int(),
-    /** JSON lines: step, loss, learning rate, gradient norm, seconds. */
+    /** JSON lines: step, loss, learning rate, gradient norm, seconds, held-out loss. */
     series: z.string(),
     /** Captions that were cut at the encoder's length. */
     truncatedCaptions: z.int(),

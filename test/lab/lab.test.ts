@@ -82,6 +82,18 @@ test('a cancelled training goes on from its checkpoint and ends as the one that 
   expect((await resumed.record).result.resumedFrom).toBeGreaterThan(0)
 }, 180_000)
 
+test('the loss of held-out images is told beside the steps, and they may not be trained on', async () => {
+  await writeFolder(join(lab.folder, 'others'), { 'hand/4.png': 50, 'hand/5.png': 130 })
+  const others = await lab.dataset(join(lab.folder, 'others'))
+  const run = lab.train({ base, dataset, technique: lora(), ...short, heldOut: { dataset: others, every: 2 } })
+  const told: (number | null)[] = []
+  for await (const event of run) if (event.type === 'step-end') told.push(event.heldOutLoss)
+  expect(told).toEqual([null, expect.any(Number), expect.any(Number)])
+  expect((await run.record).result.heldOutLoss).toBe(told[2])
+  expect((await readSeries(join(run.folder, 'series.jsonl'))).map(({ heldOutLoss }) => heldOutLoss)).toEqual(told)
+  expect(() => lab.train({ base, dataset, technique: lora(), heldOut: { dataset } })).toThrow(/3 of the 3 held-out/)
+})
+
 test('full training gives a base that draws', async () => {
   const trained = await lab.train({ base, dataset, technique: full(), ...short, steps: 1 })
   expect(trained.description.sha256).not.toBe(base.description.sha256)

@@ -110,6 +110,7 @@ function trainJob(name: string): JobOf<'train'> {
       emaDecay: 0.9,
       checkpointEvery,
     }),
+    heldOut: null,
     output: join(folder, name),
     // The name is written into the file, so it must be the same for the bytes to be.
     name: 'result',

@@ -40,6 +40,7 @@ def run(job: TrainClassifierJob, context: JobContext) -> TrainClassifierResult:
                 learning_rate=step.learning_rate,
                 gradient_norm=step.gradient_norm,
                 seconds=step.seconds,
+                held_out_loss=None,
             ),
             (),
         )

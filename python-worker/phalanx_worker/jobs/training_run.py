@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import msgspec
 import torch
 
 from phalanx_worker.artefacts.checkpoint import CheckpointState, newest_checkpoint, write_checkpoint
@@ -14,21 +16,26 @@ from phalanx_worker.errors import JobError
 from phalanx_worker.jobs.context import JobContext
 from phalanx_worker.jobs.previews import draw_previews
 from phalanx_worker.jobs.training_result import config_changed
+from phalanx_worker.lanes import Lanes
+from phalanx_worker.model.attention import plain_attention
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.tokens import tokenize
 from phalanx_worker.protocol.messages import (
     CheckpointEndEvent,
     DatasetItem,
+    DatasetReference,
     LogEvent,
     ProgressEvent,
     StepEndEvent,
+    TrainingSettings,
     TrainJob,
     TrainResult,
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.technique import ExportRequest, Technique, WrittenArtefact, named_parameters
-from phalanx_worker.training.data import EpochOrder, PixelStore
+from phalanx_worker.training.data import EpochOrder, PixelStore, read_dataset
 from phalanx_worker.training.feed import Feed
+from phalanx_worker.training.held_out import held_out_loss
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.latents import LatentCache, LatentKey, Posterior, latent_keys
 from phalanx_worker.training.loop import Step, TrainingState, new_state, train
@@ -58,6 +65,7 @@ class TrainingRun:
         self._technique = technique
         self._streams = streams
         self._items = items
+        self._held_out: Feed | None = None
         self._config = config
         self._output = Path(job.output)
         self._checkpoint: Path | None = None
@@ -67,9 +75,13 @@ class TrainingRun:
         settings = self._job.settings
         state = new_state(self._technique, settings)
         resumed_from = self._resume(state)
-        feed = self._feed()
+        feed = self._feed(self._job.dataset, self._items, settings)
+        if self._job.held_out is not None:
+            plain = msgspec.structs.replace(settings, caption_dropout=0.0, flip=False)
+            dataset = self._job.held_out.dataset
+            self._held_out = self._feed(dataset, read_dataset(dataset), plain)
         series_path = self._output / SERIES_FILE
-        with SeriesWriter(series_path, resumed_from) as series:
+        with SeriesWriter(series_path, resumed_from) as series, self._attention():
             self._context.phase("stepping", settings.steps)
             self._take_steps(feed, state, series)
         series_lines = read_series(series_path)
@@ -83,6 +95,7 @@ class TrainingRun:
             steps=state.step,
             resumed_from=resumed_from,
             final_loss=final_loss(series_lines),
+            held_out_loss=series_lines[-1].held_out_loss,
             seconds=state.seconds,
             peak_memory_bytes=peak_memory(self._base.device),
             trained_parameters=sum(item.numel() for item in named_parameters(self._technique).values()),
@@ -104,11 +117,10 @@ class TrainingRun:
         self._checkpoint = found.path
         return found.state.step
 
-    def _feed(self) -> Feed:
-        settings = self._job.settings
+    def _feed(self, dataset: DatasetReference, items: tuple[DatasetItem, ...], settings: TrainingSettings) -> Feed:
         size = self._base.image_size
         transform = CoverCrop(settings.width or size, settings.height or size)
-        store = PixelStore(Path(self._job.dataset.root), self._items, transform)
+        store = PixelStore(Path(dataset.root), items, transform)
         keys: dict[tuple[int, bool], LatentKey] = {}
         posteriors: dict[str, Posterior] = {}
         if self._technique.feed == "latents":
@@ -117,28 +129,40 @@ class TrainingRun:
             memory: dict[str, Posterior] = self._context.warm.setdefault(LATENTS_KEY, {})
             cache = LatentCache(self._output / "latents", memory)
             posteriors = cache.fill(self._base, store, list(keys.values()), self._progress, self._warn)
-        order = EpochOrder(self._streams, len(self._items))
+        order = EpochOrder(self._streams, len(items))
         text = TextCache(self._base)
         return Feed(self._base, self._technique, settings, self._streams, store, order, text, keys, posteriors)
 
     def _take_steps(self, feed: Feed, state: TrainingState, series: SeriesWriter) -> None:
         settings = self._job.settings
         try:
-            for step in train(self._technique, feed, settings, state):
-                series.write(_line(step))
-                self._context.emit(_event(step, settings.steps), ())
-                last = step.step == settings.steps
-                if settings.preview is not None and (last or step.step % settings.preview.every == 0):
-                    draw_previews(settings.preview, step.step, self._technique.base, self._output, self._context)
-                    self._context.phase("stepping", settings.steps)
-                if last or step.step % settings.checkpoint_every == 0 or self._context.cancelled:
-                    self._write_checkpoint(state, step, series)
-                if not last:
-                    self._context.check_cancelled(str(self._checkpoint) if self._checkpoint else None)
+            with Lanes(self._base.device, settings.batch_size) as lanes:
+                for step in train(self._technique, feed, settings, state, lanes):
+                    last = step.step == settings.steps
+                    held_out = self._measured(step.step, last, state, lanes)
+                    series.write(_line(step, held_out))
+                    self._context.emit(_event(step, settings.steps, held_out), ())
+                    if settings.preview is not None and (last or step.step % settings.preview.every == 0):
+                        draw_previews(settings.preview, step.step, self._technique.base, self._output, self._context)
+                        self._context.phase("stepping", settings.steps)
+                    if last or step.step % settings.checkpoint_every == 0 or self._context.cancelled:
+                        self._write_checkpoint(state, step, series)
+                    if not last:
+                        self._context.check_cancelled(str(self._checkpoint) if self._checkpoint else None)
         except JobError as error:
             if error.code != "loss-not-finite":
                 raise
             raise self._explained(error) from error
+
+    def _measured(self, step: int, last: bool, state: TrainingState, lanes: Lanes) -> float | None:
+        wanted = self._job.held_out
+        if wanted is None or self._held_out is None or not (last or step % wanted.every == 0):
+            return None
+        return held_out_loss(self._technique, self._held_out, state, lanes)
+
+    def _attention(self) -> AbstractContextManager[None]:
+        half = self._job.settings.precision == "bfloat16" and self._base.device.type == "cpu"
+        return plain_attention(self._base.unet) if half else nullcontext()
 
     def _write_checkpoint(self, state: TrainingState, step: Step, series: SeriesWriter) -> None:
         settings = self._job.settings
@@ -203,17 +227,18 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _line(step: Step) -> SeriesLine:
+def _line(step: Step, held_out: float | None) -> SeriesLine:
     return SeriesLine(
         step=step.step,
         loss=step.loss,
         learning_rate=step.learning_rate,
         gradient_norm=step.gradient_norm,
         seconds=step.seconds,
+        held_out_loss=held_out,
     )
 
 
-def _event(step: Step, total: int) -> StepEndEvent:
+def _event(step: Step, total: int, held_out: float | None) -> StepEndEvent:
     return StepEndEvent(
         step=step.step,
         total=total,
@@ -221,4 +246,5 @@ def _event(step: Step, total: int) -> StepEndEvent:
         learning_rate=step.learning_rate,
         gradient_norm=step.gradient_norm,
         seconds=step.seconds,
+        held_out_loss=held_out,
     )

@@ -9,21 +9,20 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
+from diffusers.models.attention_processor import Attention, AttnProcessor
 from torch import Tensor
 
 
 class CachedAttention:
     """Scaled dot-product attention of one layer that remembers what stays the same from step to step.
 
-    For texts these are keys and values, as long as the very same tensor of text embeddings comes in; for an image's
-    attention to itself, the weights of query, key and value as one matrix.
+    For texts these are keys and values, when the very same tensor of text embeddings comes in again; for an image's
+    attention to itself, the weights of query, key and value as one matrix. Threads may call it at the same time.
     """
 
     def __init__(self, attention: Attention) -> None:
         self._weight: Tensor | None = None
-        self._texts: Tensor | None = None
-        self._keys_values: tuple[Tensor, Tensor] | None = None
+        self._texts: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self._scale: float = attention.scale
 
     def __call__(
@@ -54,11 +53,13 @@ class CachedAttention:
         return together.permute(2, 0, 3, 1, 4).unbind(0)
 
     def _of_texts(self, attention: Attention, texts: Tensor) -> tuple[Tensor, Tensor]:
-        if self._keys_values is None or self._texts is not texts:
+        # The tensor is kept beside its keys and values, so that its id stays its own.
+        found = self._texts.get(id(texts))
+        if found is None:
             keys, values = attention.to_k(texts), attention.to_v(texts)
-            self._keys_values = _heads(keys, attention.heads), _heads(values, attention.heads)
-            self._texts = texts
-        return self._keys_values
+            found = texts, _heads(keys, attention.heads), _heads(values, attention.heads)
+            self._texts[id(texts)] = found
+        return found[1], found[2]
 
 
 @contextmanager
@@ -67,6 +68,20 @@ def cached_attention(unet: UNet2DConditionModel) -> Iterator[None]:
     before: dict[str, Any] = unet.attn_processors
     layers = {name: module for name, module in unet.named_modules() if isinstance(module, Attention)}
     unet.set_attn_processor({f"{name}.processor": CachedAttention(layer) for name, layer in layers.items()})
+    try:
+        yield
+    finally:
+        unet.set_attn_processor(before)
+
+
+@contextmanager
+def plain_attention(unet: UNet2DConditionModel) -> Iterator[None]:
+    """Attention as two matrix products and a softmax within the block.
+
+    On processors, torch's fused attention takes several times as long as these to differentiate in bfloat16.
+    """
+    before: dict[str, Any] = unet.attn_processors
+    unet.set_attn_processor(AttnProcessor())
     try:
         yield
     finally:

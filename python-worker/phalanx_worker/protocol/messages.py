@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "e651778096410619b474a28ec1033078e6cfc162219ff4eef3d64ffc7c1c4047"
+SCHEMA_SHA256 = "6d3f9e0700433303e7bea7802be9e43a11c30fba86e759e4d091a81b08a61420"
 
 
 class Accepted(
@@ -459,6 +459,7 @@ class TrainResult(
 ):
     bytes: int
     final_loss: float
+    held_out_loss: float | None
     kind: Literal["lora", "embedding", "base"]
     path: str
     peak_memory_bytes: int
@@ -569,6 +570,7 @@ class StepEndEvent(
     tag="step-end",
 ):
     gradient_norm: float
+    held_out_loss: float | None
     learning_rate: float
     loss: float
     seconds: float
@@ -703,6 +705,17 @@ class Gap(
     job_id: str
 
 
+class HeldOutSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    dataset: DatasetReference
+    every: Annotated[int, Meta(ge=1)]
+
+
 class InspectBaseJob(
     Struct,
     frozen=True,
@@ -824,6 +837,7 @@ class TrainJob(
 ):
     base: str
     dataset: DatasetReference
+    held_out: HeldOutSettings | None
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     output: str
     settings: TrainingSettings

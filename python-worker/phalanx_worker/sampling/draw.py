@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from phalanx_worker.errors import ConfigError, JobError
+from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.attention import cached_attention
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.low_rank import merged
@@ -51,13 +53,15 @@ def draw(
     """
     shape = _latent_shape(base, sampling)
     plan = sampling_plan(base.noise_schedule, base.scheduler_config, sampling.steps)
-    with merged([base.text_encoder, base.unet]), cached_attention(base.unet):
+    with merged([base.text_encoder, base.unet]), Lanes(base.device, 2 * sampling.batch_size) as lanes:
         texts = _embeddings(base, requests, sampling.guidance)
         for first in range(0, len(requests), sampling.batch_size):
             batch = requests[first : first + sampling.batch_size]
             count = _Counter(first * sampling.steps, len(batch), len(requests) * sampling.steps, on_step)
-            latents = _denoised(base, batch, sampling, plan, texts, shape, count)
-            for position, pixels in enumerate(decode(base, latents)):
+            with cached_attention(base.unet):
+                latents = _denoised(base, batch, sampling, plan, texts, shape, count, lanes)
+            decoded = lanes.map(partial(decode, base), [latents[span] for span in lanes.spans(len(batch))])
+            for position, pixels in enumerate(image for part in decoded for image in part):
                 on_image(first + position, pixels)
     return DrawnImages(truncated_tokens(base, requests, sampling.guidance))
 
@@ -67,6 +71,7 @@ def initial_noise(seed: int, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(Streams(seed).normal("initial-noise", shape, 0, 0))
 
 
+@torch.inference_mode()
 def decode(base: Base, latents: Tensor) -> Pixels:
     """[n, height, width, 3] RGB of latents at the training's scale, rounded to the nearest level.
 
@@ -134,31 +139,44 @@ def _denoised(
     texts: dict[str, Tensor],
     shape: tuple[int, int, int],
     count: _Counter,
+    lanes: Lanes,
 ) -> Tensor:
     noise = torch.stack([initial_noise(request.seed, shape) for request in batch]).to(base.device)
     positive = torch.stack([texts[request.prompt] for request in batch])
     if sampling.guidance == 1:
-        predict = _plain(base, positive, count)
+        network = _network(base, positive, lanes)
     else:
         negative = torch.stack([texts[request.negative_prompt] for request in batch])
-        predict = _guided(base, torch.cat([negative, positive]), sampling.guidance, count)
+        network = _guided(_network(base, torch.cat([negative, positive]), lanes), sampling.guidance)
+
+    def predict(latents: Tensor, timestep: int) -> Tensor:
+        prediction = network(latents, timestep)
+        count.step()
+        return prediction
+
     return SAMPLERS[sampling.sampler](predict, noise, plan)
 
 
-def _plain(base: Base, conditioning: Tensor, count: _Counter) -> Denoiser:
+def _network(base: Base, conditioning: Tensor, lanes: Lanes) -> Denoiser:
+    """The UNet's prediction for as many latents as there are rows of `conditioning`."""
+    spans = lanes.spans(len(conditioning))
+    # One tensor per part for all steps: what attention remembers of it goes by identity.
+    texts = [conditioning[span] for span in spans]
+
     def predict(latents: Tensor, timestep: int) -> Tensor:
-        prediction: Tensor = base.unet(latents, timestep, conditioning, return_dict=False)[0]
-        count.step()
-        return prediction
+        @torch.inference_mode()
+        def part(place: int) -> Tensor:
+            result: Tensor = base.unet(latents[spans[place]], timestep, texts[place], return_dict=False)[0]
+            return result
+
+        return torch.cat(lanes.map(part, range(len(spans))))
 
     return predict
 
 
-def _guided(base: Base, conditioning: Tensor, guidance: float, count: _Counter) -> Denoiser:
+def _guided(network: Denoiser, guidance: float) -> Denoiser:
     def predict(latents: Tensor, timestep: int) -> Tensor:
-        both = base.unet(torch.cat([latents, latents]), timestep, conditioning, return_dict=False)[0]
-        without, given = both.chunk(2)
-        count.step()
+        without, given = network(torch.cat([latents, latents]), timestep).chunk(2)
         return torch.lerp(without, given, guidance)
 
     return predict

@@ -32,6 +32,18 @@ class Batch:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def part(self, span: slice) -> Batch:
+        """The samples of a span, as a batch of their own."""
+        return Batch(
+            streams=self.streams,
+            step=self.step,
+            samples=self.samples[span],
+            captions=self.captions[span],
+            pixels=None if self.pixels is None else self.pixels[span],
+            latents=None if self.latents is None else self.latents[span],
+            conditioning=None if self.conditioning is None else self.conditioning[span],
+        )
+
     def normal(self, purpose: str, shape: tuple[int, ...]) -> Tensor:
         """[n, *shape] standard normal numbers."""
         draws = [self.streams.normal(purpose, shape, self.step, sample) for sample in self.samples]

@@ -38,8 +38,18 @@ class Feed:
     def batches(self, step: int) -> Iterator[Batch]:
         """The forward passes of the 1-based optimizer step."""
         size = self.settings.batch_size
-        for first in range(0, size * self.settings.accumulation, size):
-            yield self._batch(step, range(first, first + size))
+        effective = size * self.settings.accumulation
+        for first in range(0, effective, size):
+            samples = range(first, first + size)
+            items = [self.order.item((step - 1) * effective + sample) for sample in samples]
+            yield self._batch(step, samples, items)
+
+    def whole(self) -> Iterator[Batch]:
+        """Every item once, always with the same draws: those of a step 0, which no training takes."""
+        count = len(self.store.items)
+        for first in range(0, count, WHOLE_PASS_BATCH):
+            items = range(first, min(first + WHOLE_PASS_BATCH, count))
+            yield self._batch(0, items, items)
 
     def images(self) -> Iterator[Tensor]:
         """All images once, unmirrored, in batches [n, 3, height, width]."""
@@ -47,9 +57,7 @@ class Feed:
             indices = range(first, min(first + WHOLE_PASS_BATCH, len(self.store.items)))
             yield to_tensor([self.store.pixels(index) for index in indices]).to(self.base.device)
 
-    def _batch(self, step: int, samples: Sequence[int]) -> Batch:
-        effective = self.settings.batch_size * self.settings.accumulation
-        items = [self.order.item((step - 1) * effective + sample) for sample in samples]
+    def _batch(self, step: int, samples: Sequence[int], items: Sequence[int]) -> Batch:
         flips = [self._flipped(step, sample) for sample in samples]
         captions = tuple(self._caption(item, step, sample) for item, sample in zip(items, samples, strict=True))
         on_pixels = self.technique.feed == "pixels"

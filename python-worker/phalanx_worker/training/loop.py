@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from phalanx_worker.errors import JobError
+from phalanx_worker.lanes import Lanes
 from phalanx_worker.protocol.messages import TrainingSettings
+from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import Technique, named_parameters
 from phalanx_worker.training.ema import MovingAverage
 from phalanx_worker.training.feed import Feed
@@ -53,16 +55,19 @@ def new_state(technique: Technique, settings: TrainingSettings) -> TrainingState
     return TrainingState(Optimizer(settings.optimizer, technique.parameter_groups()), average)
 
 
-def train(technique: Technique, feed: Feed, settings: TrainingSettings, state: TrainingState) -> Iterator[Step]:
+def train(
+    technique: Technique, feed: Feed, settings: TrainingSettings, state: TrainingState, lanes: Lanes
+) -> Iterator[Step]:
     """Take the steps after `state.step`; parameters and `state` belong to the step just yielded.
 
     Raises JobError (`loss-not-finite`) before the weights take harm.
     """
+    parameters = list(named_parameters(technique).values())
     while state.step < settings.steps:
         began = time.perf_counter()
         step = state.step + 1
         state.optimizer.zero_gradients()
-        loss = _accumulate(technique, feed, settings, step)
+        loss = _accumulate(technique, feed, settings, step, parameters, lanes)
         norm = state.optimizer.clip()
         _check_finite(step, loss, norm)
         rate = state.optimizer.step(rate_factor(settings.schedule, step, settings.steps))
@@ -74,14 +79,34 @@ def train(technique: Technique, feed: Feed, settings: TrainingSettings, state: T
         yield Step(step=step, loss=loss, learning_rate=rate, gradient_norm=norm, seconds=seconds)
 
 
-def _accumulate(technique: Technique, feed: Feed, settings: TrainingSettings, step: int) -> float:
-    total: list[Tensor] = []
-    for batch in feed.batches(step):
+def _accumulate(
+    technique: Technique,
+    feed: Feed,
+    settings: TrainingSettings,
+    step: int,
+    parameters: Sequence[nn.Parameter],
+    lanes: Lanes,
+) -> float:
+    """Add the step's gradients up in a fixed order, and give its loss."""
+    total = 0.0
+
+    def differentiate(batch: Batch) -> tuple[float, Sequence[Tensor | None]]:
         with torch.autocast(feed.base.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            loss = technique.loss(batch) / settings.accumulation
-        loss.backward()  # type: ignore[no-untyped-call]
-        total.append(loss.detach())
-    return float(torch.stack(total).sum())
+            loss = technique.loss(batch) * (len(batch) / (settings.batch_size * settings.accumulation))
+        return float(loss.detach()), torch.autograd.grad(loss, parameters, allow_unused=True)
+
+    for batch in feed.batches(step):
+        for loss, gradients in lanes.map(differentiate, [batch.part(span) for span in lanes.spans(len(batch))]):
+            total += loss
+            _add_gradients(parameters, gradients)
+    return total
+
+
+def _add_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is None:
+            continue
+        parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
 
 
 def _check_finite(step: int, loss: float, norm: float) -> None:

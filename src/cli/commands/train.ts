@@ -15,6 +15,7 @@ export const train: Command = {
     technique: { value: '<type>', text: 'lora, textual-inversion, full or autoencoder (lora)' },
     base: { value: '<name>', text: 'tiny-hands, or a folder in the diffusers layout (tiny-hands)' },
     caption: { value: '<text>', text: 'one caption for all images; what the folder says by default' },
+    'held-out': { value: '<dataset>', text: 'images that are not trained on, whose loss is told now and then' },
     name: { value: '<name>', text: "name of the run's folder and of its file" },
     set: { value: '<setting=value>', multiple: true, text: 'a setting by its path, as steps=400 or technique.rank=8' },
     ...labOptions,
@@ -24,6 +25,8 @@ export const train: Command = {
     const { positionals, options } = given
     const { terminal, signal } = context
     const [caption, name] = [optionText(options, 'caption'), optionText(options, 'name')]
+    const captions = caption === undefined ? {} : { caption }
+    const heldOut = optionText(options, 'held-out')
     const settings = parseSettings([
       `technique.type=${optionText(options, 'technique') ?? 'lora'}`,
       ...optionTexts(options, 'set'),
@@ -34,7 +37,8 @@ export const train: Command = {
         // Names and ranges are checked by the lab, which knows them.
         ...(settings as Pick<TrainRequest, 'technique'>),
         base: await lab.base(optionText(options, 'base') ?? 'tiny-hands', { signal }),
-        dataset: await lab.dataset(positionals[0] as string, caption === undefined ? {} : { caption }),
+        dataset: await lab.dataset(positionals[0] as string, captions),
+        ...(heldOut === undefined ? {} : { heldOut: { dataset: await lab.dataset(heldOut, captions) } }),
         name,
       },
       { signal },
@@ -46,6 +50,7 @@ export const train: Command = {
       if (event.type === 'worker-restart') terminal.note(`The worker was replaced: ${event.reason}`)
       if (event.type !== 'step-end') continue
       first ??= event.step - 1
+      if (event.heldOutLoss !== null) terminal.note(`step ${event.step}: held-out loss ${event.heldOutLoss.toFixed(4)}`)
       const rate = (event.step - first) / ((performance.now() - started) / 1000)
       const left = formatSeconds((event.total - event.step) / rate)
       terminal.status(
@@ -57,7 +62,7 @@ export const train: Command = {
     terminal.result(
       { folder, result },
       () =>
-        `${folder}/${result.path}\n${result.kind}, ${formatBytes(result.bytes)}, final loss ${result.finalLoss.toFixed(4)}`,
+        `${folder}/${result.path}\n${result.kind}, ${formatBytes(result.bytes)}, final loss ${result.finalLoss.toFixed(4)}${result.heldOutLoss === null ? '' : `, held out ${result.heldOutLoss.toFixed(4)}`}`,
     )
     return exitCodes.success
   },
