@@ -1,12 +1,16 @@
-import { appendFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Lab, openLab } from 'phalanx'
+import { printFindings, writeCard } from './card.ts'
 import { evaluate, type Finding, type JudgedHand } from './evaluate.ts'
 import { type HandFacts, writeHands } from './labelled-hands.ts'
 import { copyPhotographs, heldOutEvery, readPhotographs } from './photographs.ts'
 
-/** Trains the finger classifier through the lab and writes its card: what it was asked and how well it answered. */
+/**
+ * Trains the finger classifier through the lab and writes its card: what it was asked and how well it answered. Run
+ * validate.ts after it: what is known of samples of tiny-hands holds for one classifier and is not in the new card.
+ */
 const { values } = parseArgs({
   options: {
     output: { type: 'string', default: 'src/weights/finger-classifier' },
@@ -62,9 +66,7 @@ if (heldOutPhotographs.length > 0) {
     })),
   )
 }
-const card = {
-  /** The sentence that reports show beside what the classifier says. */
-  validity: describeValidity(sets),
+await writeCard(output, {
   file: { sha256: trained.file.sha256, bytes: trained.file.bytes, parameters: trained.parameters },
   training: {
     renders: counts.train,
@@ -75,38 +77,8 @@ const card = {
     versions: lab.environment.versions,
   },
   sets,
-}
-await writeFile(path.join(output, 'card.json'), `${JSON.stringify(card, null, 2)}\n`)
-for (const [name, findings] of Object.entries(sets)) {
-  console.log(`\n${name}`)
-  console.table(
-    findings.map((finding) => ({
-      ...finding,
-      value: finding.value.toFixed(3),
-      low: finding.low.toFixed(3),
-      high: finding.high.toFixed(3),
-    })),
-  )
-}
-
-function describeValidity(of: Record<string, Finding[]>): string {
-  const parts = Object.entries(of).map(([name, findings]) => {
-    const values = findings.map(
-      ({ question, value, low, high }) => `${question} ${value.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`,
-    )
-    return `On ${name}: ${values.join('; ')}.`
-  })
-  const limits = [
-    ...(photographs.length === 0
-      ? []
-      : [
-          'Every training photograph was labelled sound, so the defect probability is near 0 on anything that looks like a photograph: do not use it to compare arms trained on photographs with others.',
-          'Counts hold for the digits 0 to 5 only.',
-        ]),
-    'Not yet compared with labels that people gave to samples of tiny-hands.',
-  ]
-  return [...parts, ...limits].join(' ')
-}
+})
+printFindings(sets)
 
 async function judgeRenders(open: Lab): Promise<Finding[]> {
   const text = await readFile(path.join(heldOutFolder, 'metadata.jsonl'), 'utf8')

@@ -54,8 +54,9 @@ def _recolour(images: Tensor, random: np.random.Generator) -> Tensor:
     saturation = factor(0.4, 1.5) * (~_chosen(random, count, 0.1)).float()
     images = grey + (images - grey) * saturation
     images = images * factor(0.6, 1.3) * factor(0.85, 1.15, 3) + factor(-0.2, 0.2)
-    order = torch.from_numpy(random.permutation(3))
-    return torch.where(_chosen(random, count, 0.15), images[:, order], images)
+    order = torch.from_numpy(random.permuted(np.tile(np.arange(3), (count, 1)), axis=1))
+    shuffled = images.gather(1, order[:, :, None, None].expand_as(images))
+    return torch.where(_chosen(random, count, 0.15), shuffled, images)
 
 
 def _blur(images: Tensor, random: np.random.Generator) -> Tensor:
