@@ -83,8 +83,9 @@ interface Place {
 async function locateEnvironment(options: EnvironmentOptions): Promise<Environment | Place> {
   const named = options.python ?? process.env.PHALANX_PYTHON
   if (named) {
-    const { executable } = await checkNamedPython(named, options.test ?? false)
-    return { python: executable, requirementsSha256: null }
+    await checkNamedPython(named, options.test ?? false)
+    // As it was named: it may be a script that sets up the interpreter's surroundings.
+    return { python: named, requirementsSha256: null }
   }
   const files = options.requirements ?? packageRequirements(options.test ?? false)
   const requirementsSha256 = sha256(canonicalJson(await Promise.all(files.map((file) => readFile(file, 'utf8')))))

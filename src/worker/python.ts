@@ -54,7 +54,7 @@ export async function findPython(candidates: readonly string[] = defaultCandidat
  * Checks an interpreter that a user named and that is used as it is.
  * Throws WorkerError (`python-not-found`, `python-unsupported`, `python-packages-missing`).
  */
-export async function checkNamedPython(python: string, test: boolean): Promise<Interpreter> {
+export async function checkNamedPython(python: string, test: boolean): Promise<void> {
   const interpreter = await probe(python)
   if (interpreter === null) {
     throw new WorkerError({
@@ -78,7 +78,6 @@ export async function checkNamedPython(python: string, test: boolean): Promise<I
       facts: { python, missing },
     })
   }
-  return interpreter
 }
 
 function defaultCandidates(): string[] {

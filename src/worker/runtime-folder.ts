@@ -2,6 +2,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WorkerError } from '../errors/index.ts'
+import { sweepRuntimeFolders } from './sweep-runtime-folders.ts'
 
 /** Longest path of a Unix socket on Linux; macOS allows 103. */
 const longestSocketPath = process.platform === 'darwin' ? 103 : 107
@@ -9,7 +10,8 @@ const longestName = 'phalanx-XXXXXX/control'.length
 
 /**
  * Makes a private folder (mode 0700) for sockets and captured output. Without `parent` it lies in the system's
- * temporary folder, or in a shorter one when paths in there would be too long for a socket.
+ * temporary folder, or in a shorter one when paths in there would be too long for a socket. Folders that killed workers
+ * left in there are removed.
  * Throws WorkerError (`socket-path-too-long`, `runtime-folder-unusable`).
  */
 export async function makeRuntimeFolder(parent: string | undefined): Promise<string> {
@@ -22,6 +24,7 @@ export async function makeRuntimeFolder(parent: string | undefined): Promise<str
       facts: { folder: candidates[0], longestSocketPath },
     })
   }
+  await sweepRuntimeFolders(fitting)
   try {
     return await mkdtemp(join(fitting, 'phalanx-'))
   } catch (cause) {

@@ -1,7 +1,11 @@
 import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
-import { eventually, fixture, isAlive, python } from './scripted-worker.ts'
+import { startWorker } from '../../src/worker/index.ts'
+import { eventually, fixture, isAlive, python, scriptedOptions } from './scripted-worker.ts'
 
 /** Starts fixtures/owner.ts; resolves when it has printed its worker's process id. */
 async function startOwner(what: string) {
@@ -34,4 +38,28 @@ test('messages that a stopped worker never took do not keep the program', async 
   const { owner, workerPid } = await startOwner('unsent')
   expect(await owner).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('closed') })
   expect(isAlive(workerPid)).toBe(false)
+})
+
+/** Leaves the socket of a process that was killed while it listened. */
+async function abandonSocket(path: string): Promise<void> {
+  const listener = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
+  await execa('node', ['-e', listener], { reject: false })
+}
+
+test('what a worker killed with its program left is removed by the next one, folders in use are not', async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'sweep-'))
+  const start = () => startWorker({ ...scriptedOptions(), runtimeFolder: parent })
+  const living = await start()
+  const abandoned = await mkdtemp(join(parent, 'phalanx-'))
+  await Promise.all(['control', 'jobs'].map((name) => abandonSocket(join(abandoned, name))))
+  await mkdir(join(parent, 'phalanx-mydata'))
+  const before = await readdir(parent)
+  expect(before).toHaveLength(3)
+  const next = await start()
+  const after = await readdir(parent)
+  expect(before.filter((name) => !after.includes(name))).toEqual([basename(abandoned)])
+  expect(after).toHaveLength(3)
+  await Promise.all([living, next].map((worker) => worker.close()))
+  expect(await readdir(parent)).toEqual(['phalanx-mydata'])
+  await rm(parent, { recursive: true })
 })

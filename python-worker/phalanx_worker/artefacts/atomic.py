@@ -12,6 +12,7 @@ from pathlib import Path
 from phalanx_worker.errors import ArtefactError
 
 TEMPORARY_PREFIX = ".incomplete-"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def flush(path: Path) -> None:
@@ -80,8 +81,8 @@ def _explained(target: Path) -> Iterator[None]:
         if not disk_is_full(error):
             raise
         raise ArtefactError(
-            f"The disk is full: {target} could not be written. What was there before is unchanged; "
-            "free some space and start the job again.",
+            f"The disk is full, or a limit on files is reached: {target} could not be written. "
+            "What was there before is unchanged; free some space and start the job again.",
             code="disk-full",
             facts={"path": str(target)},
             retryable=True,
@@ -89,7 +90,7 @@ def _explained(target: Path) -> Iterator[None]:
 
 
 def disk_is_full(error: BaseException) -> bool:
-    """Whether an error, also one of the safetensors library, says that no space is left."""
+    """Whether an error, also one of the safetensors library, says that no space is left or allowed."""
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return type(error).__name__ == "SafetensorError" and "No space left" in str(error)
+        return error.errno in NO_ROOM
+    return type(error).__name__ == "SafetensorError" and any(os.strerror(number) in str(error) for number in NO_ROOM)
