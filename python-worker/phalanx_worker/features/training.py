@@ -39,21 +39,23 @@ class ClassifierStep:
 
 
 def split_items(items: tuple[DatasetItem, ...]) -> tuple[list[int], list[int]]:
-    """Positions to train on and to calibrate with, told apart by the images' content.
+    """Positions to train on and to calibrate with; images of the same content are on the same side.
 
+    The images with the smallest content hashes are held out, so that most of them stay so when a dataset grows.
     Raises DatasetError (`no-labels`) when either would hold no labelled image.
     """
     labelled = [index for index, item in enumerate(items) if item.fingers is not None or item.defect is not None]
-    held = [index for index in labelled if int(items[index].sha256[:8], 16) % CALIBRATION_SHARE == 0]
-    trained = [index for index in labelled if int(items[index].sha256[:8], 16) % CALIBRATION_SHARE != 0]
-    if not trained or not held:
+    contents = sorted({items[index].sha256 for index in labelled})
+    if len(contents) < 2:
         raise DatasetError(
             f"Only {len(labelled)} of {len(items)} images are labelled, too few to train and calibrate with. "
             "Give more images with `fingers` or `defect`.",
             code="no-labels",
             facts={"images": len(items), "labelled": len(labelled)},
         )
-    return trained, held
+    chosen = set(contents[: max(1, len(contents) // CALIBRATION_SHARE)])
+    held = [index for index in labelled if items[index].sha256 in chosen]
+    return [index for index in labelled if items[index].sha256 not in chosen], held
 
 
 def train(
