@@ -12,7 +12,7 @@ const { values } = parseArgs({
     dataset: { type: 'string' },
     work: { type: 'string', default: 'phalanx-lab/tiny-hands' },
     'autoencoder-steps': { type: 'string', default: '4800' },
-    'unet-steps': { type: 'string', default: '9000' },
+    'unet-steps': { type: 'string', default: '6000' },
   },
 })
 if (values.dataset === undefined)

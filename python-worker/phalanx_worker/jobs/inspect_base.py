@@ -14,7 +14,7 @@ from phalanx_worker.protocol.messages import BaseDescription, InspectBaseJob
 def run(job: InspectBaseJob, context: JobContext) -> BaseDescription:
     """Load it, through the warm cache, and count. Raises as `load_base`."""
     context.phase("loading")
-    base = warm_base(context.warm, Path(job.base))
+    base = warm_base(context.warm, Path(job.base), context.device)
     return BaseDescription(
         family=base.family,
         image_size=base.image_size,

@@ -19,7 +19,7 @@ def run(job: SampleJob, context: JobContext) -> SampleResult:
     Raises what loading the base, `applied` and `draw` raise, and JobCancelled between denoising steps.
     """
     context.phase("loading")
-    base = warm_base(context.warm, Path(job.base))
+    base = warm_base(context.warm, Path(job.base), context.device)
     began = time.perf_counter()
 
     def on_image(index: int, pixels: Pixels) -> None:

@@ -25,7 +25,7 @@ def run(job: TrainJob, context: JobContext) -> TrainResult:
     output = Path(job.output)
     with locked_folder(output):
         context.phase("loading")
-        base = warm_base(context.warm, Path(job.base))
+        base = warm_base(context.warm, Path(job.base), context.device)
         config = config_sha256(job, base.sha256)
         finished = finished_result(output, config)
         if finished is not None:

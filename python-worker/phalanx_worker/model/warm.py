@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base, base_tensors
 from phalanx_worker.model.load import load_base
 
@@ -15,16 +18,35 @@ MEMORY_BUDGET = 6 << 30
 """Bytes of weights of bases that are kept beside the one in use."""
 
 
-def warm_base(warm: dict[str, Any], folder: Path, load: Callable[[Path], Base] = load_base) -> Base:
-    """The base in `folder`, loaded at most once while its files stay as they are.
+def warm_base(warm: dict[str, Any], folder: Path, device: str, load: Callable[[Path], Base] = load_base) -> Base:
+    """The base in `folder` on a torch device, loaded at most once while its files stay as they are.
 
-    The least recently used ones are dropped beyond the budget. Raises as `load_base`.
+    The least recently used ones are dropped beyond the budget. Raises as `load_base`, and ConfigError
+    (`device-unavailable`).
     """
+    place = _device(device)
     key = WARM_PREFIX + _fingerprint(folder)
-    base: Base = warm.pop(key, None) or load(folder)
+    base: Base | None = warm.pop(key, None)
+    if base is None:
+        base = load(folder)
+        for part in base.parts.values():
+            part.to(place)
     warm[key] = base
     _evict(warm, key)
     return base
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, ImportError, NotImplementedError) as error:
+        raise ConfigError(
+            f"The device {name!r} cannot be used: {str(error).splitlines()[0]} Choose another one, such as 'cpu'.",
+            code="device-unavailable",
+            facts={"device": name},
+        ) from error
+    return device
 
 
 def _fingerprint(folder: Path) -> str:

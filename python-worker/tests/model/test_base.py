@@ -136,11 +136,11 @@ def test_an_unknown_prediction_is_refused(broken: Path) -> None:
 
 def test_the_warm_cache_follows_the_files(broken: Path) -> None:
     warm: dict[str, object] = {}
-    first = warm_base(warm, broken)
-    assert warm_base(warm, broken) is first
+    first = warm_base(warm, broken, "cpu")
+    assert warm_base(warm, broken, "cpu") is first
     file = broken / "unet/diffusion_pytorch_model.safetensors"
     save_file({name: tensor + 1 for name, tensor in load_file(file).items()}, file)
-    assert warm_base(warm, broken) is not first
+    assert warm_base(warm, broken, "cpu") is not first
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
@@ -176,3 +176,11 @@ def test_any_text_has_tokens_and_none_is_unknown(base_folder: Path, text: str) -
 
 
 TOKENIZERS: dict[Path, object] = {}  # type: ignore[type-arg]
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "xpu"])
+def test_a_device_that_is_not_there_is_told(base_folder: Path, device: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        warm_base({}, base_folder, device)
+    assert caught.value.code == "device-unavailable" and caught.value.facts == {"device": device}
+    assert "'cpu'" in str(caught.value)

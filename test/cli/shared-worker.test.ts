@@ -1,0 +1,72 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readRunRecord } from '../../src/artefact/record.ts'
+import { openTestLab, tinyBase } from '../../src/testing/index.ts'
+import { packageRoot } from '../../src/util/package-root.ts'
+import { writeFolder } from '../dataset/image-folder.ts'
+
+let folder: string
+let base: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'phalanx-cli-'))
+  await using lab = await openTestLab()
+  base = (await tinyBase(lab)).folder
+  await writeFolder(join(folder, 'images'), { 'a.png': 10, 'b.png': 90, 'c.png': 200 })
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** Runs the real program with the worker that the tests share. */
+function phalanx(...words: string[]) {
+  const program = ['--import', 'tsx', '--conditions=phalanx-source', join(packageRoot(), 'src/cli/main.ts')]
+  const endpoint = words.includes('--attach') ? [] : ['--attach', process.env.PHALANX_TEST_ENDPOINT ?? '']
+  const place = [...endpoint, '--lab', join(folder, 'lab'), '--base', base]
+  return execa(process.execPath, [...program, ...words, ...place], {
+    reject: false,
+    stdin: 'ignore',
+    cwd: packageRoot(),
+  })
+}
+
+test('a command attaches to a running worker, draws, and counts the tokens that do not fit', async () => {
+  const output = join(folder, 'samples')
+  const options = ['--seeds', '3,5', '--steps', '2', '--output', output]
+  const { exitCode, stdout, stderr } = await phalanx('sample', 'a '.repeat(120).trim(), ...options)
+  // 77 less a start and an end fit.
+  expect([exitCode, stderr]).toEqual([0, expect.stringContaining('45 tokens of the prompt lie beyond')])
+  const files = [join(output, 'seed-3.png'), join(output, 'seed-5.png')]
+  expect(stdout.split('\n')).toEqual(files)
+  expect(await sharp(files[0]).metadata()).toMatchObject({ format: 'png', width: 16, height: 16 })
+})
+
+test('a training from the command line leaves a record and tells the loss of held-out images', async () => {
+  await writeFolder(join(folder, 'others'), { 'd.png': 60 })
+  const settings = ['technique.rank=2', 'steps=3', 'batchSize=2', 'optimizer.learningRate=1e-2']
+  const words = ['train', join(folder, 'images'), '--json', '--name', 'small', '--held-out', join(folder, 'others')]
+  const { exitCode, stdout } = await phalanx(...words, ...settings.flatMap((setting) => ['--set', setting]))
+  expect(exitCode).toBe(0)
+  const told = JSON.parse(stdout) as { folder: string; result: { heldOutLoss: number; sha256: string } }
+  const record = await readRunRecord(told.folder)
+  expect(record.result).toMatchObject(told.result)
+  expect(record.settings).toMatchObject({ steps: 3, technique: { type: 'lora', rank: 2 } })
+  expect(told.result.heldOutLoss).toBeGreaterThan(0)
+  expect((await stat(join(told.folder, record.result.path))).size).toBe(record.result.bytes)
+  expect(await readFile(join(told.folder, record.result.series), 'utf8')).toMatch(/"step":3/)
+})
+
+test('a setting that is misspelt, and a worker that is not there, are told with the exit code of misuse or failure', async () => {
+  const { exitCode, stdout } = await phalanx(
+    'train',
+    join(folder, 'images'),
+    '--json',
+    '--set',
+    'optimiser.learningRate=1',
+  )
+  expect([exitCode, JSON.parse(stdout).error.message]).toEqual([2, expect.stringContaining('"optimizer"')])
+  const lost = await phalanx('sample', 'a hand', '--json', '--attach', join(folder, 'nowhere.json'))
+  expect(lost.exitCode).not.toBe(0)
+  expect(JSON.parse(lost.stdout).error).toMatchObject({ name: expect.stringMatching(/Error$/) })
+})
