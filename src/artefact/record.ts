@@ -2,10 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { trainingSettings } from '../config/training.ts'
 import { ArtefactError } from '../errors/index.ts'
+import { trainResult } from '../protocol/results.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
 import { runFile } from './run-folder.ts'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+
+/** What came of a training. `path`, the adapter file or the folder of the base, and `series` are relative to its folder. */
+export const trainingOutcome = trainResult.omit({ type: true })
 
 /** What a training was, and what came of it: the `run.json` of its folder. */
 export const runRecord = z.strictObject({
@@ -22,24 +26,7 @@ export const runRecord = z.strictObject({
   device: z.string(),
   /** SHA-256 of the worker's requirements; null for an interpreter that was named. */
   requirementsSha256: sha256.nullable(),
-  result: z.strictObject({
-    /** The adapter file or the folder of the base, relative to the run folder. */
-    path: z.string(),
-    sha256,
-    bytes: z.int(),
-    kind: z.enum(['lora', 'embedding', 'base']),
-    steps: z.int(),
-    /** Step from which it went on in the session that finished it; 0 when that one did all. */
-    resumedFrom: z.int(),
-    finalLoss: z.number(),
-    heldOutLoss: z.number().nullable(),
-    seconds: z.number(),
-    peakMemoryBytes: z.int(),
-    trainedParameters: z.int(),
-    /** Relative to the run folder. */
-    series: z.string(),
-    truncatedCaptions: z.int(),
-  }),
+  result: trainingOutcome,
 })
 export type RunRecord = z.output<typeof runRecord>
 

@@ -11,7 +11,7 @@ const seriesLine = z.strictObject({
   gradientNorm: z.number(),
   seconds: z.number(),
   /** Mean loss over the held-out images after this step, where it was measured. */
-  heldOutLoss: z.number().nullable(),
+  heldOutLoss: z.number().nullable().default(null),
 })
 
 /** One optimizer step of a training. */

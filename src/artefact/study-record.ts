@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { trainingOutcome } from './record.ts'
 
 /** Name of the file in a study's folder that holds its {@link StudyRecord}. */
 export const studyRecordFile = 'study.json'
@@ -70,22 +71,12 @@ export const studyImage = z.strictObject({
 })
 export type StudyImage = z.output<typeof studyImage>
 
-export const trainingRecord = z.strictObject({
+/** What came of a training, its series relative to the study's folder. */
+export const trainingRecord = trainingOutcome.omit({ path: true, resumedFrom: true, heldOutLoss: true }).extend({
   /** Content key of the cell. */
   key: z.string(),
   /** Arms that sample from it. */
   arms: z.array(z.string()),
-  kind: z.enum(['lora', 'embedding', 'base']),
-  sha256,
-  bytes: z.int(),
-  steps: z.int(),
-  trainedParameters: z.int(),
-  finalLoss: z.number(),
-  seconds: z.number(),
-  peakMemoryBytes: z.int(),
-  /** JSON lines with `step` and `loss`, relative to the study's folder. */
-  series: z.string(),
-  truncatedCaptions: z.int(),
 })
 export type TrainingRecord = z.output<typeof trainingRecord>
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { packageRoot } from '../util/package-root.ts'
-import { appendForearm } from './forearm.ts'
+import { appendForearm, type SkinnedGeometry } from './forearm.ts'
 import { readSkinnedMesh } from './glb.ts'
 import { type Affine, affineFromColumns, invert, multiply, translation } from './matrix.ts'
 
@@ -49,14 +49,8 @@ export const landmarkJoints: readonly number[] = [
  * A hand mesh with its skeleton in one frame for both hands, metres, wrist at the origin: y towards the fingers,
  * z out of the palm, x to the right when the palm faces the viewer (the thumb of a right hand lies at +x).
  */
-export interface Rig {
+export interface Rig extends SkinnedGeometry {
   readonly handedness: Handedness
-  readonly positions: Float64Array
-  readonly normals: Float64Array
-  readonly uvs: Float64Array
-  readonly joints: Uint8Array
-  readonly weights: Float64Array
-  readonly triangles: Uint32Array
   /** Vertices and triangles of the scanned hand come first; the forearm's follow. */
   readonly handVertices: number
   readonly handTriangles: number

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { trainingOutcome } from '../artefact/record.ts'
 
 const common = {
   key: z.string(),
@@ -13,19 +14,7 @@ const common = {
 const trainRecord = z.strictObject({
   kind: z.literal('train'),
   ...common,
-  result: z.strictObject({
-    path: z.string(),
-    sha256: z.string(),
-    bytes: z.int(),
-    kind: z.enum(['lora', 'embedding', 'base']),
-    steps: z.int(),
-    finalLoss: z.number(),
-    seconds: z.number(),
-    peakMemoryBytes: z.int(),
-    trainedParameters: z.int(),
-    series: z.string(),
-    truncatedCaptions: z.int(),
-  }),
+  result: trainingOutcome.omit({ resumedFrom: true, heldOutLoss: true }),
 })
 const sampleRecord = z.strictObject({
   kind: z.literal('sample'),

@@ -8,7 +8,7 @@ import type { Base, Lab } from '../lab/index.ts'
 import { waitForLock } from '../util/file-lock.ts'
 
 /** Small enough for a step in milliseconds; it draws noise. */
-const tinyArchitecture: BaseArchitectureInput = {
+export const tinyArchitecture: BaseArchitectureInput = {
   imageSize: 16,
   autoencoderChannels: [4, 4],
   unetChannels: [4, 4, 8, 8],

@@ -33,7 +33,8 @@ function linuxStart(pid: number): string | null {
   return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${fields[19]}`
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this id runs, of whatever user. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { WorkerError } from '../errors/index.ts'
 import { type Ready, ready } from '../protocol/launch.ts'
+import { isAlive } from '../util/process-start.ts'
 
 /**
  * Writes the file through which others attach, readable by its owner only.
@@ -46,14 +47,5 @@ async function readEndpointFile(path: string): Promise<Ready> {
       facts: { path },
       cause,
     })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

@@ -9,6 +9,7 @@ import { baseArchitecture } from '../../src/config/architecture.ts'
 import { trainingSettings } from '../../src/config/training.ts'
 import type { DatasetReference, JobOf } from '../../src/protocol/jobs.ts'
 import type { TrainResult } from '../../src/protocol/results.ts'
+import { tinyArchitecture } from '../../src/testing/tiny-base.ts'
 import { type RunEvent, startWorker, type Worker } from '../../src/worker/index.ts'
 import { fixture, packageFolder, python } from './scripted-worker.ts'
 
@@ -28,17 +29,7 @@ beforeAll(async () => {
   await using worker = await startWorker({ python, packageFolder, environment })
   await worker.submit({
     type: 'create-base',
-    architecture: baseArchitecture.parse({
-      imageSize: 16,
-      autoencoderChannels: [4, 4],
-      unetChannels: [4, 4, 8, 8],
-      unetAttentionHeads: 2,
-      textWidth: 8,
-      textLayers: 1,
-      textHeads: 2,
-      normGroups: 2,
-      vocabularySize: 600,
-    }),
+    architecture: baseArchitecture.parse(tinyArchitecture),
     captions: ['a photo of a hand'],
     seed: 1,
     output: base,

@@ -21,7 +21,7 @@ class SeriesLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     learning_rate: float
     gradient_norm: float
     seconds: float
-    held_out_loss: float | None
+    held_out_loss: float | None = None
 
 
 class SeriesWriter:
