@@ -1,3 +1,6 @@
+// First: the modules below make classes with these symbols.
+import './util/disposable-symbols.ts'
+
 export type { Adapter } from './artefact/adapter.ts'
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
