@@ -62,6 +62,7 @@ export {
   type StudyCounts,
   type StudyDefinition,
   type StudyEvent,
+  type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
 } from './study/index.ts'

@@ -1,4 +1,4 @@
-import { formatCount, formatSeconds } from '../report/format.ts'
+import { formatBytes, formatCount, formatSeconds } from '../report/format.ts'
 import type { Cell, PlannedStudy, StudyEvent } from '../study/index.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -9,8 +9,8 @@ const kinds: readonly (readonly [Cell['kind'], string])[] = [
 ]
 const units: Readonly<Record<Cell['kind'], string>> = { train: 'steps', sample: 'updates', score: 'updates' }
 
-/** What a study will do, before it does: cells by kind, in all, finished earlier, and to run. */
-export function describePlan({ plan, cached }: PlannedStudy): string {
+/** What a study will do, before it does: cells by kind, in all, finished earlier and to run; time and disk expected. */
+export function describePlan({ plan, cached, expected }: PlannedStudy): string {
   const { study, cells, arms } = plan
   const rows = [...kinds, [null, 'all cells'] as const].flatMap(([kind, name]) => {
     const of = cells.filter((cell) => kind === null || cell.kind === kind)
@@ -23,17 +23,22 @@ export function describePlan({ plan, cached }: PlannedStudy): string {
     ...[['', 'in all', 'cached', 'to run'], ...rows].map(
       ([name = '', ...counts]) => `  ${name.padEnd(20)}${counts.map((count) => count.padStart(8)).join('')}`,
     ),
+    ...(cached.size === cells.length ? [] : [describeExpectation(expected)]),
   ].join('\n')
+}
+
+function describeExpectation({ seconds, bytes }: PlannedStudy['expected']): string {
+  if (seconds === null || bytes === null) return '  time and disk: known when this lab has finished a cell of each kind'
+  return `  expected: about ${formatSeconds(seconds)} and ${formatBytes(bytes)} on disk`
 }
 
 /** Shows the running cell in one line: how far, loss, rate and time left of the cell and of the study. */
 export function showStudy(terminal: Terminal): (event: StudyEvent) => void {
   return (event) => {
-    const { total, cached, done, failed, skipped, secondsLeft } = event.counts
+    const { total, cached, done, failed, skipped } = event.counts
     const place = `[${Math.min(total, cached + done + failed + skipped + 1)}/${total}]`
     switch (event.type) {
       case 'plan-end':
-        if (cached < total && secondsLeft !== null) terminal.note(`About ${formatSeconds(secondsLeft)} to go.`)
         break
       case 'cell-start':
         terminal.status(`${place} ${event.cell.label}`)

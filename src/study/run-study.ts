@@ -3,6 +3,7 @@ import type { StudyRecord } from '../artefact/study-record.ts'
 import type { Lab } from '../lab/index.ts'
 import { CellStore } from './cell-store.ts'
 import type { StudyDefinition } from './definition.ts'
+import { expectCost, type StudyExpectation } from './expectation.ts'
 import { gatherFacts } from './gather-facts.ts'
 import { labSteps } from './lab-steps.ts'
 import { planCells, type StudyPlan } from './plan.ts'
@@ -14,6 +15,8 @@ import { writeStudyFolder } from './write-study-folder.ts'
 export interface PlannedStudy {
   readonly plan: StudyPlan
   readonly cached: ReadonlySet<string>
+  /** What the other cells will cost. */
+  readonly expected: StudyExpectation
 }
 
 export interface RunStudyOptions {
@@ -40,8 +43,11 @@ export interface StudyOutcome {
  */
 export async function planStudy(lab: Lab, study: StudyDefinition): Promise<PlannedStudy> {
   const plan = planCells(study, await gatherFacts(lab, study))
-  const finished = await openStore(lab).keys()
-  return { plan, cached: new Set(plan.cells.map((cell) => cell.key).filter((key) => finished.has(key))) }
+  const store = openStore(lab)
+  const finished = await store.keys()
+  const cached = new Set(plan.cells.map((cell) => cell.key).filter((key) => finished.has(key)))
+  const missing = plan.cells.filter((cell) => !cached.has(cell.key))
+  return { plan, cached, expected: await expectCost(missing, store) }
 }
 
 /**
