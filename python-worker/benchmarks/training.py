@@ -25,7 +25,14 @@ from benchmarks.interleaved import compare, settle_memory
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.text import embed_texts
-from phalanx_worker.protocol.messages import AdamwOptimizer, LoraTechnique
+from phalanx_worker.protocol.messages import (
+    AdamwOptimizer,
+    LoraTechnique,
+    Objective,
+    SquaredLoss,
+    TrainingNoise,
+    UniformWeighting,
+)
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.lora import Lora
@@ -34,6 +41,11 @@ from phalanx_worker.training.optimizer import Optimizer
 RANK, BATCH, REPEATS = 32, 4, 15
 UNET_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"]
 TEXT_TARGETS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
+OBJECTIVE = Objective(
+    loss=SquaredLoss(),
+    weighting=UniformWeighting(),
+    noise=TrainingNoise(offset=0.0, random_offset=False, pyramid=None, perturbation=0.0),
+)
 RATE, BETAS, EPSILON, DECAY, LARGEST_NORM = 1e-4, (0.9, 0.999), 1e-8, 0.01, 1.0
 
 
@@ -47,7 +59,8 @@ def our_step(base: Base, latents: Tensor, text_encoder: bool) -> Callable[[], ob
             parts=("unet", "text-encoder") if text_encoder else ("unet",),
             unet_learning_rate=None,
             text_encoder_learning_rate=None,
-        )
+        ),
+        OBJECTIVE,
     )
     technique.attach(base, Streams(0))
     settings = AdamwOptimizer(

@@ -16,14 +16,18 @@ from phalanx_worker.model.create import create_base
 from phalanx_worker.protocol.messages import (
     AdamwOptimizer,
     BaseArchitecture,
+    CosineSchedule,
     DatasetItem,
     DatasetReference,
     FullTechnique,
     JobEvent,
-    Schedule,
+    Objective,
+    SquaredLoss,
     StepEndEvent,
+    TrainingNoise,
     TrainingSettings,
     TrainJob,
+    UniformWeighting,
 )
 
 ARCHITECTURE = BaseArchitecture(
@@ -77,6 +81,14 @@ def write_manifest(folder: Path, items: Sequence[DatasetItem]) -> DatasetReferen
     return DatasetReference(root=str(folder), manifest=str(manifest), sha256=digest)
 
 
+PLAIN = Objective(
+    loss=SquaredLoss(),
+    weighting=UniformWeighting(),
+    noise=TrainingNoise(offset=0.0, random_offset=False, pyramid=None, perturbation=0.0),
+)
+"""The mean squared error of plain noise."""
+
+
 def settings(**changes: Any) -> TrainingSettings:
     """Full training with everything that has state switched on."""
     plain = TrainingSettings(
@@ -84,7 +96,8 @@ def settings(**changes: Any) -> TrainingSettings:
         optimizer=AdamwOptimizer(
             learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01, maximum_gradient_norm=1.0
         ),
-        schedule=Schedule(type="cosine", warmup_steps=2),
+        schedule=CosineSchedule(warmup_steps=2),
+        objective=PLAIN,
         steps=8,
         batch_size=2,
         accumulation=2,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { objective } from './objective.ts'
 import { optimizer, schedule } from './optimizer.ts'
 import { prompt, samplingSettings, seed } from './sampling.ts'
 import { technique } from './technique.ts'
@@ -19,7 +20,9 @@ export const trainingSettings = z
   .strictObject({
     technique,
     optimizer: optimizer.prefault({}),
-    schedule: schedule.prefault({}),
+    schedule: schedule.prefault({ type: 'constant' }),
+    /** What is minimised; has no effect on the training of an autoencoder. */
+    objective: objective.prefault({}),
     /** Optimizer steps. */
     steps: z.int().min(1).max(10_000_000).default(400),
     /** Images per forward pass. */

@@ -28,7 +28,7 @@ test.each([
   [
     { technique: lora(), schedule: { type: 'cosin' } },
     'schedule.type',
-    'must be one of "constant", "linear", "cosine", not "cosin". Did you mean "cosine"?',
+    'must be one of "constant", "linear", "cosine", "cosine-restarts", "polynomial", "one-cycle", not "cosin". Did you mean "cosine"?',
   ],
   [{ technique: lora(), steps: '400' }, 'steps', 'must be a number, not "400".'],
   [{ technique: lora(), steps: 1.5 }, 'steps', 'must be a whole number, not 1.5.'],

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { denoisingLoss, timestepWeighting } from '../../src/config/objective.ts'
+import { schedule } from '../../src/config/optimizer.ts'
 import { technique } from '../../src/config/technique.ts'
 import { decode, encode } from '../../src/protocol/codec.ts'
 import { controlReply, controlRequest, ping } from '../../src/protocol/control.ts'
@@ -21,6 +23,9 @@ const unions = [
   jobEvent,
   jobResult,
   technique,
+  schedule,
+  denoisingLoss,
+  timestepWeighting,
 ] as const
 const byName = new Map<string, z.ZodType>(unions.map((union) => [String(union.meta()?.id), union]))
 

@@ -15,12 +15,12 @@ from torch.nn import functional
 from phalanx_worker.errors import DatasetError, JobError
 from phalanx_worker.features.augmentation import augment
 from phalanx_worker.features.network import FingerNetwork, Seen
-from phalanx_worker.protocol.messages import ClassifierSettings, DatasetItem, Schedule
+from phalanx_worker.protocol.messages import ClassifierSettings, CosineSchedule, DatasetItem
 from phalanx_worker.streams import Streams
 from phalanx_worker.training.data import EpochOrder, PixelStore
 from phalanx_worker.training.schedule import rate_factor
 
-SCHEDULE = Schedule(type="cosine", warmup_steps=0)
+SCHEDULE = CosineSchedule(warmup_steps=0)
 CALIBRATION_SHARE = 10
 """One image in so many is never trained on; the defect probability is calibrated with them."""
 LARGEST_GRADIENT_NORM = 1.0

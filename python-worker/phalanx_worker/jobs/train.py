@@ -31,7 +31,7 @@ def run(job: TrainJob, context: JobContext) -> TrainResult:
         if finished is not None:
             return finished
         items = read_dataset(job.dataset)
-        technique = create_technique(job.settings.technique)
+        technique = create_technique(job.settings)
         streams = Streams(job.settings.seed)
         try:
             technique.attach(base, streams)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "6d3f9e0700433303e7bea7802be9e43a11c30fba86e759e4d091a81b08a61420"
+SCHEMA_SHA256 = "28cd6bf0b41b120811e24aa852611491917cafae209c129787744ef3a2ee8b93"
 
 
 class Accepted(
@@ -246,6 +246,18 @@ class ClassifyResult(
     seconds: float
 
 
+class ConstantSchedule(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="constant",
+):
+    warmup_steps: Annotated[int, Meta(ge=0)]
+
+
 class Welcome(
     Struct,
     frozen=True,
@@ -366,6 +378,31 @@ class Shutdown(
 ControlRequest = Hello | Ping | StatusRequest | Cancel | Shutdown
 
 
+class CosineRestartsSchedule(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="cosine-restarts",
+):
+    cycles: Annotated[int, Meta(ge=1, le=1000)]
+    warmup_steps: Annotated[int, Meta(ge=0)]
+
+
+class CosineSchedule(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="cosine",
+):
+    warmup_steps: Annotated[int, Meta(ge=0)]
+
+
 class CreateBaseJob(
     Struct,
     frozen=True,
@@ -433,6 +470,59 @@ class DatasetReference(
     manifest: str
     root: str
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class DebiasedWeighting(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="debiased",
+):
+    pass
+
+
+class SquaredLoss(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="squared",
+):
+    pass
+
+
+class HuberLoss(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="huber",
+):
+    delta: Annotated[float, Meta(gt=0, le=1)]
+    schedule: Literal["constant", "exponential", "snr"]
+
+
+class SmoothL1Loss(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="smooth-l1",
+):
+    delta: Annotated[float, Meta(gt=0, le=1)]
+    schedule: Literal["constant", "exponential", "snr"]
+
+
+DenoisingLoss = SquaredLoss | HuberLoss | SmoothL1Loss
 
 
 class Detach(
@@ -728,6 +818,69 @@ class InspectBaseJob(
     base: str
 
 
+class PyramidNoise(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    discount: Annotated[float, Meta(gt=0, le=1)]
+    iterations: Annotated[int, Meta(ge=1, le=16)]
+
+
+class TrainingNoise(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    offset: Annotated[float, Meta(ge=0, le=1)]
+    perturbation: Annotated[float, Meta(ge=0, le=1)]
+    pyramid: PyramidNoise | None
+    random_offset: bool
+
+
+class UniformWeighting(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="uniform",
+):
+    pass
+
+
+class MinSnrWeighting(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="min-snr",
+):
+    gamma: Annotated[float, Meta(gt=0)]
+
+
+TimestepWeighting = UniformWeighting | MinSnrWeighting | DebiasedWeighting
+
+
+class Objective(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    loss: DenoisingLoss
+    noise: TrainingNoise
+    weighting: TimestepWeighting
+
+
 class SamplingSettings(
     Struct,
     frozen=True,
@@ -756,15 +909,49 @@ class PreviewSettings(
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1, max_length=64)]
 
 
-class Schedule(
+class LinearSchedule(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
+    tag_field="type",
+    tag="linear",
 ):
-    type: Literal["constant", "linear", "cosine"]
     warmup_steps: Annotated[int, Meta(ge=0)]
+
+
+class PolynomialSchedule(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="polynomial",
+):
+    end_factor: Annotated[float, Meta(ge=0, lt=1)]
+    power: Annotated[float, Meta(gt=0, le=100)]
+    warmup_steps: Annotated[int, Meta(ge=0)]
+
+
+class OneCycleSchedule(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="one-cycle",
+):
+    end_factor: Annotated[float, Meta(ge=0, le=1)]
+    rise_share: Annotated[float, Meta(gt=0, lt=1)]
+    start_factor: Annotated[float, Meta(gt=0, le=1)]
+
+
+Schedule = (
+    ConstantSchedule | LinearSchedule | CosineSchedule | CosineRestartsSchedule | PolynomialSchedule | OneCycleSchedule
+)
 
 
 class LoraTechnique(
@@ -816,6 +1003,7 @@ class TrainingSettings(
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
     flip: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
+    objective: Objective
     optimizer: AdamwOptimizer
     precision: Literal["float32", "bfloat16"]
     preview: PreviewSettings | None

@@ -10,7 +10,7 @@ from torch import Tensor
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base, base_sha256
 from phalanx_worker.model.save import folder_bytes, save_base
-from phalanx_worker.protocol.messages import AutoencoderTechnique
+from phalanx_worker.protocol.messages import AutoencoderTechnique, Objective
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import ExportRequest, Feed, ParameterGroup, Technique, WrittenArtefact
@@ -23,7 +23,9 @@ class Autoencoder(Technique):
 
     feed: ClassVar[Feed] = "pixels"
 
-    def __init__(self, settings: AutoencoderTechnique) -> None:
+    def __init__(self, settings: AutoencoderTechnique, objective: Objective) -> None:
+        # Nothing is denoised.
+        del objective
         self._settings = settings
         self._borrowed: BorrowedModule | None = None
         self._scaling_factor = 1.0

@@ -49,6 +49,10 @@ class Batch:
         draws = [self.streams.normal(purpose, shape, self.step, sample) for sample in self.samples]
         return torch.from_numpy(np.stack(draws))
 
+    def uniform(self, purpose: str) -> Tensor:
+        """[n] numbers in [0, 1)."""
+        return torch.tensor([self.streams.uniform(purpose, self.step, sample) for sample in self.samples])
+
     def integers(self, purpose: str, high: int) -> Tensor:
         """[n] integers in [0, high)."""
         return torch.tensor([self.streams.integer(purpose, high, self.step, sample) for sample in self.samples])

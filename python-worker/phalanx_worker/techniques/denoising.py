@@ -5,30 +5,36 @@ from __future__ import annotations
 from abc import ABC
 from typing import ClassVar
 
-import torch.nn.functional as functional
 from torch import Tensor
 
 from phalanx_worker.model.text import embed_texts
+from phalanx_worker.protocol.messages import Objective
 from phalanx_worker.techniques.batch import Batch
+from phalanx_worker.techniques.objective import denoising_loss, draw_noise
 from phalanx_worker.techniques.technique import Feed, Technique
 
 
 class DenoisingTechnique(Technique, ABC):
-    """Minimises the mean squared error of the UNet's prediction at uniformly drawn timesteps (Ho et al., 2020)."""
+    """Minimises the error of the UNet's prediction at uniformly drawn timesteps (Ho et al., 2020)."""
 
     feed: ClassVar[Feed] = "latents"
 
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+
     def loss(self, batch: Batch) -> Tensor:
-        """Mean over samples and elements; the target follows the base's prediction type."""
+        """As the objective says; the target follows the base's prediction type."""
         if batch.latents is None:
             raise ValueError("a denoising technique is fed latents")
         base = self.base
         schedule = base.noise_schedule
-        noise = batch.normal("noise", tuple(batch.latents.shape[1:])).to(base.device)
+        noise = draw_noise(self._objective, batch, tuple(batch.latents.shape[1:]))
+        predicted, added = noise.predicted.to(base.device), noise.added.to(base.device)
         timesteps = batch.integers("timestep", schedule.steps).to(base.device)
-        noisy = schedule.add_noise(batch.latents, noise, timesteps)
+        noisy = schedule.add_noise(batch.latents, added, timesteps)
         prediction = base.unet(noisy, timesteps, self._conditioning(batch)).sample
-        return functional.mse_loss(prediction.float(), schedule.target(batch.latents, noise, timesteps))
+        target = schedule.target(batch.latents, predicted, timesteps)
+        return denoising_loss(self._objective, prediction.float(), target, timesteps, schedule)
 
     def _conditioning(self, batch: Batch) -> Tensor:
         if batch.conditioning is not None:

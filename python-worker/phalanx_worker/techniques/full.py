@@ -10,7 +10,7 @@ from torch import nn
 from phalanx_worker.model.base import Base, base_sha256
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.save import folder_bytes, save_base
-from phalanx_worker.protocol.messages import FullTechnique
+from phalanx_worker.protocol.messages import FullTechnique, Objective
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.denoising import DenoisingTechnique
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
@@ -21,7 +21,8 @@ from phalanx_worker.techniques.weights import BorrowedModule, borrow
 class Full(DenoisingTechnique):
     """Its result is a whole base."""
 
-    def __init__(self, settings: FullTechnique) -> None:
+    def __init__(self, settings: FullTechnique, objective: Objective) -> None:
+        super().__init__(objective)
         self._settings = settings
         self._borrowed: dict[str, BorrowedModule] = {}
 

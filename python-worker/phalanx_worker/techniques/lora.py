@@ -18,9 +18,10 @@ from phalanx_worker.model.adapter_file import ALPHA, DOWN, UP
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.low_rank import Adaptable, LowRankFactors, attach, detach, initial_factors
 from phalanx_worker.model.module_names import Part, target_layers
-from phalanx_worker.protocol.messages import LoraTechnique, TrainingSettings
+from phalanx_worker.protocol.messages import LoraTechnique, Objective, TrainingSettings
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.denoising import DenoisingTechnique
+from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
 
 PARTS: tuple[Part, ...] = ("unet", "text-encoder")
@@ -43,7 +44,8 @@ class AdaptedLayer:
 class Lora(DenoisingTechnique):
     """Its result is a file in kohya's layout: `<layer>.lora_down.weight`, `.lora_up.weight`, `.alpha`."""
 
-    def __init__(self, settings: LoraTechnique) -> None:
+    def __init__(self, settings: LoraTechnique, objective: Objective) -> None:
+        super().__init__(objective)
         self._settings = settings
         self._layers: list[AdaptedLayer] = []
 
@@ -126,8 +128,6 @@ def lora_metadata(
         "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay},"
         f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.epsilon})",
         "ss_max_grad_norm": str(optimizer.maximum_gradient_norm),
-        "ss_lr_scheduler": settings.schedule.type,
-        "ss_lr_warmup_steps": str(settings.schedule.warmup_steps),
         "ss_max_train_steps": str(settings.steps),
         "ss_steps": str(request.steps),
         "ss_total_batch_size": str(settings.batch_size * settings.accumulation),
@@ -144,7 +144,9 @@ def lora_metadata(
         "modelspec.prediction_type": "v" if base.noise_schedule.prediction == "v_prediction" else "epsilon",
         "modelspec.hash_sha256": f"0x{model_hash}",
     }
-    return own | request_metadata(request)
+    return (
+        own | schedule_metadata(settings.schedule) | objective_metadata(settings.objective) | request_metadata(request)
+    )
 
 
 def request_metadata(request: ExportRequest) -> dict[str, str]:

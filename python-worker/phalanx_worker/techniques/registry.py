@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import MappingProxyType
 
-from phalanx_worker.protocol.messages import Technique as TechniqueSettings
+from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.techniques.technique import Technique
 
 CLASSES = MappingProxyType(
@@ -16,12 +16,13 @@ CLASSES = MappingProxyType(
         "autoencoder": ("autoencoder", "Autoencoder"),
     }
 )
-"""Technique tag to module and class; the class is constructed with the technique's settings."""
+"""Technique tag to module and class; the class is constructed with the technique's settings and the objective."""
 
 
-def create_technique(settings: TechniqueSettings) -> Technique:
+def create_technique(settings: TrainingSettings) -> Technique:
     """The technique that `settings` describe, not yet attached."""
-    module, name = CLASSES[str(settings.__struct_config__.tag)]
-    technique = getattr(import_module(f"phalanx_worker.techniques.{module}"), name)(settings)
+    module, name = CLASSES[str(settings.technique.__struct_config__.tag)]
+    create = getattr(import_module(f"phalanx_worker.techniques.{module}"), name)
+    technique = create(settings.technique, settings.objective)
     assert isinstance(technique, Technique)
     return technique

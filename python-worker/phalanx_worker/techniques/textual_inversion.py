@@ -9,7 +9,7 @@ from torch import nn
 from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.placeholder import check_placeholder, extend, restore, word_embedding
-from phalanx_worker.protocol.messages import TextualInversionTechnique
+from phalanx_worker.protocol.messages import Objective, TextualInversionTechnique
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.denoising import DenoisingTechnique
 from phalanx_worker.techniques.lora import request_metadata
@@ -24,7 +24,8 @@ class TextualInversion(DenoisingTechnique):
     tokenizer knows the placeholder.
     """
 
-    def __init__(self, settings: TextualInversionTechnique) -> None:
+    def __init__(self, settings: TextualInversionTechnique, objective: Objective) -> None:
+        super().__init__(objective)
         self._settings = settings
         self._embedding: nn.Parameter | None = None
 

@@ -21,7 +21,7 @@ from phalanx_worker.protocol.messages import AdapterReference, DatasetReference,
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.lora import Lora
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
-from tests.small import ARCHITECTURE, Recorder, train_job
+from tests.small import ARCHITECTURE, PLAIN, Recorder, train_job
 
 TECHNIQUE = LoraTechnique(
     rank=4,
@@ -85,6 +85,8 @@ def test_metadata_is_true(trained: TrainResult, base_folder: Path, dataset: Data
     rates = [metadata[f"ss_{name}"] for name in ("learning_rate", "unet_lr", "text_encoder_lr")]
     assert rates == ["0.05", "0.05", "0.02"]
     assert metadata["ss_steps"] == "8"
+    assert (metadata["ss_lr_scheduler"], metadata["ss_lr_warmup_steps"]) == ("cosine", "2")
+    assert (metadata["ss_loss_type"], metadata["ss_min_snr_gamma"]) == ("l2", "None")
     assert metadata["phalanx.base_sha256"] == load_base(base_folder).sha256
     assert metadata["phalanx.dataset_sha256"] == dataset.sha256
     assert json.loads(metadata["phalanx.settings"])["technique"]["rank"] == 4
@@ -109,7 +111,7 @@ def test_training_sees_the_base_that_the_file_makes(trained: TrainResult, base_f
     base = load_base(base_folder)
     with applied(base, [AdapterReference(file=trained.path, strength=1.0)]) as changed:
         from_file = drawn(changed, REQUESTS, sampling())
-    technique = Lora(TECHNIQUE)
+    technique = Lora(TECHNIQUE, PLAIN)
     technique.attach(base, Streams(0))
     tensors = read_tensors(Path(trained.path))
     technique.load_state({name: tensor for name, tensor in tensors.items() if tensor.ndim})
@@ -120,7 +122,7 @@ def test_training_sees_the_base_that_the_file_makes(trained: TrainResult, base_f
 
 def test_detach_leaves_every_tensor_and_layer_as_it_was(base_folder: Path) -> None:
     base = load_base(base_folder)
-    technique = Lora(TECHNIQUE)
+    technique = Lora(TECHNIQUE, PLAIN)
     technique.attach(base, Streams(0))
     assert base_sha256(base.parts) == base.sha256
     technique.detach()
@@ -133,7 +135,7 @@ def test_the_start_changes_nothing_and_does_not_depend_on_other_layers(base_fold
     plain = drawn(base, REQUESTS, sampling())
     states = []
     for parts in (("unet", "text-encoder"), ("text-encoder",)):
-        technique = Lora(msgspec.structs.replace(TECHNIQUE, parts=parts))
+        technique = Lora(msgspec.structs.replace(TECHNIQUE, parts=parts), PLAIN)
         technique.attach(base, Streams(3))
         assert np.array_equal(drawn(technique.base, REQUESTS, sampling()), plain)
         states.append(technique.state())
@@ -147,7 +149,7 @@ def test_the_start_changes_nothing_and_does_not_depend_on_other_layers(base_fold
     "to_q", "to_k", "to_v", "out_0", "oj_in", "j_out", "_proj",
 })])  # fmt: skip
 def test_targets_choose_layers(base_folder: Path, targets: tuple[str, ...], ends: set[str]) -> None:
-    technique = Lora(msgspec.structs.replace(TECHNIQUE, targets=targets))
+    technique = Lora(msgspec.structs.replace(TECHNIQUE, targets=targets), PLAIN)
     technique.attach(load_base(base_folder), Streams(0))
     names = {name.split(".")[0] for name in technique.state()}
     technique.detach()
@@ -156,7 +158,7 @@ def test_targets_choose_layers(base_folder: Path, targets: tuple[str, ...], ends
 
 
 def test_parts_have_their_own_rates(base_folder: Path) -> None:
-    technique = Lora(TECHNIQUE)
+    technique = Lora(TECHNIQUE, PLAIN)
     technique.attach(load_base(base_folder), Streams(0))
     rates = [(next(iter(group.parameters))[:9], group.learning_rate) for group in technique.parameter_groups()]
     technique.detach()
@@ -166,7 +168,7 @@ def test_parts_have_their_own_rates(base_folder: Path) -> None:
 def test_nothing_to_adapt_is_an_error(base_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = load_base(base_folder)
     monkeypatch.setattr(base.text_encoder.encoder, "layers", torch.nn.ModuleList())
-    technique = Lora(TECHNIQUE)
+    technique = Lora(TECHNIQUE, PLAIN)
     with pytest.raises(ConfigError) as caught:
         technique.attach(base, Streams(0))
     technique.detach()

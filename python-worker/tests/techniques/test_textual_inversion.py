@@ -26,7 +26,7 @@ from phalanx_worker.protocol.messages import (
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.textual_inversion import TextualInversion
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
-from tests.small import Recorder, train_job
+from tests.small import PLAIN, Recorder, train_job
 
 TECHNIQUE = TextualInversionTechnique(
     placeholder="<five>", initial_word="hand", templates=("a photo of a {}", "a drawing of a {}, {}")
@@ -70,7 +70,7 @@ def test_plain_diffusers_draws_the_same_with_the_file(trained: TrainResult, base
 def test_only_the_new_row_has_a_gradient_and_the_base_gets_all_back(base_folder: Path) -> None:
     base = load_base(base_folder)
     before = base.text_encoder.get_input_embeddings()
-    technique = TextualInversion(TECHNIQUE)
+    technique = TextualInversion(TECHNIQUE, PLAIN)
     technique.attach(base, Streams(0))
     texts = embed_texts(technique.base, ["a <five>", "a hand"])
     # It starts as the initial word, so both texts are the same.
@@ -90,7 +90,7 @@ def test_only_the_new_row_has_a_gradient_and_the_base_gets_all_back(base_folder:
 
 
 def test_templates_are_chosen_by_counter() -> None:
-    technique = TextualInversion(TECHNIQUE)
+    technique = TextualInversion(TECHNIQUE, PLAIN)
     captions = [technique.caption("ignored", Streams(1), step, 0) for step in range(200)]
     assert captions == [technique.caption("other", Streams(1), step, 0) for step in range(200)]
     counts = Counter(captions)
@@ -113,7 +113,7 @@ def test_templates_are_chosen_by_counter() -> None:
 )
 def test_unusable_words_are_refused(base_folder: Path, changes: dict[str, str], code: str, told: str) -> None:
     base = load_base(base_folder)
-    technique = TextualInversion(msgspec.structs.replace(TECHNIQUE, **changes))
+    technique = TextualInversion(msgspec.structs.replace(TECHNIQUE, **changes), PLAIN)
     with pytest.raises(ConfigError) as caught:
         technique.attach(base, Streams(0))
     technique.detach()

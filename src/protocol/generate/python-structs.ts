@@ -56,7 +56,9 @@ function aliasType(name: string, node: SchemaNode): string {
   if (node.oneOf === undefined) return typeOf(name, node)
   const members = node.oneOf.map((member) => typeOf(name, member))
   const line = members.join(' | ')
-  return `${name} = ${line}`.length <= lineLength ? line : `(\n    ${members.join('\n    | ')}\n)`
+  if (`${name} = ${line}`.length <= lineLength) return line
+  const joined = `    ${line}`.length <= lineLength ? line : members.join('\n    | ')
+  return `(\n    ${joined}\n)`
 }
 
 function typeOf(place: string, node: SchemaNode): string {

@@ -1,0 +1,49 @@
+"""Settings as the metadata of sd-scripts' files words them."""
+
+from __future__ import annotations
+
+from phalanx_worker.protocol.messages import (
+    CosineRestartsSchedule,
+    DebiasedWeighting,
+    HuberLoss,
+    MinSnrWeighting,
+    Objective,
+    OneCycleSchedule,
+    Schedule,
+    SmoothL1Loss,
+    SquaredLoss,
+)
+
+LOSS_TYPES = {SquaredLoss: "l2", HuberLoss: "huber", SmoothL1Loss: "smooth_l1"}
+
+
+def schedule_metadata(schedule: Schedule) -> dict[str, str]:
+    """Name and warm-up of a learning-rate schedule."""
+    if isinstance(schedule, OneCycleSchedule):
+        return {"ss_lr_scheduler": "torch.optim.lr_scheduler.OneCycleLR", "ss_lr_warmup_steps": "0"}
+    if isinstance(schedule, CosineRestartsSchedule):
+        name = "cosine_with_restarts"
+    else:
+        name = str(schedule.__struct_config__.tag)
+    # There, a plain constant ignores the warm-up.
+    if name == "constant" and schedule.warmup_steps > 0:
+        name = "constant_with_warmup"
+    return {"ss_lr_scheduler": name, "ss_lr_warmup_steps": str(schedule.warmup_steps)}
+
+
+def objective_metadata(objective: Objective) -> dict[str, str]:
+    """Noise, loss and weights; "None" where an option is off."""
+    noise, loss, weighting = objective.noise, objective.loss, objective.weighting
+    huber = None if isinstance(loss, SquaredLoss) else loss
+    return {
+        "ss_noise_offset": str(noise.offset or None),
+        "ss_noise_offset_random_strength": str(noise.random_offset),
+        "ss_multires_noise_iterations": str(noise.pyramid and noise.pyramid.iterations),
+        "ss_multires_noise_discount": str(noise.pyramid and noise.pyramid.discount),
+        "ss_ip_noise_gamma": str(noise.perturbation or None),
+        "ss_min_snr_gamma": str(weighting.gamma if isinstance(weighting, MinSnrWeighting) else None),
+        "ss_debiased_estimation": str(isinstance(weighting, DebiasedWeighting)),
+        "ss_loss_type": LOSS_TYPES[type(loss)],
+        "ss_huber_schedule": str(huber and huber.schedule),
+        "ss_huber_c": str(huber and huber.delta),
+    }
