@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as functional
@@ -22,37 +24,61 @@ from torch import Tensor
 
 from benchmarks.bench_base import CAPTIONS, make_bench_base
 from benchmarks.interleaved import compare, settle_memory
+from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.protocol.messages import (
     AdamwOptimizer,
+    ConstantSchedule,
     LoraTechnique,
     Objective,
     SquaredLoss,
     TrainingNoise,
+    TrainingSettings,
     UniformWeighting,
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
-from phalanx_worker.techniques.lora import Lora
-from phalanx_worker.training.optimizer import Optimizer
+from phalanx_worker.techniques.registry import create_technique
+from phalanx_worker.training.feed import Feed
+from phalanx_worker.training.loop import Step, new_state, train
 
 RANK, BATCH, REPEATS = 32, 4, 15
 UNET_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"]
 TEXT_TARGETS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
-OBJECTIVE = Objective(
-    loss=SquaredLoss(),
-    weighting=UniformWeighting(),
-    noise=TrainingNoise(offset=0.0, random_offset=False, pyramid=None, perturbation=0.0),
-)
 RATE, BETAS, EPSILON, DECAY, LARGEST_NORM = 1e-4, (0.9, 0.999), 1e-8, 0.01, 1.0
 
 
-def our_step(base: Base, latents: Tensor, text_encoder: bool) -> Callable[[], object]:
-    """A step as the training loop takes it, with cached latents, and cached texts unless they are trained."""
-    technique = Lora(
-        LoraTechnique(
+@dataclass(frozen=True)
+class SameBatch:
+    """Stands in for the feed: the same images in every step."""
+
+    base: Base
+    latents: Tensor
+    conditioning: Tensor | None
+
+    def batches(self, step: int) -> Iterator[Batch]:
+        """The one forward pass of a step."""
+        captions = CAPTIONS[:BATCH]
+        yield Batch(Streams(0), step, tuple(range(BATCH)), captions, None, self.latents, self.conditioning)
+
+
+def our_steps(base: Base, latents: Tensor, text_encoder: bool, lanes: Lanes) -> Iterator[Step]:
+    """Steps of the training loop, with cached latents, and cached texts unless they are trained."""
+    settings = training_settings(text_encoder)
+    technique = create_technique(settings)
+    technique.attach(base, Streams(0))
+    with torch.no_grad():
+        conditioning = None if text_encoder else embed_texts(base, CAPTIONS[:BATCH])
+    feed = cast(Feed, SameBatch(base, latents, conditioning))
+    return train(technique, feed, settings, new_state(technique, settings), lanes)
+
+
+def training_settings(text_encoder: bool) -> TrainingSettings:
+    """Those of the plain loop."""
+    return TrainingSettings(
+        technique=LoraTechnique(
             rank=RANK,
             alpha=1.0,
             targets=("attention", "mlp"),
@@ -60,32 +86,34 @@ def our_step(base: Base, latents: Tensor, text_encoder: bool) -> Callable[[], ob
             unet_learning_rate=None,
             text_encoder_learning_rate=None,
         ),
-        OBJECTIVE,
+        optimizer=AdamwOptimizer(
+            learning_rate=RATE,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            epsilon=EPSILON,
+            weight_decay=DECAY,
+            maximum_gradient_norm=LARGEST_NORM,
+        ),
+        schedule=ConstantSchedule(warmup_steps=0),
+        objective=Objective(
+            loss=SquaredLoss(),
+            weighting=UniformWeighting(),
+            noise=TrainingNoise(offset=0.0, random_offset=False, pyramid=None, perturbation=0.0),
+        ),
+        steps=1 << 30,
+        batch_size=BATCH,
+        accumulation=1,
+        seed=0,
+        width=None,
+        height=None,
+        precision="float32",
+        caption_dropout=0.0,
+        flip=False,
+        ema_decay=None,
+        checkpoint_every=1 << 30,
+        checkpoints_kept=1,
+        preview=None,
     )
-    technique.attach(base, Streams(0))
-    settings = AdamwOptimizer(
-        learning_rate=RATE,
-        beta1=BETAS[0],
-        beta2=BETAS[1],
-        epsilon=EPSILON,
-        weight_decay=DECAY,
-        maximum_gradient_norm=LARGEST_NORM,
-    )
-    optimizer = Optimizer(settings, technique.parameter_groups())
-    with torch.no_grad():
-        conditioning = None if text_encoder else embed_texts(base, CAPTIONS[:BATCH])
-    count = iter(range(1, 1 << 30))
-
-    def step() -> float:
-        optimizer.zero_gradients()
-        batch = Batch(Streams(0), next(count), tuple(range(BATCH)), CAPTIONS[:BATCH], None, latents, conditioning)
-        loss = technique.loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.clip()
-        optimizer.step(1.0)
-        return float(loss.detach())
-
-    return step
 
 
 def plain_step(base: Base, pixels: Tensor, latents: Tensor | None, text_encoder: bool) -> Callable[[], object]:
@@ -129,9 +157,11 @@ def measure(folder: Path) -> dict[str, Any]:
         pixels = torch.rand(BATCH, 3, base.image_size, base.image_size) * 2 - 1
         with torch.no_grad():
             latents = base.autoencoder.encode(pixels).latent_dist.mean * base.autoencoder.config.scaling_factor
-        ours = our_step(base, latents, text_encoder)
         for name, given in {"encodingImages": None, "cachedLatents": latents}.items():
-            own, other, ratio = compare(ours, plain_step(load_base(folder), pixels, given, text_encoder), REPEATS)
+            plain = plain_step(load_base(folder), pixels, given, text_encoder)
+            with Lanes(base.device, BATCH) as lanes:
+                steps = our_steps(load_base(folder), latents, text_encoder, lanes)
+                own, other, ratio = compare(partial(next, steps), plain, REPEATS)
             figures = {"stepsPerSecond": 1 / own, "peftStepsPerSecond": 1 / other, "ratio": ratio}
             result.setdefault(parts, {})[name] = figures
     return result | {"threads": torch.get_num_threads()}
