@@ -75,8 +75,13 @@ def make_dataset(folder: Path, count: int = 7, size: tuple[int, int] = (16, 16))
 
 def write_manifest(folder: Path, items: Sequence[DatasetItem]) -> DatasetReference:
     """The manifest of a folder of images."""
+    (folder / "manifest.jsonl").write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
+    return reference_of(folder)
+
+
+def reference_of(folder: Path) -> DatasetReference:
+    """A folder that has its manifest."""
     manifest = folder / "manifest.jsonl"
-    manifest.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
     digest = hashlib.sha256(manifest.read_bytes()).hexdigest()
     return DatasetReference(root=str(folder), manifest=str(manifest), sha256=digest)
 

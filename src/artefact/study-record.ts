@@ -72,12 +72,14 @@ export const studyImage = z.strictObject({
 export type StudyImage = z.output<typeof studyImage>
 
 /** What came of a training, its series relative to the study's folder. */
-export const trainingRecord = trainingOutcome.omit({ path: true, resumedFrom: true, heldOutLoss: true }).extend({
-  /** Content key of the cell. */
-  key: z.string(),
-  /** Arms that sample from it. */
-  arms: z.array(z.string()),
-})
+export const trainingRecord = trainingOutcome
+  .omit({ path: true, resumedFrom: true, exportedStep: true, heldOutLoss: true })
+  .extend({
+    /** Content key of the cell. */
+    key: z.string(),
+    /** Arms that sample from it. */
+    arms: z.array(z.string()),
+  })
 export type TrainingRecord = z.output<typeof trainingRecord>
 
 export const armRecord = z.strictObject({

@@ -8,6 +8,7 @@ import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettingsInput } from '../config/training.ts'
 import type { WorkerSettingsInput } from '../config/worker.ts'
 import type { Dataset, DatasetOptions } from '../dataset/index.ts'
+import type { heldOutSettings } from '../protocol/jobs.ts'
 import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.ts'
 import type { EnvironmentProgress } from '../worker/environment.ts'
 import type { RunEvent, WorkerIdentity } from '../worker/index.ts'
@@ -42,6 +43,9 @@ export interface Base {
   readonly description: BaseDescription
 }
 
+/** Held-out images of a training. */
+export type HeldOutInput = Omit<z.input<typeof heldOutSettings>, 'dataset'> & { readonly dataset: Dataset }
+
 /** What {@link Lab.train} takes: settings with their defaults left out, a base and a dataset. */
 export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Omit<
   TrainingSettingsInput,
@@ -50,8 +54,11 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
   readonly technique: Technique
   readonly base: Base
   readonly dataset: Dataset
-  /** Images that are never trained on: their loss is told every so many steps (100 by default) and at the end. */
-  readonly heldOut?: { readonly dataset: Dataset; readonly every?: number | undefined } | undefined
+  /**
+   * Images that are never trained on: their loss is told every so many steps (100 by default) and at the end. It may
+   * also choose the weights that become the result (`keepBest`) and end the training early (`patience`).
+   */
+  readonly heldOut?: HeldOutInput | undefined
   /** File-safe name of the result; the technique's type and the content id of the training by default. */
   readonly name?: string | undefined
   /** Run folder; `runs/<name>` in the lab's folder by default. A folder with the same training unfinished goes on. */

@@ -19,7 +19,7 @@ import type { Base, CallOptions, LabEnvironment, TrainRequest, TrainRun } from '
 const trainRequest = trainingSettings.extend({
   base: baseInput,
   dataset: datasetInput,
-  heldOut: z.strictObject({ dataset: datasetInput, every: heldOutSettings.shape.every }).optional(),
+  heldOut: heldOutSettings.extend({ dataset: datasetInput }).optional(),
   name: z
     .string()
     .regex(
@@ -51,7 +51,8 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
   const { base, dataset, heldOut, name: given, folder, ...settings } = resolve(trainRequest, input, 'training')
   // How often to save and what to show on the way do not change what is learned.
   const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
-  const identity = { settings: learned, base: base.description.sha256, dataset: dataset.sha256 }
+  const chosen = heldOut?.keepBest || heldOut?.patience != null ? choiceOf(heldOut) : null
+  const identity = { settings: learned, base: base.description.sha256, dataset: dataset.sha256, chosen }
   const name = given ?? `${settings.technique.type}-${contentId(identity).slice(0, 12)}`
   if (heldOut !== undefined) refuseOverlap(dataset, heldOut.dataset)
   return {
@@ -63,11 +64,16 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
       base: base.folder,
       dataset: referenceTo(dataset),
       settings,
-      heldOut: heldOut === undefined ? null : { dataset: referenceTo(heldOut.dataset), every: heldOut.every },
+      heldOut: heldOut === undefined ? null : { ...heldOut, dataset: referenceTo(heldOut.dataset) },
       output: absolute(folder ?? join(labFolder, labFolders.runs, name)),
       name,
     },
   }
+}
+
+/** How held-out images decide when to stop or what to keep. */
+function choiceOf({ dataset, ...how }: z.output<typeof trainRequest>['heldOut'] & object): object {
+  return { ...how, dataset: dataset.sha256 }
 }
 
 function referenceTo({ root, manifest, sha256 }: Dataset): DatasetReference {

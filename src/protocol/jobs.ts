@@ -55,6 +55,10 @@ export const heldOutSettings = z
     dataset: datasetReference,
     /** Optimizer steps between measurements; the last step always gets one. */
     every: z.int().min(1).default(100),
+    /** Make the result from the weights with the smallest held-out loss, rather than from the last ones. */
+    keepBest: z.boolean().default(false),
+    /** Stop after so many measurements without a smaller loss; null takes all steps. */
+    patience: z.int().min(1).nullable().default(null),
   })
   .meta({ id: 'HeldOutSettings' })
 

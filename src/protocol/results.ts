@@ -41,7 +41,9 @@ export const trainResult = z
     resumedFrom: z.int(),
     /** Mean loss of the last tenth of the steps. */
     finalLoss: z.number(),
-    /** Of the last step, over the held-out images; null without any. */
+    /** Step whose weights the result holds: the last one, or the one with the smallest held-out loss. */
+    exportedStep: z.int(),
+    /** Of the exported step, over the held-out images; null without any. */
     heldOutLoss: z.number().nullable(),
     /** Wall-clock seconds of all steps, those before a resume included. */
     seconds: z.number(),

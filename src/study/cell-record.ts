@@ -14,7 +14,7 @@ const common = {
 const trainRecord = z.strictObject({
   kind: z.literal('train'),
   ...common,
-  result: trainingOutcome.omit({ resumedFrom: true, heldOutLoss: true }),
+  result: trainingOutcome.omit({ resumedFrom: true, exportedStep: true, heldOutLoss: true }),
 })
 const sampleRecord = z.strictObject({
   kind: z.literal('sample'),

@@ -94,6 +94,25 @@ test('the loss of held-out images is told beside the steps, and they may not be 
   expect(() => lab.train({ base, dataset, technique: lora(), heldOut: { dataset } })).toThrow(/3 of the 3 held-out/)
 })
 
+test('held-out images choose the result and end a training early', async () => {
+  await writeFolder(join(lab.folder, 'apart'), { 'hand/6.png': 20, 'hand/7.png': 230 })
+  const apart = await lab.dataset(join(lab.folder, 'apart'))
+  const heldOut = { dataset: apart, every: 1, keepBest: true, patience: 2 }
+  const optimizer = { learningRate: 0.1 }
+  const run = lab.train({ base, dataset, technique: full(), optimizer, ...short, steps: 40, heldOut })
+  const told: (number | null)[] = []
+  for await (const event of run) if (event.type === 'step-end') told.push(event.heldOutLoss)
+  const { result } = await run.record
+  expect(result.steps).toBe(result.exportedStep + 2)
+  expect(result.steps).toBe(told.length)
+  expect(result.heldOutLoss).toBe(Math.min(...told.map(Number)))
+  const other = lab.train({ base, dataset, technique: full(), optimizer, ...short, steps: 40 })
+  expect(other.name).not.toBe(run.name)
+  await other
+  const request = { base, dataset, technique: full() }
+  expect(() => lab.train({ ...request, heldOut: { ...heldOut, patiense: 1 } } as never)).toThrow(/"patience"/)
+})
+
 test('full training gives a base that draws', async () => {
   const trained = await lab.train({ base, dataset, technique: full(), ...short, steps: 1 })
   expect(trained.description.sha256).not.toBe(base.description.sha256)

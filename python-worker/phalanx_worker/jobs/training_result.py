@@ -24,11 +24,17 @@ class FinishedTraining(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 
 
 def config_sha256(job: TrainJob, base_sha256: str) -> str:
-    """SHA-256 of everything that decides the result: settings, name, identity of base and dataset."""
+    """SHA-256 of everything that decides the result: settings, name, identity of base and dataset,
+    and how held-out images choose.
+    """
     settings = msgspec.to_builtins(job.settings)
     for name in WITHOUT_EFFECT:
         del settings[name]
     facts = {"settings": settings, "name": job.name, "base": base_sha256, "dataset": job.dataset.sha256}
+    held_out = job.held_out
+    if held_out is not None and (held_out.keep_best or held_out.patience is not None):
+        how = {name: value for name, value in msgspec.to_builtins(held_out).items() if name != "dataset"}
+        facts["chosen"] = {**how, "dataset": held_out.dataset.sha256}
     return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()
 
 

@@ -35,7 +35,7 @@ from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.technique import ExportRequest, Technique, WrittenArtefact, named_parameters
 from phalanx_worker.training.data import EpochOrder, PixelStore, read_dataset
 from phalanx_worker.training.feed import Feed
-from phalanx_worker.training.held_out import held_out_loss
+from phalanx_worker.training.held_out import BestStep, BestWeights, held_out_loss
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.latents import LatentCache, LatentKey, Posterior, latent_keys
 from phalanx_worker.training.loop import Step, TrainingState, new_state, train
@@ -43,6 +43,7 @@ from phalanx_worker.training.text import TextCache
 
 LATENTS_KEY = "latents"
 SERIES_FILE = "series.jsonl"
+BEST_FILE = "best.safetensors"
 CHECKPOINT_FOLDER = "checkpoints"
 
 
@@ -66,6 +67,7 @@ class TrainingRun:
         self._streams = streams
         self._items = items
         self._held_out: Feed | None = None
+        self._best = BestWeights(Path(job.output) / BEST_FILE)
         self._config = config
         self._output = Path(job.output)
         self._checkpoint: Path | None = None
@@ -83,9 +85,11 @@ class TrainingRun:
         series_path = self._output / SERIES_FILE
         with SeriesWriter(series_path, resumed_from) as series, self._attention():
             self._context.phase("stepping", settings.steps)
-            self._take_steps(feed, state, series)
+            if not self._is_over(state.step):
+                self._take_steps(feed, state, series)
         series_lines = read_series(series_path)
         self._context.phase("saving")
+        exported = self._exported_step(state)
         artefact = self._export(feed, state)
         return TrainResult(
             path=str(artefact.path),
@@ -95,7 +99,8 @@ class TrainingRun:
             steps=state.step,
             resumed_from=resumed_from,
             final_loss=final_loss(series_lines),
-            held_out_loss=series_lines[-1].held_out_loss,
+            exported_step=exported,
+            held_out_loss=series_lines[exported - 1].held_out_loss,
             seconds=state.seconds,
             peak_memory_bytes=peak_memory(self._base.device),
             trained_parameters=sum(item.numel() for item in named_parameters(self._technique).values()),
@@ -138,8 +143,8 @@ class TrainingRun:
         try:
             with Lanes(self._base.device, settings.batch_size) as lanes:
                 for step in train(self._technique, feed, settings, state, lanes):
-                    last = step.step == settings.steps
-                    held_out = self._measured(step.step, last, state, lanes)
+                    held_out = self._measured(step.step, state, lanes)
+                    last = self._is_over(step.step)
                     series.write(_line(step, held_out))
                     self._context.emit(_event(step, settings.steps, held_out), ())
                     if settings.preview is not None and (last or step.step % settings.preview.every == 0):
@@ -147,18 +152,37 @@ class TrainingRun:
                         self._context.phase("stepping", settings.steps)
                     if last or step.step % settings.checkpoint_every == 0 or self._context.cancelled:
                         self._write_checkpoint(state, step, series)
-                    if not last:
-                        self._context.check_cancelled(str(self._checkpoint) if self._checkpoint else None)
+                    if last:
+                        break
+                    self._context.check_cancelled(str(self._checkpoint) if self._checkpoint else None)
         except JobError as error:
             if error.code != "loss-not-finite":
                 raise
             raise self._explained(error) from error
 
-    def _measured(self, step: int, last: bool, state: TrainingState, lanes: Lanes) -> float | None:
+    def _measured(self, step: int, state: TrainingState, lanes: Lanes) -> float | None:
         wanted = self._job.held_out
-        if wanted is None or self._held_out is None or not (last or step % wanted.every == 0):
+        due = wanted is not None and (step == self._job.settings.steps or step % wanted.every == 0)
+        if wanted is None or self._held_out is None or not due:
             return None
-        return held_out_loss(self._technique, self._held_out, state, lanes)
+        loss = held_out_loss(self._technique, self._held_out, state, lanes)
+        if wanted.keep_best or wanted.patience is not None:
+            self._best.offer(BestStep(step, loss), self._technique, state)
+        return loss
+
+    def _is_over(self, step: int) -> bool:
+        """Whether no step comes after this one: it was the last, or patience has run out."""
+        wanted = self._job.held_out
+        if step >= self._job.settings.steps:
+            return True
+        if wanted is None or wanted.patience is None or step % wanted.every != 0:
+            return False
+        best = self._best.found()
+        return best is not None and step - best.step >= wanted.patience * wanted.every
+
+    def _exported_step(self, state: TrainingState) -> int:
+        best = self._best.found() if self._job.held_out is not None and self._job.held_out.keep_best else None
+        return state.step if best is None else best.step
 
     def _attention(self) -> AbstractContextManager[None]:
         half = self._job.settings.precision == "bfloat16" and self._base.device.type == "cpu"
@@ -187,11 +211,14 @@ class TrainingRun:
             folder=self._output,
             name=self._job.name,
             settings=self._job.settings,
-            steps=state.step,
+            steps=self._exported_step(state),
             base_sha256=self._base.sha256,
             dataset_sha256=self._job.dataset.sha256,
             images=feed.images,
         )
+        if self._exported_step(state) != state.step:
+            self._best.restore(self._technique)
+            return self._technique.export(request)
         if state.average is None:
             return self._technique.export(request)
         with state.average.applied():

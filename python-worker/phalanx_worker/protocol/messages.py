@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "28cd6bf0b41b120811e24aa852611491917cafae209c129787744ef3a2ee8b93"
+SCHEMA_SHA256 = "dd22eb9da28b2f3e22a3b1f3abfba7c08013c98b85d51b3961f2c4ca3170dfbb"
 
 
 class Accepted(
@@ -548,6 +548,7 @@ class TrainResult(
     tag="train",
 ):
     bytes: int
+    exported_step: int
     final_loss: float
     held_out_loss: float | None
     kind: Literal["lora", "embedding", "base"]
@@ -804,6 +805,8 @@ class HeldOutSettings(
 ):
     dataset: DatasetReference
     every: Annotated[int, Meta(ge=1)]
+    keep_best: bool
+    patience: Annotated[int, Meta(ge=1)] | None
 
 
 class InspectBaseJob(

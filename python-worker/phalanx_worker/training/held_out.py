@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
+from phalanx_worker.artefacts.tensors import read_metadata, read_tensors, write_tensors
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import Technique
@@ -29,3 +33,41 @@ def held_out_loss(technique: Technique, feed: Feed, state: TrainingState, lanes:
             sum(lanes.map(measure, [batch.part(span) for span in lanes.spans(len(batch))])) for batch in feed.whole()
         )
     return total / len(feed.store.items)
+
+
+@dataclass(frozen=True)
+class BestStep:
+    """The step with the smallest held-out loss so far."""
+
+    step: int
+    loss: float
+
+
+class BestWeights:
+    """Weights of the best step, in a file that outlives the process.
+
+    A training that goes on from before the best step takes the steps up to it anew, with the same losses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def found(self) -> BestStep | None:
+        """What the file says, if there is one."""
+        if not self._path.exists():
+            return None
+        metadata = read_metadata(self._path)
+        return BestStep(int(metadata["step"]), float(metadata["loss"]))
+
+    def offer(self, candidate: BestStep, technique: Technique, state: TrainingState) -> None:
+        """Keep the weights that an export would have now, if their loss is a number and smaller than all before."""
+        best = self.found()
+        if not math.isfinite(candidate.loss) or (best is not None and best.loss <= candidate.loss):
+            return
+        with nullcontext() if state.average is None else state.average.applied():
+            metadata = {"step": str(candidate.step), "loss": repr(candidate.loss)}
+            write_tensors(self._path, technique.state(), metadata)
+
+    def restore(self, technique: Technique) -> None:
+        """Set the technique's parameters to the best ones."""
+        technique.load_state(read_tensors(self._path))

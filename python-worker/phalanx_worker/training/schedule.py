@@ -42,7 +42,7 @@ def rate_factor(schedule: Schedule, step: int, steps: int) -> float:
 
 def _one_cycle(schedule: OneCycleSchedule, done: int, steps: int) -> float:
     top, end = schedule.rise_share * steps - 1.0, steps - 1.0
-    if done <= top:
+    if done <= top and top > 0:
         return _between(schedule.start_factor, 1.0, done / top)
     # With so few steps that none goes up, the first one is at the top.
     began = max(top, 0.0)
