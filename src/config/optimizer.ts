@@ -26,7 +26,7 @@ const warmupSteps = z.int().min(0).default(0)
 /** What multiplies the learning rate over the steps, as in `diffusers.optimization` and `torch.optim.lr_scheduler`. */
 export const schedule = z
   .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('constant'), warmupSteps }).meta({ id: 'ConstantSchedule' }),
+    z.strictObject({ type: z.literal('constant').default('constant'), warmupSteps }).meta({ id: 'ConstantSchedule' }),
     /** Down to 0 in a line. */
     z.strictObject({ type: z.literal('linear'), warmupSteps }).meta({ id: 'LinearSchedule' }),
     /** Down to 0 in half a cosine. */

@@ -20,7 +20,7 @@ export const trainingSettings = z
   .strictObject({
     technique,
     optimizer: optimizer.prefault({}),
-    schedule: schedule.prefault({ type: 'constant' }),
+    schedule: schedule.prefault({}),
     /** What is minimised; has no effect on the training of an autoencoder. */
     objective: objective.prefault({}),
     /** Optimizer steps. */

@@ -50,6 +50,11 @@ test.each([
   expect(problemsOf(input)).toEqual([{ path, text }])
 })
 
+test('a schedule without a type is constant', () => {
+  const { schedule } = resolve(trainingSettings, { technique: lora(), schedule: { warmupSteps: 10 } }, 'training')
+  expect(schedule).toEqual({ type: 'constant', warmupSteps: 10 })
+})
+
 test('all problems are told at once', () => {
   const problems = problemsOf({ technique: lora({ rank: 0, alpha: -1 }), stepps: 3, batchSize: 0 })
   expect(problems.map(({ path }) => path).toSorted()).toEqual(['', 'batchSize', 'technique.alpha', 'technique.rank'])

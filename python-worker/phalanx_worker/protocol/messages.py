@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "dd22eb9da28b2f3e22a3b1f3abfba7c08013c98b85d51b3961f2c4ca3170dfbb"
+SCHEMA_SHA256 = "3b0c4a3d727a2eb57f89386a5b27dba193d8d91f81d7291b972dda858a69f9e0"
 
 
 class Accepted(
