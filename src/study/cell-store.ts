@@ -55,7 +55,7 @@ export class CellStore {
   /** Puts a whole cell under its key, record last, and gives the record back. */
   async finish(record: CellRecord): Promise<CellRecord> {
     const work = await this.openWork(record.key)
-    await atomicWrite(join(work, recordFile), JSON.stringify(record))
+    await atomicWrite(join(work, recordFile), JSON.stringify(cellRecord.parse(record)))
     await rename(work, this.folder(record.key))
     return record
   }

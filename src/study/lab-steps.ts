@@ -48,7 +48,8 @@ class LabSteps {
       { signal },
     )
     for await (const event of run) if (event.type === 'step-end') report(event.step, event.total, event.loss)
-    const { resumedFrom: _session, ...result } = (await run.record).result
+    // A cell tells nothing of the session it ran in, and no study holds images out.
+    const { resumedFrom: _session, exportedStep: _last, heldOutLoss: _none, ...result } = (await run.record).result
     return { kind: 'train', result }
   }
 
