@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +19,7 @@ export async function openBareSocket(python: string): Promise<BareSocket> {
   const endpoint = `ipc://${join(folder, 'echo')}`
   const script = fileURLToPath(new URL('bare_echo.py', import.meta.url))
   const child = execa(python, [script, endpoint], { stdin: 'ignore', reject: false })
-  for await (const _ready of child) break
+  await once(child.stdout, 'data')
   const dealer = new Dealer({ linger: 0 })
   dealer.connect(endpoint)
   return {

@@ -63,6 +63,7 @@ export class AttachedWorker implements Worker {
   }
 
   #add(run: Run): Run {
+    if (run.settled) return run
     if (this.#lost !== null) {
       run.fail(this.#lost)
       return run

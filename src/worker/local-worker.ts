@@ -65,6 +65,7 @@ export class LocalWorker implements Worker {
   }
 
   #add(run: Run): Run {
+    if (run.settled) return run
     if (this.#closing !== null) {
       run.fail(closedError())
       return run

@@ -7,6 +7,9 @@ import { cancelledError, errorFromRefusal, errorFromWire } from './errors-from-w
 import { EventBuffer } from './event-buffer.ts'
 import type { RunEvent, RunStream } from './worker.ts'
 
+/** How a job ends that was aborted before a worker heard of it. */
+const neverSent = { level: 'queued', milliseconds: 0, resumable: false, checkpoint: null } as const
+
 const bytesPerElement = { uint8: 1, int32: 4, int64: 8, float16: 2, float32: 4, float64: 8 } as const
 
 /** What a run needs of the worker that does its job; changes when the worker is replaced. */
@@ -69,9 +72,12 @@ export class Run implements RunStream<unknown> {
     })
     const { signal } = options
     if (signal === undefined) return
+    if (signal.aborted) {
+      this.fail(cancelledError(options.jobId, neverSent, signal.reason))
+      return
+    }
     const onAbort = (): void => this.cancel(signal.reason)
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
+    signal.addEventListener('abort', onAbort, { once: true })
     const forget = (): void => signal.removeEventListener('abort', onAbort)
     this.result.then(forget, forget)
   }
