@@ -21,6 +21,8 @@ export const runRecord = z.strictObject({
   settings: trainingSettings,
   base: z.strictObject({ name: z.string(), sha256 }),
   dataset: z.strictObject({ sha256, images: z.int() }),
+  /** What took the steps: `phalanx`, or `kohya@` and the revision of its checkout. */
+  engine: z.string().default('phalanx'),
   /** Versions of what it ran on, by package name. */
   versions: z.record(z.string(), z.string()),
   device: z.string(),

@@ -3,6 +3,7 @@ import type { Adapter } from '../artefact/adapter.ts'
 import type { RunRecord } from '../artefact/record.ts'
 import type { BaseArchitectureInput } from '../config/architecture.ts'
 import type { classifierSettings } from '../config/classifier.ts'
+import type { engine } from '../config/engine.ts'
 import type { adapterReference, SampleRequest, sampleRequest, samplingSettings } from '../config/sampling.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettingsInput } from '../config/training.ts'
@@ -59,6 +60,11 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
    * also choose the weights that become the result (`keepBest`) and end the training early (`patience`).
    */
   readonly heldOut?: HeldOutInput | undefined
+  /**
+   * What takes the steps: this package's worker by default; `kohya` drives a checkout of sd-scripts (KOHYA_HOME, or
+   * `{ type: 'kohya', home }`) in an environment of its own, and refuses what that has no option for.
+   */
+  readonly engine?: z.input<typeof engine> | undefined
   /** File-safe name of the result; the technique's type and the content id of the training by default. */
   readonly name?: string | undefined
   /** Run folder; `runs/<name>` in the lab's folder by default. A folder with the same training unfinished goes on. */

@@ -3,15 +3,16 @@ import { openAdapter } from '../artefact/adapter.ts'
 import { labFolders } from '../artefact/run-folder.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import { type Dataset, type DatasetOptions, ImageInspector, openDataset } from '../dataset/index.ts'
-import type { JobOf } from '../protocol/jobs.ts'
+import { KohyaTrainings } from '../kohya/index.ts'
+import type { TrainResult } from '../protocol/results.ts'
 import type { FileLock } from '../util/file-lock.ts'
-import type { Worker, WorkerIdentity } from '../worker/index.ts'
+import type { RunStream, Worker, WorkerIdentity } from '../worker/index.ts'
 import { baseFolder } from './base.ts'
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
 import { sampleJobOf, startSampling } from './sample.ts'
-import { planTraining, startTraining } from './train.ts'
+import { planTraining, startTraining, type TrainPlan } from './train.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** What the worker's environment is made of; an attached worker does not say. */
@@ -31,6 +32,7 @@ export class LabSession implements api.Lab {
   readonly #pool: WorkerPool
   readonly #installed: Installed
   readonly #inspector = new ImageInspector()
+  readonly #kohya = new KohyaTrainings()
 
   constructor({ folder, lock, workers, installed }: SessionParts) {
     this.folder = folder
@@ -73,7 +75,7 @@ export class LabSession implements api.Lab {
   ): api.TrainRun<api.Trained<Technique>> {
     const plan = planTraining(request, this.folder)
     const place = {
-      submit: (job: JobOf<'train'>) => this.#pool.submit(job),
+      submit: (training: TrainPlan) => this.#submitTraining(training),
       environment: () => this.environment,
       openBase: (folder: string) => this.base(folder),
     }
@@ -101,11 +103,16 @@ export class LabSession implements api.Lab {
   }
 
   async close(): Promise<void> {
-    await this.#pool.close()
+    await Promise.all([this.#pool.close(), this.#kohya.close()])
     await this.#lock.release()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #submitTraining({ job, dataset, base, engine, config }: TrainPlan): RunStream<TrainResult> {
+    if (engine === null) return this.#pool.submit(job)
+    return this.#kohya.submit({ job, items: dataset.items, base: base.description, engine, config })
   }
 }

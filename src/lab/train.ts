@@ -4,11 +4,13 @@ import { z } from 'zod'
 import { type Adapter, openAdapter } from '../artefact/adapter.ts'
 import { type RunRecord, writeRunRecord } from '../artefact/record.ts'
 import { labFolders } from '../artefact/run-folder.ts'
+import { engine, type KohyaEngine } from '../config/engine.ts'
 import { contentId } from '../config/hash.ts'
 import { resolve } from '../config/resolve.ts'
 import { trainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
 import { ArtefactError, ConfigError } from '../errors/index.ts'
+import { expressTraining, readProvenance } from '../kohya/index.ts'
 import { type DatasetReference, heldOutSettings, type JobOf } from '../protocol/jobs.ts'
 import type { TrainResult } from '../protocol/results.ts'
 import type { RunStream } from '../worker/index.ts'
@@ -28,47 +30,59 @@ const trainRequest = trainingSettings.extend({
     )
     .optional(),
   folder: z.string().min(1).optional(),
+  engine: engine.default('phalanx'),
 })
 
 /** A training with its place, before it runs. */
 export interface TrainPlan {
   readonly job: JobOf<'train'>
   readonly base: Base
-  readonly images: number
+  readonly dataset: Dataset
+  /** Null for this package's own worker. */
+  readonly engine: KohyaEngine | null
   /** Content id of everything that decides the result. */
   readonly config: string
 }
 
 /** What a training needs of its lab. */
 export interface TrainPlace {
-  readonly submit: (job: JobOf<'train'>) => RunStream<TrainResult>
+  readonly submit: (plan: TrainPlan) => RunStream<TrainResult>
   readonly environment: () => LabEnvironment
   readonly openBase: (folder: string) => Promise<Base>
 }
 
 /** The job of a training. Throws ConfigError. */
 export function planTraining(input: TrainRequest, labFolder: string): TrainPlan {
-  const { base, dataset, heldOut, name: given, folder, ...settings } = resolve(trainRequest, input, 'training')
+  const {
+    base,
+    dataset,
+    heldOut,
+    name: given,
+    folder,
+    engine: by,
+    ...settings
+  } = resolve(trainRequest, input, 'training')
   // How often to save and what to show on the way do not change what is learned.
   const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
   const chosen = heldOut?.keepBest || heldOut?.patience != null ? choiceOf(heldOut) : null
   const identity = { settings: learned, base: base.description.sha256, dataset: dataset.sha256, chosen }
-  const name = given ?? `${settings.technique.type}-${contentId(identity).slice(0, 12)}`
+  const foreign = by === 'phalanx' ? null : by === 'kohya' ? ({ type: 'kohya' } as const) : by
+  const name =
+    given ??
+    `${settings.technique.type}-${contentId(foreign === null ? identity : { ...identity, engine: foreign.type }).slice(0, 12)}`
   if (heldOut !== undefined) refuseOverlap(dataset, heldOut.dataset)
-  return {
-    base,
-    images: dataset.items.length,
-    config: contentId({ ...identity, name }),
-    job: {
-      type: 'train',
-      base: base.folder,
-      dataset: referenceTo(dataset),
-      settings,
-      heldOut: heldOut === undefined ? null : { ...heldOut, dataset: referenceTo(heldOut.dataset) },
-      output: absolute(folder ?? join(labFolder, labFolders.runs, name)),
-      name,
-    },
-  }
+  const job = {
+    type: 'train',
+    base: base.folder,
+    dataset: referenceTo(dataset),
+    settings,
+    heldOut: heldOut === undefined ? null : { ...heldOut, dataset: referenceTo(heldOut.dataset) },
+    output: absolute(folder ?? join(labFolder, labFolders.runs, name)),
+    name,
+  } as const
+  // Refused now rather than when its turn comes.
+  if (foreign !== null) expressTraining(job, base.description)
+  return { base, dataset, engine: foreign, config: contentId({ ...identity, name }), job }
 }
 
 /** How held-out images decide when to stop or what to keep. */
@@ -98,9 +112,9 @@ export function startTraining(plan: TrainPlan, place: TrainPlace, { signal }: Ca
   const run = new JobRun<TrainResult, { record: RunRecord; trained: Adapter | Base }>({
     signal,
     prepare: () => makeFolder(folder),
-    submit: () => place.submit(job),
+    submit: () => place.submit(plan),
     finish: async (result) => {
-      const record = recordOf(plan, result, place.environment())
+      const record = await recordOf(plan, result, place.environment())
       const path = join(folder, record.result.path)
       const trained = result.kind === 'base' ? await place.openBase(path) : await openAdapter(path)
       await writeRunRecord(folder, record)
@@ -126,8 +140,11 @@ export function startTraining(plan: TrainPlan, place: TrainPlace, { signal }: Ca
   }
 }
 
-function recordOf({ job, base, images, config }: TrainPlan, trained: TrainResult, on: LabEnvironment): RunRecord {
+async function recordOf(plan: TrainPlan, trained: TrainResult, own: LabEnvironment): Promise<RunRecord> {
+  const { job, base, dataset, engine: foreign, config } = plan
   const { type: _type, path, series, ...result } = trained
+  const on =
+    foreign === null ? { ...own, revision: '' } : { ...(await readProvenance(job.output)), requirementsSha256: null }
   return {
     format: 'phalanx-run',
     version: 1,
@@ -135,7 +152,8 @@ function recordOf({ job, base, images, config }: TrainPlan, trained: TrainResult
     config,
     settings: job.settings,
     base: { name: base.name, sha256: base.description.sha256 },
-    dataset: { sha256: job.dataset.sha256, images },
+    dataset: { sha256: job.dataset.sha256, images: dataset.items.length },
+    engine: foreign === null ? 'phalanx' : `kohya@${on.revision}`,
     versions: { ...on.versions },
     device: on.device,
     requirementsSha256: on.requirementsSha256,

@@ -81,7 +81,8 @@ interface Place {
 }
 
 async function locateEnvironment(options: EnvironmentOptions): Promise<Environment | Place> {
-  const named = options.python ?? process.env.PHALANX_PYTHON
+  // The variable names an interpreter for the package's own requirements.
+  const named = options.python ?? (options.requirements === undefined ? process.env.PHALANX_PYTHON : undefined)
   if (named) {
     await checkNamedPython(named, options.test ?? false)
     // As it was named: it may be a script that sets up the interpreter's surroundings.

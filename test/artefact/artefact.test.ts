@@ -123,6 +123,7 @@ test('a record comes back as it was written; one that was altered does not', asy
     name: 'x',
     config: hash,
     settings,
+    engine: 'phalanx',
     base: { name: 'b', sha256: hash },
     dataset: { sha256: hash, images: 1 },
     versions: { torch: '1' },

@@ -48,6 +48,8 @@ export const train: Command = {
     let first: number | null = null
     for await (const event of run) {
       if (event.type === 'worker-restart') terminal.note(`The worker was replaced: ${event.reason}`)
+      // Before the first step these tell of an environment that is made, which takes minutes.
+      if (event.type === 'log-line' && first === null) terminal.status(event.text)
       if (event.type !== 'step-end') continue
       first ??= event.step - 1
       if (event.heldOutLoss !== null) terminal.note(`step ${event.step}: held-out loss ${event.heldOutLoss.toFixed(4)}`)

@@ -1,0 +1,164 @@
+import type { Objective } from '../config/objective.ts'
+import type { Optimizer, Schedule } from '../config/optimizer.ts'
+import type { Technique } from '../config/technique.ts'
+import type { TrainingSettings } from '../config/training.ts'
+import { ConfigError } from '../errors/index.ts'
+import type { JobOf } from '../protocol/jobs.ts'
+import type { BaseDescription } from '../protocol/results.ts'
+
+/** A training in the words of sd-scripts. */
+export interface Expressed {
+  /** Module and class of the checkout. */
+  readonly script: string
+  readonly trainer: string
+  /** Options that depend on nothing but the settings. */
+  readonly options: readonly string[]
+  /** Options of the subset of images. */
+  readonly subset: Readonly<Record<string, unknown>>
+  /** Whether the checkout can go on from a checkpoint: it counts accumulated steps wrongly when it does. */
+  readonly resumable: boolean
+}
+
+/** Parameters of the UNet of SD 1.5, whose layout is fixed in the checkout's code. */
+const unetParameters = 859_520_964
+/** Largest seed of numpy, which sd-scripts seeds too. */
+const largestSeed = 2 ** 32 - 1
+
+/** Collects options, and what cannot be said with them. */
+class Sentence {
+  readonly options: string[] = []
+  readonly refused: string[] = []
+
+  say(name: string, ...values: readonly (string | number)[]): void {
+    this.options.push(`--${name}`, ...values.map(String))
+  }
+
+  refuse(path: string, why: string): void {
+    this.refused.push(`${path}: ${why}`)
+  }
+}
+
+/**
+ * The options with which sd-scripts does the same training.
+ * Throws ConfigError (`engine-cannot-express`) that lists everything it has no option for.
+ */
+export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Expressed {
+  const said = new Sentence()
+  if (job.heldOut !== null) said.refuse('heldOut', 'it measures no loss on a frozen set of held-out images')
+  if (base.family !== 'sd-1' || base.unetParameters !== unetParameters) {
+    said.refuse('base', 'it builds the UNet of Stable Diffusion 1.5 itself, and this base has another one')
+  }
+  const subset = saySettings(said, job.settings)
+  if (said.refused.length > 0) {
+    throw new ConfigError({
+      code: 'engine-cannot-express',
+      message: `The engine kohya cannot do this training:\n${said.refused.map((line) => `- ${line}`).join('\n')}\nChange these settings, or leave the engine out.`,
+      facts: { refused: said.refused },
+    })
+  }
+  return {
+    script: 'train_network',
+    trainer: 'NetworkTrainer',
+    options: said.options,
+    subset,
+    resumable: job.settings.accumulation === 1,
+  }
+}
+
+function saySettings(said: Sentence, settings: TrainingSettings): Record<string, unknown> {
+  const { technique, optimizer, schedule, objective, steps, accumulation, seed, precision, emaDecay, ...rest } =
+    settings
+  // Places and previews are put into files; the rest is said by the caller or by the subset.
+  const { batchSize: _batch, width: _width, height: _height, preview: _preview, ...others } = rest
+  const { checkpointEvery: _every, checkpointsKept: _kept, captionDropout, flip, ...unknown } = others
+  nothingIsLeft(unknown)
+  sayTechnique(said, technique)
+  sayOptimizer(said, optimizer)
+  saySchedule(said, schedule, optimizer)
+  sayObjective(said, objective)
+  said.say('max_train_steps', steps)
+  said.say('gradient_accumulation_steps', accumulation)
+  if (seed > largestSeed) said.refuse('seed', `must be at most ${largestSeed}`)
+  said.say('seed', seed)
+  said.say('mixed_precision', precision === 'bfloat16' ? 'bf16' : 'no')
+  if (emaDecay !== null) said.refuse('emaDecay', 'it keeps no moving average')
+  return { caption_dropout_rate: captionDropout, flip_aug: flip }
+}
+
+function sayTechnique(said: Sentence, technique: Technique): void {
+  if (technique.type !== 'lora') {
+    said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
+    return
+  }
+  const { type: _type, rank, alpha, targets, parts, unetLearningRate, textEncoderLearningRate, ...unknown } = technique
+  nothingIsLeft(unknown)
+  said.say('network_module', 'networks.lora')
+  said.say('network_dim', rank)
+  said.say('network_alpha', alpha)
+  if (new Set(targets).size < 2) said.refuse('technique.targets', 'it adapts attention and mlp together')
+  if (!parts.includes('text-encoder')) said.say('network_train_unet_only')
+  if (!parts.includes('unet')) said.say('network_train_text_encoder_only')
+  if (unetLearningRate !== null) said.say('unet_lr', unetLearningRate)
+  if (textEncoderLearningRate !== null) said.say('text_encoder_lr', textEncoderLearningRate)
+}
+
+function sayOptimizer(said: Sentence, optimizer: Optimizer): void {
+  const { type: _type, learningRate, beta1, beta2, epsilon, weightDecay, maximumGradientNorm, ...unknown } = optimizer
+  nothingIsLeft(unknown)
+  said.say('optimizer_type', 'AdamW')
+  said.say('learning_rate', learningRate)
+  said.say('optimizer_args', `betas=(${beta1},${beta2})`, `eps=${epsilon}`, `weight_decay=${weightDecay}`)
+  said.say('max_grad_norm', maximumGradientNorm ?? 0)
+}
+
+function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optimizer): void {
+  switch (schedule.type) {
+    case 'constant':
+      // There, a plain constant ignores the warm-up.
+      said.say('lr_scheduler', schedule.warmupSteps > 0 ? 'constant_with_warmup' : 'constant')
+      break
+    case 'linear':
+    case 'cosine':
+      said.say('lr_scheduler', schedule.type)
+      break
+    case 'cosine-restarts':
+      said.say('lr_scheduler', 'cosine_with_restarts')
+      said.say('lr_scheduler_num_cycles', schedule.cycles)
+      break
+    case 'polynomial':
+      said.say('lr_scheduler', 'polynomial')
+      said.say('lr_scheduler_power', schedule.power)
+      said.say('lr_scheduler_args', `lr_end=${schedule.endFactor * learningRate}`)
+      break
+    case 'one-cycle':
+      said.refuse('schedule', 'it has no one-cycle schedule of its own')
+      return
+  }
+  if (schedule.warmupSteps > 0) said.say('lr_warmup_steps', schedule.warmupSteps)
+}
+
+function sayObjective(said: Sentence, { loss, weighting, noise, ...unknown }: Objective): void {
+  nothingIsLeft(unknown)
+  if (loss.type === 'squared') said.say('loss_type', 'l2')
+  else {
+    said.say('loss_type', loss.type === 'huber' ? 'huber' : 'smooth_l1')
+    said.say('huber_schedule', loss.schedule)
+    said.say('huber_c', loss.delta)
+  }
+  if (weighting.type === 'min-snr') said.say('min_snr_gamma', weighting.gamma)
+  if (weighting.type === 'debiased') said.say('debiased_estimation_loss')
+  const { offset, randomOffset, pyramid, perturbation, ...others } = noise
+  nothingIsLeft(others)
+  if (offset > 0) said.say('noise_offset', offset)
+  if (randomOffset) said.say('noise_offset_random_strength')
+  if (pyramid !== null) {
+    said.say('multires_noise_iterations', pyramid.iterations)
+    said.say('multires_noise_discount', pyramid.discount)
+  }
+  if (perturbation > 0) said.say('ip_noise_gamma', perturbation)
+}
+
+/** Does not compile when a setting is neither said nor refused above. */
+function nothingIsLeft(_settings: Readonly<Record<string, never>>): void {
+  return
+}

@@ -1,0 +1,89 @@
+import { cp, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DatasetItem, JobOf } from '../protocol/jobs.ts'
+import type { BaseDescription } from '../protocol/results.ts'
+import { atomicWrite } from '../util/atomic-write.ts'
+import type { Expressed } from './express.ts'
+
+/** The name under which sd-scripts looks for the tokenizer of SD 1. */
+const tokenizerName = 'openai_clip-vit-large-patch14'
+
+/** A picture that is drawn on the way. */
+export interface Preview {
+  readonly prompt: string
+  readonly seed: number
+}
+
+/** Prompts with seeds, in the order in which sd-scripts numbers them. */
+export function previewsOf({ preview }: JobOf<'train'>['settings']): Preview[] {
+  if (preview === null) return []
+  return preview.prompts.flatMap((prompt) => preview.seeds.map((seed) => ({ prompt, seed })))
+}
+
+/** Writes what sd-scripts reads into the run folder, and gives all its options. */
+export async function writeInputFiles(
+  job: JobOf<'train'>,
+  items: readonly DatasetItem[],
+  base: BaseDescription,
+  { options, subset }: Expressed,
+): Promise<string[]> {
+  const { settings, output } = job
+  const folder = join(output, 'kohya')
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  const write = async (name: string, value: unknown): Promise<string> => {
+    await atomicWrite(join(folder, name), JSON.stringify(value, null, 2))
+    return join(folder, name)
+  }
+  // Its vocabulary is the base's own; it would otherwise be asked of a hub.
+  await cp(join(job.base, 'tokenizer'), join(folder, 'tokenizers', tokenizerName), { recursive: true })
+  const captions = await write(
+    'captions.json',
+    Object.fromEntries(items.map(({ file, caption }) => [join(job.dataset.root, file), { caption }])),
+  )
+  const size = [settings.width ?? base.imageSize, settings.height ?? base.imageSize]
+  // One epoch holds all steps: between epochs, a training that goes on from a checkpoint would lose count.
+  const repeats = Math.ceil((settings.steps * settings.batchSize * settings.accumulation) / items.length)
+  const dataset = await write('dataset.json', {
+    datasets: [
+      {
+        resolution: size,
+        batch_size: settings.batchSize,
+        enable_bucket: false,
+        subsets: [{ metadata_file: captions, image_dir: job.dataset.root, num_repeats: repeats, ...subset }],
+      },
+    ],
+  })
+  const paths = {
+    pretrained_model_name_or_path: job.base,
+    tokenizer_cache_dir: join(folder, 'tokenizers'),
+    dataset_config: dataset,
+    output_dir: output,
+    output_name: job.name,
+    save_model_as: 'safetensors',
+    save_precision: 'float',
+    max_data_loader_n_workers: '0',
+  }
+  const placed = Object.entries(paths).flatMap(([name, value]) => [`--${name}`, value])
+  return [...options, ...placed, '--sdpa', '--cache_latents', ...(await previewOptions(settings, size, write))]
+}
+
+async function previewOptions(
+  settings: JobOf<'train'>['settings'],
+  size: readonly number[],
+  write: (name: string, value: unknown) => Promise<string>,
+): Promise<string[]> {
+  const { preview } = settings
+  if (preview === null) return []
+  const { sampler, steps, guidance, width, height } = preview.sampling
+  const prompts = previewsOf(settings).map(({ prompt, seed }) => ({
+    prompt,
+    seed,
+    sample_sampler: sampler,
+    sample_steps: steps,
+    scale: guidance,
+    width: width ?? size[0],
+    height: height ?? size[1],
+  }))
+  return ['--sample_prompts', await write('previews.json', prompts), '--sample_every_n_steps', String(preview.every)]
+}

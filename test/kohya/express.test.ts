@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest'
+import { full, lora } from '../../src/config/technique.ts'
+import type { TrainingSettingsInput } from '../../src/config/training.ts'
+import { requirementsOf } from '../../src/kohya/environment.ts'
+import { expressTraining } from '../../src/kohya/express.ts'
+import { base, jobOf } from './training.ts'
+
+/** Options by name; a flag has no values. */
+function optionsOf(settings: Partial<TrainingSettingsInput> = {}): Record<string, string[]> {
+  const options: Record<string, string[]> = {}
+  let values: string[] = []
+  for (const word of expressTraining(jobOf(settings), base).options) {
+    if (word.startsWith('--')) {
+      values = []
+      options[word.slice(2)] = values
+    } else values.push(word)
+  }
+  return options
+}
+
+test('the paper’s LoRA is said in options of sd-scripts', () => {
+  const technique = lora({ rank: 32, alpha: 1, unetLearningRate: 5e-4 })
+  const schedule = { type: 'cosine-restarts', warmupSteps: 10, cycles: 3 } as const
+  expect(optionsOf({ technique, schedule, steps: 400, seed: 7, precision: 'bfloat16' })).toMatchObject({
+    network_module: ['networks.lora'],
+    network_dim: ['32'],
+    network_alpha: ['1'],
+    unet_lr: ['0.0005'],
+    learning_rate: ['0.0001'],
+    optimizer_type: ['AdamW'],
+    optimizer_args: ['betas=(0.9,0.999)', 'eps=1e-8', 'weight_decay=0.01'],
+    max_grad_norm: ['1'],
+    lr_scheduler: ['cosine_with_restarts'],
+    lr_scheduler_num_cycles: ['3'],
+    lr_warmup_steps: ['10'],
+    max_train_steps: ['400'],
+    seed: ['7'],
+    mixed_precision: ['bf16'],
+    loss_type: ['l2'],
+  })
+})
+
+test('a constant rate with warm-up has a name of its own there, and no limit of the gradients is 0', () => {
+  const schedule = { type: 'constant', warmupSteps: 5 } as const
+  const said = optionsOf({ schedule, optimizer: { maximumGradientNorm: null } })
+  expect(said).toMatchObject({ lr_scheduler: ['constant_with_warmup'], max_grad_norm: ['0'] })
+  expect(optionsOf()).toMatchObject({ lr_scheduler: ['constant'] })
+  expect(optionsOf()).not.toHaveProperty('lr_warmup_steps')
+})
+
+test('parts, losses, weights and noise have their options', () => {
+  const said = optionsOf({
+    technique: lora({ parts: ['unet'] }),
+    objective: {
+      loss: { type: 'huber', delta: 0.2, schedule: 'constant' },
+      weighting: { type: 'min-snr', gamma: 4 },
+      noise: { offset: 0.1, randomOffset: true, pyramid: { iterations: 5, discount: 0.4 }, perturbation: 0.05 },
+    },
+  })
+  expect(said).toMatchObject({
+    network_train_unet_only: [],
+    loss_type: ['huber'],
+    huber_c: ['0.2'],
+    huber_schedule: ['constant'],
+    min_snr_gamma: ['4'],
+    noise_offset: ['0.1'],
+    noise_offset_random_strength: [],
+    multires_noise_iterations: ['5'],
+    multires_noise_discount: ['0.4'],
+    ip_noise_gamma: ['0.05'],
+  })
+  const subset = expressTraining(jobOf({ flip: true, captionDropout: 0.1 }), base).subset
+  expect(subset).toEqual({ flip_aug: true, caption_dropout_rate: 0.1 })
+})
+
+test('everything that has no option is refused at once, with all reasons', () => {
+  const settings = {
+    technique: lora({ targets: ['mlp'] }),
+    schedule: { type: 'one-cycle' },
+    emaDecay: 0.99,
+    seed: 2 ** 32,
+  } as const
+  const refused = [/technique\.targets/, /schedule/, /seed/, /emaDecay/].map((path) => expect.stringMatching(path))
+  expect(() => expressTraining(jobOf(settings), base)).toThrowError(
+    expect.objectContaining({ code: 'engine-cannot-express', facts: { refused } }),
+  )
+  expect(() => expressTraining(jobOf({ technique: full() }), base)).toThrowError(/only LoRA/)
+  expect(() => expressTraining(jobOf(), { ...base, unetParameters: 1 })).toThrowError(/another one/)
+  const heldOut = { dataset: jobOf().dataset, every: 1, keepBest: false, patience: null }
+  expect(() => expressTraining({ ...jobOf(), heldOut }, base)).toThrowError(/heldOut/)
+})
+
+test('accumulated steps cannot go on from a checkpoint', () => {
+  expect(expressTraining(jobOf({ accumulation: 2 }), base).resumable).toBe(false)
+  expect(expressTraining(jobOf(), base).resumable).toBe(true)
+})
+
+test('the environment has torch and their packages, and neither the checkout itself nor comments', () => {
+  const requirements = '# comment\r\naccelerate==1.6.0\n\n-e .\nnumpy\n'
+  expect(requirementsOf({ requirements })).toBe('torch==2.6.0\ntorchvision==0.21.0\naccelerate==1.6.0\nnumpy\n')
+})

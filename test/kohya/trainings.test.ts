@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { openCheckout } from '../../src/kohya/checkout.ts'
+import { KohyaTrainings } from '../../src/kohya/index.ts'
+import { packageRoot } from '../../src/util/package-root.ts'
+import type { RunEvent } from '../../src/worker/index.ts'
+import { checkout, request } from './training.ts'
+
+let trainings: KohyaTrainings
+beforeEach(() => {
+  trainings = new KohyaTrainings()
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await trainings.close()
+})
+
+function failureOf(run: PromiseLike<unknown>): Promise<unknown> {
+  return Promise.resolve(run).then(
+    () => 'succeeded',
+    (error: unknown) => error,
+  )
+}
+
+/** Resolves when the process says in its log that it listens to nothing any more. */
+function asleep(folder: string): Promise<void> {
+  const log = join(folder, 'kohya.log')
+  return vi.waitFor(async () => expect(await readFile(log, 'utf8')).toContain('asleep'), {
+    timeout: 20_000,
+    interval: 50,
+  })
+}
+
+test('a training tells its steps and checkpoints, and gives its file; asked again it is there', async () => {
+  const asked = await request({ steps: 5, checkpointEvery: 2, checkpointsKept: 1, batchSize: 3 })
+  const run = trainings.submit(asked)
+  const events: RunEvent[] = []
+  for await (const event of run) events.push(event)
+  const steps = events.flatMap((event) => (event.type === 'step-end' ? [event] : []))
+  expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5])
+  expect(steps[3]).toMatchObject({ loss: 0.25, gradientNorm: 2, learningRate: 0.5, total: 5 })
+  expect(events.filter(({ type }) => type === 'checkpoint-end')).toMatchObject([{ step: 2 }, { step: 4 }])
+  expect(await readdir(join(asked.job.output, 'checkpoints'))).toEqual(['step-00000004'])
+  const result = await run
+  expect(result).toMatchObject({ kind: 'lora', steps: 5, resumedFrom: 0, finalLoss: 0.2, trainedParameters: 3 })
+  expect(await readFile(result.path, 'utf8')).not.toBe('')
+  expect(await trainings.submit(asked)).toEqual(result)
+
+  const dataset = JSON.parse(await readFile(join(asked.job.output, 'kohya', 'dataset.json'), 'utf8'))
+  // 5 steps of 3 images from 2: each image at least 8 times.
+  expect(dataset.datasets[0]).toMatchObject({ resolution: [512, 512], batch_size: 3, subsets: [{ num_repeats: 8 }] })
+  const captions = JSON.parse(await readFile(join(asked.job.output, 'kohya', 'captions.json'), 'utf8'))
+  expect(captions).toEqual({
+    '/images/a.png': { caption: 'a photo of a.png' },
+    '/images/b.png': { caption: 'a photo of b.png' },
+  })
+})
+
+test('stopped on request it writes a checkpoint, and goes on from there', async () => {
+  const asked = await request({ steps: 100, checkpointEvery: 100 })
+  const run = trainings.submit(asked)
+  const reason = new Error('enough')
+  for await (const event of run) {
+    if (event.type !== 'step-end') continue
+    run.cancel(reason)
+    break
+  }
+  const failure = (await failureOf(run)) as { facts: { checkpoint: string } }
+  expect(failure).toMatchObject({
+    code: 'job-cancelled',
+    facts: { level: 'cooperative', resumable: true },
+    cause: reason,
+  })
+  const done = Number(/step-(\d+)$/.exec(failure.facts.checkpoint)?.[1])
+  expect(done).toBeGreaterThan(0)
+  expect(await trainings.submit(asked)).toMatchObject({ resumedFrom: done, steps: 100 })
+  const series = (await readFile(join(asked.job.output, 'series.jsonl'), 'utf8')).trim().split('\n')
+  expect(series.map((line) => JSON.parse(line).step)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
+})
+
+test('an exception of theirs arrives with its traceback', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'raise')
+  const failure = (await failureOf(trainings.submit(await request({ steps: 3 })))) as { cause: Error }
+  expect(failure).toMatchObject({ name: 'JobError', code: 'python-exception', facts: { className: 'RuntimeError' } })
+  expect(failure.cause.stack).toContain('train_network.py')
+})
+
+test('a loss that is no number ends the training with the remedy', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'not-finite')
+  const failure = await failureOf(trainings.submit(await request({ steps: 3 })))
+  expect(failure).toMatchObject({ code: 'loss-not-finite', message: expect.stringContaining('learning rate') })
+})
+
+test('a process that dies is told with the last lines it printed, and the next training runs', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'segfault')
+  const failure = await failureOf(trainings.submit(await request({ steps: 3 })))
+  expect(failure).toMatchObject({ name: 'WorkerError', code: 'engine-died', facts: { how: 'SIGSEGV' } })
+  expect((failure as Error).message).toContain('about to die')
+  vi.stubEnv('CHECKOUT_FAULT', '')
+  expect(await trainings.submit(await request({ steps: 1 }))).toMatchObject({ steps: 1 })
+})
+
+test('one that does not listen ends when the third request kills it', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'deaf')
+  const asked = await request({ steps: 3 })
+  const run = trainings.submit(asked)
+  const failure = failureOf(run)
+  await asleep(asked.job.output)
+  for (let i = 0; i < 3; i++) {
+    run.cancel()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  expect(await failure).toMatchObject({ code: 'job-cancelled', facts: { level: 'killed' } })
+})
+
+test('closing ends the one that runs and the one that waits', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'deaf')
+  const asked = await request({ steps: 3 })
+  const running = failureOf(trainings.submit(asked))
+  const waiting = failureOf(trainings.submit(await request({ steps: 3 })))
+  await asleep(asked.job.output)
+  await trainings.close()
+  expect(await running).toMatchObject({ code: 'worker-closed' })
+  expect(await waiting).toMatchObject({ code: 'worker-closed' })
+})
+
+test('a folder with another training is left alone', async () => {
+  const asked = await request({ steps: 1 })
+  await trainings.submit(asked)
+  const other = await failureOf(trainings.submit({ ...asked, config: 'f'.repeat(64) }))
+  expect(other).toMatchObject({ name: 'ArtefactError', code: 'config-changed' })
+  const foreign = await request({ steps: 1 })
+  await writeFile(join(foreign.job.output, 'series.jsonl'), '{}\n')
+  expect(await failureOf(trainings.submit(foreign))).toMatchObject({ code: 'config-changed' })
+})
+
+test('a checkout is recognised, and what is none says what it lacks', async () => {
+  vi.stubEnv('KOHYA_HOME', '')
+  await expect(openCheckout({ type: 'kohya' })).rejects.toMatchObject({ code: 'kohya-home-missing' })
+  await expect(openCheckout({ type: 'kohya', home: join(checkout, 'library') })).rejects.toMatchObject({
+    code: 'not-a-checkout',
+    facts: { missing: expect.arrayContaining(['train_network.py']) },
+  })
+  vi.stubEnv('KOHYA_HOME', checkout)
+  expect(await openCheckout({ type: 'kohya' })).toMatchObject({ home: checkout })
+})
+
+test('the process ends when whoever started it is gone, also while it sleeps', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'deaf')
+  const { job, engine } = await request()
+  const plan = {
+    ...{ home: checkout, script: 'train_network', trainer: 'NetworkTrainer', output: job.output },
+    ...{ checkpointEvery: 1, checkpointsKept: 1, resumable: true, reportDescriptor: 1 },
+    arguments: ['--max_train_steps', '3', '--output_dir', job.output, '--output_name', 'hands'],
+  }
+  const child = execa(engine.python as string, ['-m', 'kohya_runner', JSON.stringify(plan)], {
+    cwd: join(packageRoot(), 'python-worker'),
+    reject: false,
+  })
+  await vi.waitFor(() => expect(existsSync(join(job.output, 'checkpoints', 'step-00000001'))).toBe(true), 20_000)
+  child.stdin.end()
+  expect((await child).exitCode).toBe(1)
+})
