@@ -26,6 +26,7 @@ from benchmarks.bench_base import CAPTIONS, make_bench_base
 from benchmarks.interleaved import compare, settle_memory
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.base import Base
+from phalanx_worker.model.conditioning import Conditioning
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.protocol.messages import (
@@ -56,7 +57,7 @@ class SameBatch:
 
     base: Base
     latents: Tensor
-    conditioning: Tensor | None
+    conditioning: Conditioning | None
 
     def batches(self, step: int) -> Iterator[Batch]:
         """The one forward pass of a step."""

@@ -26,6 +26,15 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def family_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A small random base of each family; tests must not change them."""
+    from tests.small import ARCHITECTURES, make_base
+
+    parent = tmp_path_factory.mktemp("families")
+    return {family: make_base(parent / family, 1, item) for family, item in ARCHITECTURES.items()}
+
+
+@pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """Seven small images; tests must not change them."""
     from tests.small import make_dataset

@@ -53,11 +53,15 @@ def drawn_by_diffusers(
     """[n, height, width, 3] from the pipeline, each image alone."""
     made.scheduler = SCHEDULERS[settings.sampler].from_config(made.scheduler.config)
     config = made.unet.config
-    shape = (config.in_channels, config.sample_size, config.sample_size)
+    side = config.sample_size * made.vae_scale_factor
+    height, width = settings.height or side, settings.width or side
+    shape = (config.in_channels, height // made.vae_scale_factor, width // made.vae_scale_factor)
     images = [
         made(
             rename(item.prompt),
             negative_prompt=item.negative_prompt,
+            height=height,
+            width=width,
             guidance_scale=settings.guidance,
             num_inference_steps=settings.steps,
             latents=initial_noise(item.seed, shape)[None],

@@ -31,25 +31,39 @@ from phalanx_worker.protocol.messages import (
 )
 
 ARCHITECTURE = BaseArchitecture(
+    family="sd-1",
+    prediction="epsilon",
+    inpainting=False,
     image_size=16,
     autoencoder_channels=(8, 8),
     autoencoder_layers_per_block=1,
     latent_channels=4,
     unet_channels=(16, 16, 16, 16),
     unet_layers_per_block=1,
+    transformer_layers=None,
     unet_attention_heads=2,
     text_width=16,
     text_layers=1,
     text_heads=2,
+    second_text_width=8,
+    second_text_layers=2,
     norm_groups=4,
     vocabulary_size=540,
 )
+ARCHITECTURES = {
+    "sd-1": ARCHITECTURE,
+    "sd-2": msgspec.structs.replace(ARCHITECTURE, family="sd-2", prediction="v_prediction"),
+    "sdxl": msgspec.structs.replace(
+        ARCHITECTURE, family="sdxl", unet_channels=(16, 16, 16), transformer_layers=(1, 1, 2), text_layers=2
+    ),
+}
+"""The smallest of each family; SD 2 predicts velocity."""
 CAPTIONS = ("a photo of a hand", "a drawing of a fist", "a photo of an open palm", "a hand, blue background")
 
 
-def make_base(folder: Path, seed: int = 1) -> Path:
+def make_base(folder: Path, seed: int = 1, architecture: BaseArchitecture = ARCHITECTURE) -> Path:
     """A base of about 100,000 random weights."""
-    create_base(ARCHITECTURE, CAPTIONS, seed, folder, "float32")
+    create_base(architecture, CAPTIONS, seed, folder, "float32")
     return folder
 
 

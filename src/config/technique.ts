@@ -68,7 +68,7 @@ export const fullTechnique = z
     /** Parts of the base that are trained. */
     parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
     /** Numeric type of the weights in the result's files. */
-    weights: z.enum(['float32', 'float16']).default('float32'),
+    weights: z.enum(['float32', 'float16', 'bfloat16']).default('float32'),
   })
   .meta({ id: 'FullTechnique' })
 

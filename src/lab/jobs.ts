@@ -45,7 +45,7 @@ const createBaseOptions = z.strictObject({
   captions: z.array(prompt),
   seed: seed.default(0),
   folder: z.string().min(1),
-  weights: z.enum(['float32', 'float16']).default('float32'),
+  weights: z.enum(['float32', 'float16', 'bfloat16']).default('float32'),
 })
 
 /** The job that makes a base. Throws ConfigError. */

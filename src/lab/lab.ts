@@ -114,7 +114,7 @@ export interface CreateBaseOptions {
   /** The folder that appears. */
   readonly folder: string
   /** Numeric type of the weights in the files; `float32` by default. */
-  readonly weights?: 'float32' | 'float16' | undefined
+  readonly weights?: 'float32' | 'float16' | 'bfloat16' | undefined
 }
 
 export interface CallOptions {

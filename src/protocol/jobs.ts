@@ -45,7 +45,7 @@ export const createBaseJob = z
     /** Folder that appears when the base is whole. */
     output: z.string(),
     /** Numeric type of the weights in the files. */
-    weights: z.enum(['float32', 'float16']),
+    weights: z.enum(['float32', 'float16', 'bfloat16']),
   })
   .meta({ id: 'CreateBaseJob' })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { families, predictions } from '../config/architecture.ts'
 
 /** A file that a job wrote. */
 export const writtenFile = z
@@ -8,12 +9,16 @@ export const writtenFile = z
 export const baseDescription = z
   .strictObject({
     type: z.literal('inspect-base'),
-    family: z.enum(['sd-1']),
+    family: z.enum(families),
+    /** Whether its UNet also takes a mask and masked latents, so that it fills in rather than draws anew. */
+    inpainting: z.boolean(),
+    prediction: z.enum(predictions),
     imageSize: z.int(),
     latentChannels: z.int(),
+    /** Width of the text embeddings that the UNet attends to: of both encoders together in SDXL. */
     textWidth: z.int(),
     vocabularySize: z.int(),
-    /** Parameters of each part. */
+    /** Parameters of each part; of both text encoders together. */
     unetParameters: z.int(),
     textEncoderParameters: z.int(),
     autoencoderParameters: z.int(),

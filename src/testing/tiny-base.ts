@@ -1,13 +1,13 @@
 import { access, mkdir } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { type BaseArchitectureInput, baseArchitecture } from '../config/architecture.ts'
+import { type BaseArchitecture, type BaseArchitectureInput, baseArchitecture } from '../config/architecture.ts'
 import { contentId } from '../config/hash.ts'
 import { resolve } from '../config/resolve.ts'
 import type { Base, Lab } from '../lab/index.ts'
 import { waitForLock } from '../util/file-lock.ts'
 
-/** Small enough for a step in milliseconds; it draws noise. */
+/** Small enough for a step in milliseconds; it draws noise. Of the family `sd-1`. */
 export const tinyArchitecture: BaseArchitectureInput = {
   imageSize: 16,
   autoencoderChannels: [4, 4],
@@ -20,8 +20,22 @@ export const tinyArchitecture: BaseArchitectureInput = {
   vocabularySize: 600,
 }
 
+/** The smallest architecture of each family; SD 2 predicts velocity. */
+export const tinyArchitectures: Readonly<Record<BaseArchitecture['family'], BaseArchitectureInput>> = {
+  'sd-1': tinyArchitecture,
+  'sd-2': { ...tinyArchitecture, family: 'sd-2', prediction: 'v_prediction' },
+  sdxl: {
+    ...tinyArchitecture,
+    family: 'sdxl',
+    unetChannels: [4, 4, 8],
+    transformerLayers: [1, 1, 2],
+    secondTextWidth: 8,
+    secondTextLayers: 2,
+  },
+}
+
 export interface TinyBaseOptions {
-  /** Differences from the smallest architecture. */
+  /** Differences from the smallest architecture of its family, which is `sd-1` unless this says so. */
   readonly architecture?: BaseArchitectureInput
   /** Texts whose words make up the vocabulary. */
   readonly captions?: readonly string[]
@@ -35,7 +49,7 @@ export interface TinyBaseOptions {
  */
 export async function tinyBase(lab: Lab, options: TinyBaseOptions = {}): Promise<Base> {
   const { captions = ['a photo of a hand'], seed = 0 } = options
-  const given = { ...tinyArchitecture, ...options.architecture }
+  const given = { ...tinyArchitectures[options.architecture?.family ?? 'sd-1'], ...options.architecture }
   const architecture = resolve(baseArchitecture, given, 'architecture of the base')
   const { versions } = lab.environment
   const parent = join(tmpdir(), `phalanx-tiny-bases-${userInfo().username}`)

@@ -17,12 +17,14 @@ def run(job: InspectBaseJob, context: JobContext) -> BaseDescription:
     base = warm_base(context.warm, Path(job.base), context.device)
     return BaseDescription(
         family=base.family,
+        inpainting=base.inpainting,
+        prediction=base.noise_schedule.prediction,
         image_size=base.image_size,
         latent_channels=int(base.autoencoder.config.latent_channels),
-        text_width=int(base.text_encoder.config.hidden_size),
+        text_width=int(base.unet.config.cross_attention_dim),
         vocabulary_size=len(base.tokenizer),
         unet_parameters=_count(base.unet),
-        text_encoder_parameters=_count(base.text_encoder),
+        text_encoder_parameters=sum(_count(encoder) for encoder in base.text_encoders),
         autoencoder_parameters=_count(base.autoencoder),
         sha256=base.sha256,
     )

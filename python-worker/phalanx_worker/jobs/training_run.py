@@ -39,6 +39,7 @@ from phalanx_worker.training.held_out import BestStep, BestWeights, held_out_los
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.latents import LatentCache, LatentKey, Posterior, latent_keys
 from phalanx_worker.training.loop import Step, TrainingState, new_state, train
+from phalanx_worker.training.sizes import ImageSizes
 from phalanx_worker.training.text import TextCache
 
 LATENTS_KEY = "latents"
@@ -136,7 +137,8 @@ class TrainingRun:
             posteriors = cache.fill(self._base, store, list(keys.values()), self._progress, self._warn)
         order = EpochOrder(self._streams, len(items))
         text = TextCache(self._base)
-        return Feed(self._base, self._technique, settings, self._streams, store, order, text, keys, posteriors)
+        sizes = ImageSizes(Path(dataset.root), items, transform)
+        return Feed(self._base, self._technique, settings, self._streams, store, order, text, sizes, keys, posteriors)
 
     def _take_steps(self, feed: Feed, state: TrainingState, series: SeriesWriter) -> None:
         settings = self._job.settings

@@ -10,22 +10,26 @@ from typing import Any, Literal
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from phalanx_worker.artefacts.tensors import tensors_sha256
 from phalanx_worker.model.noise_schedule import NoiseSchedule
 
-Family = Literal["sd-1"]
+Family = Literal["sd-1", "sd-2", "sdxl"]
 
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A text-to-image model of the SD 1 breed with float32 weights, in evaluation mode, without gradients."""
+    """A Stable Diffusion with float32 weights, in evaluation mode, without gradients."""
 
     unet: UNet2DConditionModel
     autoencoder: AutoencoderKL
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
+    text_encoder_2: CLIPTextModelWithProjection | None
+    """SDXL's second one, whose embedding is pooled too."""
+    tokenizer_2: CLIPTokenizer | None
+    """The second encoder's, which pads with another token."""
     noise_schedule: NoiseSchedule
     scheduler_config: Mapping[str, Any]
     """As in the base's `scheduler_config.json`."""
@@ -52,9 +56,20 @@ class Base:
         return device
 
     @property
+    def inpainting(self) -> bool:
+        """Whether the UNet also takes a mask and the latents of what is to stay (9 channels for 4)."""
+        return int(self.unet.config.in_channels) != int(self.autoencoder.config.latent_channels)
+
+    @property
+    def text_encoders(self) -> tuple[CLIPTextModel | CLIPTextModelWithProjection, ...]:
+        """The one, or both of them."""
+        return (self.text_encoder,) if self.text_encoder_2 is None else (self.text_encoder, self.text_encoder_2)
+
+    @property
     def parts(self) -> dict[str, nn.Module]:
         """The modules with weights, by the folder they are stored in."""
-        return {"unet": self.unet, "vae": self.autoencoder, "text_encoder": self.text_encoder}
+        parts = {"unet": self.unet, "vae": self.autoencoder, "text_encoder": self.text_encoder}
+        return parts if self.text_encoder_2 is None else {**parts, "text_encoder_2": self.text_encoder_2}
 
 
 def base_tensors(parts: Mapping[str, nn.Module]) -> dict[str, Tensor]:

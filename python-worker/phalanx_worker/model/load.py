@@ -9,31 +9,36 @@ from typing import Any
 
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from phalanx_worker.artefacts.tensors import read_tensors
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base, base_sha256
+from phalanx_worker.model.families import recognise
 from phalanx_worker.model.noise_schedule import noise_schedule_from_config
 
 WEIGHT_FILES = {
     "unet": "diffusion_pytorch_model",
     "vae": "diffusion_pytorch_model",
     "text_encoder": "model",
+    "text_encoder_2": "model",
 }
 CONFIG_FILES = ("model_index.json", "unet/config.json", "vae/config.json", "text_encoder/config.json",
                 "scheduler/scheduler_config.json", "tokenizer/vocab.json", "tokenizer/merges.txt")  # fmt: skip
+SECOND_CONFIG_FILES = ("text_encoder_2/config.json", "tokenizer_2/vocab.json", "tokenizer_2/merges.txt")
 # Names of the attention in autoencoders written before diffusers 0.15, such as Stable Diffusion 1.5's.
 FORMER_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 
 
 def load_base(folder: Path) -> Base:
-    """Read a base, whatever the type of its stored weights, into float32.
+    """Read a base of any family, whatever the type of its stored weights, into float32.
 
     Raises ArtefactError: `not-a-base` (says what is missing), `family-mismatch` (another breed of Stable Diffusion),
     `pickled-file`, `broken-file`, `weights-mismatch` (files that do not fit the configs), `unknown-scheduler`.
     """
-    missing = [name for name in CONFIG_FILES if not (folder / name).is_file()]
+    two_encoders = (folder / "text_encoder_2").exists()
+    needed = (*CONFIG_FILES, *SECOND_CONFIG_FILES) if two_encoders else CONFIG_FILES
+    missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
         raise ArtefactError(
             f"{folder} is not a base in the diffusers layout: it has no {', '.join(missing)}. "
@@ -41,29 +46,45 @@ def load_base(folder: Path) -> Base:
             code="not-a-base",
             facts={"folder": str(folder), "missing": ", ".join(missing)},
         )
-    unet_config = read_config(folder / "unet/config.json")
-    text_config = read_config(folder / "text_encoder/config.json")
-    _check_family(folder, unet_config, text_config)
-    parts = {
-        "unet": UNet2DConditionModel.from_config(unet_config),
-        "vae": AutoencoderKL.from_config(read_config(folder / "vae/config.json")),
-        "text_encoder": CLIPTextModel(CLIPTextConfig(**text_config)),
-    }
+    names = list(WEIGHT_FILES) if two_encoders else [part for part in WEIGHT_FILES if part != "text_encoder_2"]
+    configs = {part: read_config(folder / part / "config.json") for part in names}
+    family = recognise(folder, {**configs, "model_index": read_config(folder / "model_index.json")})
+    parts = empty_parts(configs)
     for part, module in parts.items():
-        _fill(module, _rename(part, read_tensors(_weight_file(folder, part))), folder / part)
-        module.eval().requires_grad_(False)
+        fill(module, _rename(part, read_tensors(_weight_file(folder, part))), folder / part)
     scheduler_config = read_config(folder / "scheduler/scheduler_config.json")
     return Base(
         unet=parts["unet"],
         autoencoder=parts["vae"],
         text_encoder=parts["text_encoder"],
-        tokenizer=CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True),
+        tokenizer=read_tokenizer(folder / "tokenizer"),
+        text_encoder_2=parts.get("text_encoder_2"),
+        tokenizer_2=read_tokenizer(folder / "tokenizer_2") if two_encoders else None,
         noise_schedule=noise_schedule_from_config(scheduler_config),
         scheduler_config=scheduler_config,
-        family="sd-1",
+        family=family,
         folder=folder,
         sha256=base_sha256(parts),
     )
+
+
+def empty_parts(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The modules that these configs describe, by part, in evaluation mode and without gradients."""
+    parts = {
+        "unet": UNet2DConditionModel.from_config(configs["unet"]),
+        "vae": AutoencoderKL.from_config(configs["vae"]),
+        "text_encoder": CLIPTextModel(CLIPTextConfig(**configs["text_encoder"])),
+    }
+    if "text_encoder_2" in configs:
+        parts["text_encoder_2"] = CLIPTextModelWithProjection(CLIPTextConfig(**configs["text_encoder_2"]))
+    for module in parts.values():
+        module.eval().requires_grad_(False)
+    return parts
+
+
+def read_tokenizer(folder: Path) -> CLIPTokenizer:
+    """The tokenizer whose `vocab.json` and `merges.txt` lie in a folder."""
+    return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -81,26 +102,6 @@ def read_config(path: Path) -> dict[str, Any]:
             f"{path} is not a JSON object. Fetch the base again.", code="broken-file", facts={"path": str(path)}
         )
     return value
-
-
-def _check_family(folder: Path, unet_config: Mapping[str, Any], text_config: Mapping[str, Any]) -> None:
-    index = read_config(folder / "model_index.json")
-    width = unet_config.get("cross_attention_dim")
-    reasons = {
-        f"its pipeline is {index.get('_class_name')}": index.get("_class_name") != "StableDiffusionPipeline",
-        "it has a second text encoder": (folder / "text_encoder_2").exists(),
-        "its UNet takes added conditions": unet_config.get("addition_embed_type") is not None,
-        f"its UNet attends to width {width}, its text encoder gives {text_config.get('hidden_size')}": (
-            width != text_config.get("hidden_size")
-        ),
-    }
-    found = [reason for reason, applies in reasons.items() if applies]
-    if found:
-        raise ArtefactError(
-            f"{folder} is not of the family sd-1: {'; '.join(found)}. Use a base of the Stable Diffusion 1 layout.",
-            code="family-mismatch",
-            facts={"folder": str(folder), "reasons": "; ".join(found)},
-        )
 
 
 def _weight_file(folder: Path, part: str) -> Path:
@@ -130,10 +131,10 @@ def _rename(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for stored, tensor in tensors.items():
         name = stored
         if part == "text_encoder":
-            # Files call the encoder `text_model.`; transformers 5 holds it without that level.
+            # Files call the encoder `text_model.`; transformers 5 holds the first one without that level.
             name = name.removeprefix("text_model.")
-            if name == "embeddings.position_ids":
-                continue
+        if name.endswith("embeddings.position_ids"):
+            continue
         if part == "vae":
             for former, current in FORMER_ATTENTION.items():
                 name = name.replace(former, current)
@@ -143,7 +144,8 @@ def _rename(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def _fill(module: nn.Module, tensors: Mapping[str, Tensor], part: Path) -> None:
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], part: Path) -> None:
+    """Give a module its weights, all of them; raises ArtefactError (`weights-mismatch`)."""
     own = module.state_dict()
     absent = sorted(own.keys() - tensors.keys())
     unknown = sorted(tensors.keys() - own.keys())

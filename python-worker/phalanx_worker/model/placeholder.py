@@ -42,8 +42,15 @@ def extend(base: Base, rows: Mapping[str, Tensor]) -> Base:
     """The same base with tokens added; `rows` has each token's embedding, [width].
 
     The modules are shared: until `restore`, the text encoder also knows the new ids. The given base's tokenizer is
-    not changed. Raises ConfigError (`placeholder-in-vocabulary`, `invalid-placeholder`).
+    not changed. Raises ConfigError (`placeholder-in-vocabulary`, `invalid-placeholder`, `unsupported-family`).
     """
+    if base.text_encoder_2 is not None:
+        raise ConfigError(
+            f"{base.folder} has two text encoders, and an added token here has one embedding. Use a base of the "
+            "family sd-1 or sd-2.",
+            code="unsupported-family",
+            facts={"base": str(base.folder), "family": base.family},
+        )
     embedding = base.text_encoder.get_input_embeddings()
     if not isinstance(embedding, nn.Embedding):
         raise ValueError("the base already has added tokens")

@@ -14,11 +14,16 @@ from transformers import PreTrainedModel
 
 from phalanx_worker.artefacts.atomic import whole_folder
 from phalanx_worker.artefacts.tensors import save_tensors
-from phalanx_worker.model.base import Base
+from phalanx_worker.model.base import Base, Family
+from phalanx_worker.model.families import PIPELINES
 from phalanx_worker.model.load import WEIGHT_FILES
 
-StoredType = Literal["float32", "float16"]
-STORED_TYPES: Mapping[str, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
+StoredType = Literal["float32", "float16", "bfloat16"]
+STORED_TYPES: Mapping[str, torch.dtype] = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
 
 
 def save_base(base: Base, folder: Path, weights: StoredType) -> None:
@@ -29,9 +34,10 @@ def save_base(base: Base, folder: Path, weights: StoredType) -> None:
     """
     with whole_folder(folder) as temporary:
         write_parts(temporary, base.parts, weights)
-        shutil.copytree(base.folder / "tokenizer", temporary / "tokenizer")
+        for name in ("tokenizer",) if base.tokenizer_2 is None else ("tokenizer", "tokenizer_2"):
+            shutil.copytree(base.folder / name, temporary / name)
         write_json(temporary / "scheduler/scheduler_config.json", base.scheduler_config)
-        write_json(temporary / "model_index.json", MODEL_INDEX)
+        write_json(temporary / "model_index.json", model_index(base.family, base.inpainting, base.scheduler_config))
 
 
 def write_parts(folder: Path, parts: Mapping[str, nn.Module], weights: StoredType) -> None:
@@ -54,18 +60,27 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(dict(value), indent=2) + "\n", encoding="utf-8")
 
 
-MODEL_INDEX: Mapping[str, Any] = {
-    "_class_name": "StableDiffusionPipeline",
-    "_diffusers_version": "0.20.0",
-    "feature_extractor": [None, None],
-    "requires_safety_checker": False,
-    "safety_checker": [None, None],
-    "scheduler": ["diffusers", "DDIMScheduler"],
-    "text_encoder": ["transformers", "CLIPTextModel"],
-    "tokenizer": ["transformers", "CLIPTokenizer"],
-    "unet": ["diffusers", "UNet2DConditionModel"],
-    "vae": ["diffusers", "AutoencoderKL"],
-}
+def model_index(family: Family, inpainting: bool, scheduler_config: Mapping[str, Any]) -> dict[str, Any]:
+    """What diffusers reads first: the pipeline's class and those of its parts."""
+    index = {
+        "_class_name": PIPELINES[family][int(inpainting)],
+        "_diffusers_version": "0.20.0",
+        "feature_extractor": [None, None],
+        "scheduler": ["diffusers", scheduler_config.get("_class_name", "DDIMScheduler")],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    if family != "sdxl":
+        return {**index, "requires_safety_checker": False, "safety_checker": [None, None]}
+    return {
+        **index,
+        "force_zeros_for_empty_prompt": True,
+        "image_encoder": [None, None],
+        "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+        "tokenizer_2": ["transformers", "CLIPTokenizer"],
+    }
 
 
 def _stored_name(part: str, name: str) -> str:

@@ -12,6 +12,8 @@ START = "<|startoftext|>"
 END = "<|endoftext|>"
 LENGTH = 77
 WORD_END = "</w>"
+ZERO = "!"
+"""The vocabulary's first token, with which OpenCLIP pads."""
 # The split of CLIP's tokenizer (Radford et al., 2021) without its special tokens.
 WORDS = r"""'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
 
@@ -50,13 +52,13 @@ def learn_vocabulary(captions: Sequence[str], size: int) -> tuple[dict[str, int]
     return {token: index for index, token in enumerate(tokens)}, kept
 
 
-def write_tokenizer(folder: Path, vocabulary: dict[str, int], merges: Sequence[tuple[str, str]]) -> None:
-    """The files of a CLIP tokenizer that transformers, kohya and others read."""
+def write_tokenizer(folder: Path, vocabulary: dict[str, int], merges: Sequence[tuple[str, str]], padding: str) -> None:
+    """The files of a CLIP tokenizer that transformers, kohya and others read; `padding` is the token it pads with."""
     folder.mkdir(parents=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     lines = ["#version: 0.2", *(f"{left} {right}" for left, right in merges), ""]
     (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
-    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
+    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": padding}
     config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": LENGTH, "do_lower_case": True, **special}
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     (folder / "special_tokens_map.json").write_text(json.dumps(special, indent=2), encoding="utf-8")

@@ -15,6 +15,7 @@ from phalanx_worker.errors import ConfigError, JobError
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.attention import cached_attention
 from phalanx_worker.model.base import Base
+from phalanx_worker.model.conditioning import Conditioning, SizeConditioning, joined, predict
 from phalanx_worker.model.low_rank import merged
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.model.tokens import tokenize
@@ -53,7 +54,7 @@ def draw(
     """
     shape = _latent_shape(base, sampling)
     plan = sampling_plan(base.noise_schedule, base.scheduler_config, sampling.steps)
-    with merged([base.text_encoder, base.unet]), Lanes(base.device, 2 * sampling.batch_size) as lanes:
+    with merged([*base.text_encoders, base.unet]), Lanes(base.device, 2 * sampling.batch_size) as lanes:
         texts = _embeddings(base, requests, sampling.guidance)
         for first in range(0, len(requests), sampling.batch_size):
             batch = requests[first : first + sampling.batch_size]
@@ -120,15 +121,15 @@ def _latent_shape(base: Base, sampling: SamplingSettings) -> tuple[int, int, int
             code="size-mismatch",
             facts={"width": width, "height": height, "multiple": base.reduction},
         )
-    return int(base.unet.config.in_channels), height // base.reduction, width // base.reduction
+    return int(base.autoencoder.config.latent_channels), height // base.reduction, width // base.reduction
 
 
-def _embeddings(base: Base, requests: Sequence[SampleRequest], guidance: float) -> dict[str, Tensor]:
+def _embeddings(base: Base, requests: Sequence[SampleRequest], guidance: float) -> dict[str, Conditioning]:
     texts = [request.prompt for request in requests]
     if guidance != 1:
         texts += [request.negative_prompt for request in requests]
     # Each alone, so that an embedding's bits do not depend on its company.
-    return {text: embed_texts(base, [text])[0] for text in dict.fromkeys(texts)}
+    return {text: embed_texts(base, [text]) for text in dict.fromkeys(texts)}
 
 
 def _denoised(
@@ -136,47 +137,49 @@ def _denoised(
     batch: Sequence[SampleRequest],
     sampling: SamplingSettings,
     plan: SamplingPlan,
-    texts: dict[str, Tensor],
+    texts: dict[str, Conditioning],
     shape: tuple[int, int, int],
     count: _Counter,
     lanes: Lanes,
 ) -> Tensor:
     noise = torch.stack([initial_noise(request.seed, shape) for request in batch]).to(base.device)
-    positive = torch.stack([texts[request.prompt] for request in batch])
+    height, width = (side * base.reduction for side in shape[1:])
+    sizes = SizeConditioning(original=(height, width), crop=(0, 0), target=(height, width))
+    positive = joined([texts[request.prompt] for request in batch])
     if sampling.guidance == 1:
-        network = _network(base, positive, lanes)
+        network = _network(base, positive, sizes, lanes)
     else:
-        negative = torch.stack([texts[request.negative_prompt] for request in batch])
-        network = _guided(_network(base, torch.cat([negative, positive]), lanes), sampling.guidance)
+        negative = joined([texts[request.negative_prompt] for request in batch])
+        network = _guided(_network(base, joined([negative, positive]), sizes, lanes), sampling.guidance)
 
-    def predict(latents: Tensor, timestep: int) -> Tensor:
+    def counted(latents: Tensor, timestep: int) -> Tensor:
         prediction = network(latents, timestep)
         count.step()
         return prediction
 
-    return SAMPLERS[sampling.sampler](predict, noise, plan)
+    return SAMPLERS[sampling.sampler](counted, noise, plan)
 
 
-def _network(base: Base, conditioning: Tensor, lanes: Lanes) -> Denoiser:
+def _network(base: Base, conditioning: Conditioning, sizes: SizeConditioning, lanes: Lanes) -> Denoiser:
     """The UNet's prediction for as many latents as there are rows of `conditioning`."""
     spans = lanes.spans(len(conditioning))
     # One tensor per part for all steps: what attention remembers of it goes by identity.
-    texts = [conditioning[span] for span in spans]
+    texts = [conditioning.rows(span) for span in spans]
+    time_ids = [sizes.time_ids.to(base.device).expand(len(text), -1) for text in texts]
 
-    def predict(latents: Tensor, timestep: int) -> Tensor:
+    def network(latents: Tensor, timestep: int) -> Tensor:
         @torch.inference_mode()
         def part(place: int) -> Tensor:
-            result: Tensor = base.unet(latents[spans[place]], timestep, texts[place], return_dict=False)[0]
-            return result
+            return predict(base, latents[spans[place]], timestep, texts[place], time_ids[place])
 
         return torch.cat(lanes.map(part, range(len(spans))))
 
-    return predict
+    return network
 
 
 def _guided(network: Denoiser, guidance: float) -> Denoiser:
-    def predict(latents: Tensor, timestep: int) -> Tensor:
+    def guided(latents: Tensor, timestep: int) -> Tensor:
         without, given = network(torch.cat([latents, latents]), timestep).chunk(2)
         return torch.lerp(without, given, guidance)
 
-    return predict
+    return guided

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from phalanx_worker.model.conditioning import Conditioning
 from phalanx_worker.streams import Streams
 
 
@@ -26,8 +27,10 @@ class Batch:
     """[n, 3, height, width] in [-1, 1], for techniques that train on pixels."""
     latents: Tensor | None
     """[n, channels, height, width], sampled from the posterior and scaled, for techniques that denoise."""
-    conditioning: Tensor | None
-    """[n, tokens, width] text embeddings, when the technique leaves the text encoder as it is."""
+    conditioning: Conditioning | None
+    """Text embeddings, when the technique leaves the text encoder as it is."""
+    time_ids: Tensor | None = None
+    """[n, 6] sizes and crops, for SDXL."""
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -41,7 +44,8 @@ class Batch:
             captions=self.captions[span],
             pixels=None if self.pixels is None else self.pixels[span],
             latents=None if self.latents is None else self.latents[span],
-            conditioning=None if self.conditioning is None else self.conditioning[span],
+            conditioning=None if self.conditioning is None else self.conditioning.rows(span),
+            time_ids=None if self.time_ids is None else self.time_ids[span],
         )
 
     def normal(self, purpose: str, shape: tuple[int, ...]) -> Tensor:

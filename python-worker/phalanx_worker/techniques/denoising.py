@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from phalanx_worker.model.conditioning import Conditioning, predict
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.protocol.messages import Objective
 from phalanx_worker.techniques.batch import Batch
@@ -32,12 +33,12 @@ class DenoisingTechnique(Technique, ABC):
         predicted, added = noise.predicted.to(base.device), noise.added.to(base.device)
         timesteps = batch.integers("timestep", schedule.steps).to(base.device)
         noisy = schedule.add_noise(batch.latents, added, timesteps)
-        prediction = base.unet(noisy, timesteps, self._conditioning(batch)).sample
+        prediction = predict(base, noisy, timesteps, self._conditioning(batch), batch.time_ids)
         target = schedule.target(batch.latents, predicted, timesteps)
         return denoising_loss(self._objective, prediction.float(), target, timesteps, schedule)
 
-    def _conditioning(self, batch: Batch) -> Tensor:
+    def _conditioning(self, batch: Batch) -> Conditioning:
         if batch.conditioning is not None:
             return batch.conditioning
         unique = list(dict.fromkeys(batch.captions))
-        return embed_texts(self.base, unique)[[unique.index(caption) for caption in batch.captions]]
+        return embed_texts(self.base, unique).rows([unique.index(caption) for caption in batch.captions])

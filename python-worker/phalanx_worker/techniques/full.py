@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import final
 
 from torch import nn
@@ -32,8 +31,12 @@ class Full(DenoisingTechnique):
 
     def attach(self, base: Base, streams: Streams) -> None:
         del streams
-        modules: Mapping[str, nn.Module] = {"unet": base.unet, "text-encoder": base.text_encoder}
-        self._borrowed = {part: borrow(modules[part]) for part in sorted(set(self._settings.parts))}
+        modules: dict[str, nn.Module] = {}
+        if "text-encoder" in self._settings.parts:
+            modules |= dict(zip(("text-encoder", "text-encoder-2"), base.text_encoders, strict=False))
+        if "unet" in self._settings.parts:
+            modules["unet"] = base.unet
+        self._borrowed = {part: borrow(module) for part, module in modules.items()}
         self._base = base
 
     def parameter_groups(self) -> list[ParameterGroup]:

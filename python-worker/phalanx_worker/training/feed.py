@@ -15,6 +15,7 @@ from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import Technique
 from phalanx_worker.training.data import EpochOrder, PixelStore
 from phalanx_worker.training.latents import LatentKey, Posterior, to_tensor
+from phalanx_worker.training.sizes import ImageSizes
 from phalanx_worker.training.text import TextCache
 
 WHOLE_PASS_BATCH = 32
@@ -31,6 +32,7 @@ class Feed:
     store: PixelStore
     order: EpochOrder
     text: TextCache
+    sizes: ImageSizes
     keys: dict[tuple[int, bool], LatentKey]
     posteriors: dict[str, Posterior]
     """By text of the key; empty for techniques that train on pixels."""
@@ -69,7 +71,13 @@ class Feed:
             pixels=self._pixels(items, flips) if on_pixels else None,
             latents=None if on_pixels else self._latents(items, flips, step, samples),
             conditioning=None if on_pixels or self.technique.trains_text_encoder else self.text.embeddings(captions),
+            time_ids=self._time_ids(items, flips),
         )
+
+    def _time_ids(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor | None:
+        if self.base.family != "sdxl" or self.technique.feed == "pixels":
+            return None
+        return self.sizes.time_ids(items, flips).to(self.base.device)
 
     def _flipped(self, step: int, sample: int) -> bool:
         return self.settings.flip and self.streams.uniform("flip", step, sample) < 0.5

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from phalanx_worker.model.base import Base
+from phalanx_worker.model.conditioning import Conditioning, joined
 from phalanx_worker.model.text import embed_texts
 
 TEXT_MEMORY = 1 << 30
@@ -20,18 +20,18 @@ class TextCache:
 
     def __init__(self, base: Base) -> None:
         self._base = base
-        self._kept: OrderedDict[str, Tensor] = OrderedDict()
+        self._kept: OrderedDict[str, Conditioning] = OrderedDict()
         self._bytes = 0
 
-    def embeddings(self, captions: Sequence[str]) -> Tensor:
-        """[n, tokens, width]."""
-        return torch.stack([self._one(caption) for caption in captions])
+    def embeddings(self, captions: Sequence[str]) -> Conditioning:
+        """One row per caption."""
+        return joined([self._one(caption) for caption in captions])
 
-    def _one(self, caption: str) -> Tensor:
+    def _one(self, caption: str) -> Conditioning:
         found = self._kept.pop(caption, None)
         if found is None:
             with torch.no_grad():
-                found = embed_texts(self._base, [caption])[0]
+                found = embed_texts(self._base, [caption])
             self._bytes += found.nbytes
         self._kept[caption] = found
         while self._bytes > TEXT_MEMORY and len(self._kept) > 1:

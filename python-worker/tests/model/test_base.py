@@ -55,7 +55,7 @@ def test_plain_diffusers_loads_and_runs_it(base_folder: Path, tmp_path: Path, we
     ids = pipeline.tokenizer(TEXTS, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
     assert torch.equal(tokenize(base.tokenizer, TEXTS).ids, ids)
     with torch.no_grad():
-        torch.testing.assert_close(embed_texts(base, TEXTS), pipeline.text_encoder(ids)[0])
+        torch.testing.assert_close(embed_texts(base, TEXTS).embeddings, pipeline.text_encoder(ids)[0])
     pipeline.set_progress_bar_config(disable=True)
     picture = pipeline("a hand", num_inference_steps=2, height=16, width=16, output_type="np").images
     assert picture.shape == (1, 16, 16, 3)

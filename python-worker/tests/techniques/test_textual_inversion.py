@@ -72,7 +72,7 @@ def test_only_the_new_row_has_a_gradient_and_the_base_gets_all_back(base_folder:
     before = base.text_encoder.get_input_embeddings()
     technique = TextualInversion(TECHNIQUE, PLAIN)
     technique.attach(base, Streams(0))
-    texts = embed_texts(technique.base, ["a <five>", "a hand"])
+    texts = embed_texts(technique.base, ["a <five>", "a hand"]).embeddings
     # It starts as the initial word, so both texts are the same.
     assert torch.equal(texts[0], texts[1])
     texts[0].square().sum().backward()
@@ -82,7 +82,7 @@ def test_only_the_new_row_has_a_gradient_and_the_base_gets_all_back(base_folder:
     assert all(parameter.grad is None for part in base.parts.values() for parameter in part.parameters())
     with torch.no_grad():
         row.add_(1)
-    assert not torch.equal(*embed_texts(technique.base, ["a <five>", "a hand"]))
+    assert not torch.equal(*embed_texts(technique.base, ["a <five>", "a hand"]).embeddings)
     technique.detach()
     assert base.text_encoder.get_input_embeddings() is before
     assert "<five>" not in base.tokenizer.get_vocab()

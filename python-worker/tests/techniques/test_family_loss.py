@@ -1,0 +1,116 @@
+"""The first training step of SD 2 and SDXL against a plain one, written with diffusers and transformers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDPMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
+from PIL import Image
+from torch import Tensor
+
+from phalanx_worker.artefacts.series import read_series
+from phalanx_worker.errors import DatasetError
+from phalanx_worker.jobs import train
+from phalanx_worker.protocol.messages import DatasetReference, FullTechnique
+from phalanx_worker.streams import Streams
+from phalanx_worker.training.data import read_dataset
+from phalanx_worker.training.images import CoverCrop
+from phalanx_worker.training.sizes import ImageSizes, size_conditioning
+from tests.small import Recorder, make_dataset, train_job
+
+SEED, SIDE = 5, 16
+PIPELINES = {"sd-2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> DatasetReference:
+    """Two images of 26x16, whose crop at 16x16 begins five pixels from the left."""
+    return make_dataset(tmp_path_factory.mktemp("wide") / "images", count=2, size=(26, SIDE))
+
+
+def plain_loss(folder: Path, family: str, dataset: DatasetReference) -> float:
+    """Mean squared error of both images, with the draws that belong to step 1."""
+    pipeline = PIPELINES[family].from_pretrained(folder, local_files_only=True)
+    scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
+    streams = Streams(SEED)
+    items = read_dataset(dataset)
+    order = streams.permutation("order", 2, 0)
+    losses = []
+    for sample, item in enumerate(items[int(place)] for place in order):
+        pixels = np.asarray(Image.open(Path(dataset.root) / item.file), dtype=np.float32)[:, 5:21] / 127.5 - 1
+        posterior = pipeline.vae.encode(torch.from_numpy(pixels).permute(2, 0, 1)[None]).latent_dist
+        draw = torch.from_numpy(streams.normal("posterior", tuple(posterior.mean.shape[1:]), 1, sample))
+        latents = (posterior.mean + posterior.std * draw) * pipeline.vae.config.scaling_factor
+        noise = torch.from_numpy(streams.normal("noise", tuple(latents.shape[1:]), 1, sample))[None]
+        timestep = torch.tensor([streams.integer("timestep", 1000, 1, sample)])
+        noisy = scheduler.add_noise(latents, noise, timestep)
+        predicted = plain_prediction(pipeline, family, noisy, timestep, item.caption)
+        velocity = scheduler.config.prediction_type == "v_prediction"
+        target = scheduler.get_velocity(latents, noise, timestep) if velocity else noise
+        losses.append(float(torch.nn.functional.mse_loss(predicted, target)))
+    return sum(losses) / 2
+
+
+def plain_prediction(pipeline, family: str, noisy: Tensor, timestep: Tensor, caption: str) -> Tensor:  # type: ignore[no-untyped-def]
+    def ids(tokenizer) -> Tensor:  # type: ignore[no-untyped-def]
+        return tokenizer(caption, padding="max_length", max_length=77, return_tensors="pt").input_ids
+
+    if family == "sd-2":
+        return pipeline.unet(noisy, timestep, pipeline.text_encoder(ids(pipeline.tokenizer))[0]).sample
+    first = pipeline.text_encoder(ids(pipeline.tokenizer), output_hidden_states=True)
+    second = pipeline.text_encoder_2(ids(pipeline.tokenizer_2), output_hidden_states=True)
+    texts = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], -1)
+    # Fitted whole into 16x16, 26x16 pixels would be 9.8 rows high, and leave (16 - 9.8) // 2 = 3 above.
+    sizes = torch.tensor([[16.0, 26.0, 3.0, 0.0, 16.0, 16.0]])
+    added = {"text_embeds": second.text_embeds, "time_ids": sizes}
+    return pipeline.unet(noisy, timestep, texts, added_cond_kwargs=added).sample
+
+
+@pytest.mark.parametrize("family", ["sd-2", "sdxl"])
+@pytest.mark.parametrize("parts", [("unet",), ("unet", "text-encoder")])
+def test_the_loss_is_that_of_a_plain_step(
+    family_folders: dict[str, Path], wide: DatasetReference, tmp_path: Path, family: str, parts: Sequence[str]
+) -> None:
+    technique = FullTechnique(parts=tuple(parts), weights="float32")  # type: ignore[arg-type]
+    changes = {"steps": 1, "accumulation": 1, "caption_dropout": 0.0, "flip": False, "ema_decay": None}
+    job = train_job(family_folders[family], wide, tmp_path / "run", technique=technique, seed=SEED, **changes)
+    train.run(job, Recorder().context)
+    with torch.no_grad():
+        expected = plain_loss(family_folders[family], family, wide)
+    found = read_series(tmp_path / "run/series.jsonl")[0].loss
+    # Both add the same float32 numbers in another order.
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("original", "flipped", "crop"),
+    [
+        ((64, 64), False, (0, 0)),
+        ((100, 50), False, (16, 0)),
+        ((50, 100), False, (0, 16)),
+        ((50, 100), True, (0, 16)),
+        # 64 * 50 / 101 = 31.7 columns leave 16 to the left of 32.3, and 16.3 to the right.
+        ((50, 101), False, (0, 16)),
+        ((50, 101), True, (0, 16)),
+        ((50, 110), False, (0, 17)),
+        ((50, 110), True, (0, 17)),
+    ],
+)
+def test_sizes_and_crops_are_those_of_sd_scripts(
+    original: tuple[int, int], flipped: bool, crop: tuple[int, int]
+) -> None:
+    # By hand after `BucketManager.get_crop_ltrb`, at 64x64.
+    sizes = size_conditioning(original, (64, 64), flipped)
+    assert sizes.original == (original[1], original[0]) and sizes.target == (64, 64)
+    assert sizes.crop == crop
+
+
+def test_an_image_that_is_gone_has_no_size(wide: DatasetReference, tmp_path: Path) -> None:
+    sizes = ImageSizes(tmp_path, read_dataset(wide), CoverCrop(16, 16))
+    with pytest.raises(DatasetError) as caught:
+        sizes.time_ids([0], [False])
+    assert caught.value.code == "broken-image"

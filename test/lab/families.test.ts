@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Dataset, full, type Lab } from '../../src/index.ts'
+import { openTestLab, tinyBase } from '../../src/testing/index.ts'
+import { writeFolder } from '../dataset/image-folder.ts'
+
+let lab: Lab
+let dataset: Dataset
+beforeAll(async () => {
+  lab = await openTestLab()
+  await writeFolder(join(lab.folder, 'images'), { 'hand/1.png': 10, 'hand/2.png': 90 })
+  dataset = await lab.dataset(join(lab.folder, 'images'))
+})
+afterAll(() => lab?.close())
+
+test.each([
+  { family: 'sd-2', prediction: 'v_prediction', textWidth: 8 },
+  { family: 'sdxl', prediction: 'epsilon', textWidth: 16 },
+] as const)('a base of the family $family is made, described, trained, saved and drawn from', async (expected) => {
+  const base = await tinyBase(lab, { architecture: { family: expected.family } })
+  expect(base.description).toMatchObject({ ...expected, inpainting: false })
+  const request = { base, dataset, technique: full({ parts: ['unet'], weights: 'bfloat16' }), steps: 1, batchSize: 2 }
+  const trained = await lab.train(request)
+  expect(trained.description).toMatchObject({ ...expected, inpainting: false })
+  const images = await lab.sample({ base: trained, prompts: ['a hand'], seeds: [1, 2], steps: 2 })
+  expect(images.map(({ width, height }) => [width, height])).toEqual([
+    [16, 16],
+    [16, 16],
+  ])
+})
+
+test('a base for inpainting is told from others, and asks for a mask', async () => {
+  const base = await tinyBase(lab, { architecture: { inpainting: true } })
+  expect(base.description).toMatchObject({ family: 'sd-1', inpainting: true })
+  const drawn = lab.sample({ base, prompts: ['a hand'], seeds: [1], steps: 1 })
+  await expect(drawn).rejects.toMatchObject({ name: 'ConfigError', code: 'inpainting-base' })
+})
