@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "3b0c4a3d727a2eb57f89386a5b27dba193d8d91f81d7291b972dda858a69f9e0"
+SCHEMA_SHA256 = "5c2d8546af110bca8caa62976929220a65a06a209bdaa4d2434ee7a32de379dd"
 
 
 class Accepted(
@@ -894,7 +894,7 @@ class SamplingSettings(
     batch_size: Annotated[int, Meta(ge=1, le=256)]
     guidance: Annotated[float, Meta(ge=0)]
     height: Annotated[int, Meta(ge=8, le=4096)] | None
-    sampler: Literal["ddim", "euler"]
+    sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
     steps: Annotated[int, Meta(ge=1, le=1000)]
     width: Annotated[int, Meta(ge=8, le=4096)] | None
 
