@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
-from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPipeline
+from diffusers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    StableDiffusionPipeline,
+    UniPCMultistepScheduler,
+)
+from torch import Tensor
 
 from phalanx_worker.model.base import Base
 from phalanx_worker.protocol.messages import SampleRequest, SamplingSettings
-from phalanx_worker.sampling.draw import draw, initial_noise
-from phalanx_worker.sampling.samplers import Sampler
+from phalanx_worker.sampling.draw import draw, initial_noise, step_noise
+from phalanx_worker.sampling.samplers import SamplerName
 
 Images = npt.NDArray[np.uint8]
-SCHEDULERS = {"ddim": DDIMScheduler, "euler": EulerDiscreteScheduler}
+SCHEDULERS: dict[SamplerName, tuple[Any, dict[str, Any]]] = {
+    "ddim": (DDIMScheduler, {}),
+    "ddpm": (DDPMScheduler, {}),
+    "euler": (EulerDiscreteScheduler, {}),
+    "euler-ancestral": (EulerAncestralDiscreteScheduler, {}),
+    "heun": (HeunDiscreteScheduler, {}),
+    "dpmpp-2m": (DPMSolverMultistepScheduler, {}),
+    "dpmpp-2m-karras": (DPMSolverMultistepScheduler, {"use_karras_sigmas": True}),
+    "unipc": (UniPCMultistepScheduler, {}),
+}
+NOISY_SCHEDULERS = ("ddpm", "euler_ancestral_discrete")
 
 
-def sampling(sampler: Sampler = "ddim", steps: int = 6, guidance: float = 7.5, batch_size: int = 4) -> SamplingSettings:
+def sampling(
+    sampler: SamplerName = "ddim", steps: int = 6, guidance: float = 7.5, batch_size: int = 4
+) -> SamplingSettings:
     """Settings at the base's own size."""
     return SamplingSettings(
         sampler=sampler, steps=steps, guidance=guidance, width=None, height=None, batch_size=batch_size
@@ -51,25 +77,46 @@ def drawn_by_diffusers(
     rename: Callable[[str], str] = lambda prompt: prompt,
 ) -> Images:
     """[n, height, width, 3] from the pipeline, each image alone."""
-    made.scheduler = SCHEDULERS[settings.sampler].from_config(made.scheduler.config)
+    set_scheduler(made, settings.sampler)
     config = made.unet.config
     side = config.sample_size * made.vae_scale_factor
     height, width = settings.height or side, settings.width or side
     shape = (config.in_channels, height // made.vae_scale_factor, width // made.vae_scale_factor)
-    images = [
-        made(
-            rename(item.prompt),
-            negative_prompt=item.negative_prompt,
-            height=height,
-            width=width,
-            guidance_scale=settings.guidance,
-            num_inference_steps=settings.steps,
-            latents=initial_noise(item.seed, shape)[None],
-            output_type="np",
-        ).images[0]
-        for item in requests
-    ]
+    images = []
+    for item in requests:
+        with our_step_noise(item.seed, shape):
+            drawing = made(
+                rename(item.prompt),
+                negative_prompt=item.negative_prompt,
+                height=height,
+                width=width,
+                guidance_scale=settings.guidance,
+                num_inference_steps=settings.steps,
+                latents=initial_noise(item.seed, shape)[None],
+                output_type="np",
+            )
+        images.append(drawing.images[0])
     return (np.stack(images) * 255).round().astype(np.uint8)
+
+
+def set_scheduler(made: Any, sampler: SamplerName) -> None:
+    """Gives a pipeline diffusers' scheduler for one of our samplers, made from the config it has."""
+    kind, changes = SCHEDULERS[sampler]
+    made.scheduler = kind.from_config(made.scheduler.config, **changes)
+
+
+@contextmanager
+def our_step_noise(seed: int, shape: tuple[int, ...], first: int = 0) -> Iterator[None]:
+    """Within it, diffusers' schedulers draw the noise of their steps from our stream."""
+    steps = count(first)
+
+    def draw_noise(*_: object, **__: object) -> Tensor:
+        return step_noise(seed, shape, next(steps))[None]
+
+    with ExitStack() as stack:
+        for name in NOISY_SCHEDULERS:
+            stack.enter_context(patch(f"diffusers.schedulers.scheduling_{name}.randn_tensor", draw_noise))
+        yield
 
 
 def largest_difference(left: Images, right: Images) -> int:

@@ -6,11 +6,27 @@ export const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 /** A prompt or caption: at most 8,192 characters; tokens beyond the encoder's 77 are cut and counted. */
 export const prompt = z.string().max(8192)
 
+/**
+ * Names of the samplers: `ddim` (Song et al., 2021, eta 0), `ddpm` (Ho et al., 2020), `euler` (Karras et al., 2022,
+ * algorithm 2 without churn), `euler-ancestral` (k-diffusion, eta 1), `heun` (Karras et al., 2022, algorithm 1 without
+ * churn; asks the network twice a step), `dpmpp-2m` (DPM-Solver++(2M), Lu et al., 2023), `dpmpp-2m-karras` (the same
+ * on noise levels of Karras et al.) and `unipc` (Zhao et al., 2023, order 2, B2).
+ */
+export const samplers = [
+  'ddim',
+  'ddpm',
+  'euler',
+  'euler-ancestral',
+  'heun',
+  'dpmpp-2m',
+  'dpmpp-2m-karras',
+  'unipc',
+] as const
+
 /** How images are drawn from a base. */
 export const samplingSettings = z
   .strictObject({
-    /** `ddim` (Song et al., 2021, eta 0) or `euler` (Karras et al., 2022, algorithm 2 without churn). */
-    sampler: z.enum(['ddim', 'euler']).default('ddim'),
+    sampler: z.enum(samplers).default('ddim'),
     /** Denoising steps. */
     steps: z.int().min(1).max(1000).default(50),
     /** Classifier-free guidance scale (Ho and Salimans, 2022); 1 is none. */

@@ -45,7 +45,7 @@ class Sentence {
 export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Expressed {
   const said = new Sentence()
   if (job.heldOut !== null) said.refuse('heldOut', 'it measures no loss on a frozen set of held-out images')
-  if (base.family !== 'sd-1' || base.unetParameters !== unetParameters) {
+  if (base.family !== 'sd-1' || base.prediction !== 'epsilon' || base.unetParameters !== unetParameters) {
     said.refuse('base', 'it builds the UNet of Stable Diffusion 1.5 itself, and this base has another one')
   }
   const subset = saySettings(said, job.settings)

@@ -18,6 +18,8 @@ const { python } = await ensureEnvironment({ test: true })
 export const base: BaseDescription = {
   type: 'inspect-base',
   family: 'sd-1',
+  inpainting: false,
+  prediction: 'epsilon',
   imageSize: 512,
   latentChannels: 4,
   textWidth: 768,

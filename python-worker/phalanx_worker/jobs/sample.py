@@ -10,7 +10,7 @@ from phalanx_worker.jobs.training_run import peak_memory
 from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.warm import warm_base
 from phalanx_worker.protocol.messages import ImageEndEvent, ProgressEvent, SampleJob, SampleResult
-from phalanx_worker.sampling.draw import Pixels, draw
+from phalanx_worker.sampling.draw import Pixels, draw, predictions
 
 
 def run(job: SampleJob, context: JobContext) -> SampleResult:
@@ -40,7 +40,7 @@ def run(job: SampleJob, context: JobContext) -> SampleResult:
         context.check_cancelled()
 
     with applied(base, job.adapters) as changed:
-        context.phase("sampling", len(job.requests) * job.sampling.steps)
+        context.phase("sampling", predictions(len(job.requests), job.sampling))
         drawn = draw(changed, job.requests, job.sampling, on_image, on_step)
     return SampleResult(
         images=len(job.requests),

@@ -62,7 +62,7 @@ class SizeConditioning:
 
 
 def predict(
-    base: Base, latents: Tensor, timesteps: Tensor | int, conditioning: Conditioning, time_ids: Tensor | None
+    base: Base, latents: Tensor, timesteps: Tensor | float, conditioning: Conditioning, time_ids: Tensor | None
 ) -> Tensor:
     """The UNet's prediction for `latents` [n, channels, height, width].
 

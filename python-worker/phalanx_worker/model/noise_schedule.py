@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
-from phalanx_worker.errors import ArtefactError
+from phalanx_worker.errors import ArtefactError, ConfigError
 
 Prediction = Literal["epsilon", "v_prediction"]
 BetaSchedule = Literal["linear", "scaled_linear"]
@@ -26,13 +26,17 @@ class NoiseSchedule:
     beta_schedule: BetaSchedule
     prediction: Prediction
     """`epsilon`: the noise; `v_prediction`: velocity (Salimans and Ho, 2022)."""
+    zero_terminal_snr: bool
+    """Whether the last timestep is nothing but noise (Lin et al., 2024, algorithm 1)."""
 
     @cached_property
     def betas(self) -> Tensor:
         """[steps] variances of the single steps."""
         if self.beta_schedule == "linear":
-            return torch.linspace(self.beta_start, self.beta_end, self.steps)
-        return torch.linspace(self.beta_start**0.5, self.beta_end**0.5, self.steps) ** 2
+            betas = torch.linspace(self.beta_start, self.beta_end, self.steps)
+        else:
+            betas = torch.linspace(self.beta_start**0.5, self.beta_end**0.5, self.steps) ** 2
+        return _rescaled(betas) if self.zero_terminal_snr else betas
 
     @cached_property
     def alphas_cumprod(self) -> Tensor:
@@ -56,8 +60,29 @@ class NoiseSchedule:
         return shares.sqrt(), (1.0 - shares).sqrt()
 
 
+def with_zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
+    """The same schedule, rescaled so that its last timestep has no signal (Lin et al., 2024).
+
+    Raises ConfigError (`zero-snr-epsilon`) for a base that predicts noise: where there is nothing but noise, its
+    prediction says nothing about the image.
+    """
+    if schedule.prediction == "epsilon":
+        raise ConfigError(
+            "A terminal SNR of 0 cannot be right for a base that predicts noise (epsilon): at the last timestep the "
+            "input is the noise, and its prediction says nothing about the image. Leave zeroTerminalSnr out, or use a "
+            "base with v_prediction.",
+            code="zero-snr-epsilon",
+            facts={"prediction": schedule.prediction},
+        )
+    return replace(schedule, zero_terminal_snr=True)
+
+
 def noise_schedule_from_config(config: Mapping[str, Any]) -> NoiseSchedule:
-    """The schedule a `scheduler_config.json` describes; raises ArtefactError (`unknown-scheduler`)."""
+    """The schedule a `scheduler_config.json` describes, `rescale_betas_zero_snr` included.
+
+    Raises ArtefactError (`unknown-scheduler`) for what no base here is trained with, a terminal SNR of 0 with epsilon
+    prediction among it.
+    """
     prediction = config.get("prediction_type", "epsilon")
     beta_schedule = config.get("beta_schedule", "linear")
     if prediction not in ("epsilon", "v_prediction") or beta_schedule not in ("linear", "scaled_linear"):
@@ -67,10 +92,28 @@ def noise_schedule_from_config(config: Mapping[str, Any]) -> NoiseSchedule:
             code="unknown-scheduler",
             facts={"prediction_type": str(prediction), "beta_schedule": str(beta_schedule)},
         )
+    zero_terminal_snr = bool(config.get("rescale_betas_zero_snr", False))
+    if config.get("trained_betas") is not None or (zero_terminal_snr and prediction == "epsilon"):
+        raise ArtefactError(
+            "The base's scheduler has betas of its own (trained_betas), or a terminal SNR of 0 "
+            "(rescale_betas_zero_snr) with epsilon prediction, which cannot be right together. "
+            "Mend its scheduler_config.json.",
+            code="unknown-scheduler",
+            facts={"prediction_type": str(prediction), "rescale_betas_zero_snr": zero_terminal_snr},
+        )
     return NoiseSchedule(
         steps=int(config.get("num_train_timesteps", 1000)),
         beta_start=float(config.get("beta_start", 0.0001)),
         beta_end=float(config.get("beta_end", 0.02)),
         beta_schedule=cast(BetaSchedule, beta_schedule),
         prediction=cast(Prediction, prediction),
+        zero_terminal_snr=zero_terminal_snr,
     )
+
+
+def _rescaled(betas: Tensor) -> Tensor:
+    """Shifts the signal's scale so that it ends at 0 and stretches it so that it begins where it did."""
+    signal = torch.cumprod(1.0 - betas, dim=0).sqrt()
+    first, last = signal[0].clone(), signal[-1].clone()
+    shares = ((signal - last) * (first / (first - last))).square()
+    return 1.0 - torch.cat([shares[:1], shares[1:] / shares[:-1]])

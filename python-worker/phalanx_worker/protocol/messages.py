@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "f54f736936255c342361baabed94cd83d7143edd269e125ca1e8fab230e5e7d5"
+SCHEMA_SHA256 = "35f456aafccde93fde58122d299d6b5f4dd23ce3aaa50e7d18191dca58f11bd4"
 
 
 class Accepted(
@@ -902,7 +902,7 @@ class SamplingSettings(
     batch_size: Annotated[int, Meta(ge=1, le=256)]
     guidance: Annotated[float, Meta(ge=0)]
     height: Annotated[int, Meta(ge=8, le=4096)] | None
-    sampler: Literal["ddim", "euler"]
+    sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
     steps: Annotated[int, Meta(ge=1, le=1000)]
     width: Annotated[int, Meta(ge=8, le=4096)] | None
 

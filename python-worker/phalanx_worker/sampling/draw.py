@@ -20,14 +20,16 @@ from phalanx_worker.model.low_rank import merged
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.model.tokens import tokenize
 from phalanx_worker.protocol.messages import SampleRequest, SamplingSettings
-from phalanx_worker.sampling.samplers import SAMPLERS, Denoiser, SamplingPlan, sampling_plan
+from phalanx_worker.sampling.plan import SamplingPlan
+from phalanx_worker.sampling.samplers import SAMPLERS
+from phalanx_worker.sampling.walk import Denoiser, Walk
 from phalanx_worker.streams import Streams
 
 Pixels = npt.NDArray[np.uint8]
 OnImage = Callable[[int, Pixels], None]
 """Position among the requests and RGB pixels, [height, width, 3]."""
 OnStep = Callable[[int, int], None]
-"""Denoising steps done, summed over images, and their total. May raise to stop."""
+"""Predictions made, summed over images, and their total, `predictions`. May raise to stop."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,17 @@ def draw(
 
     A request's picture depends on its own prompt, negative prompt and seed; the batch it is drawn in changes latents
     by rounding only. Changes attached to the base are in effect. With a guidance of 1 negative prompts have none.
-    Raises ConfigError (`size-mismatch`), ArtefactError (`unknown-scheduler`) and JobError (`image-not-finite`).
+    Raises ConfigError (`size-mismatch`, `too-many-steps`), ArtefactError (`unknown-scheduler`) and JobError
+    (`image-not-finite`).
     """
     shape = _latent_shape(base, sampling)
-    plan = sampling_plan(base.noise_schedule, base.scheduler_config, sampling.steps)
+    sampler = SAMPLERS[sampling.sampler]
+    plan = sampler.plan(base.noise_schedule, base.scheduler_config, sampling.steps)
+    count = _Counter(predictions(len(requests), sampling), on_step)
     with merged([*base.text_encoders, base.unet]), Lanes(base.device, 2 * sampling.batch_size) as lanes:
         texts = _embeddings(base, requests, sampling.guidance)
         for first in range(0, len(requests), sampling.batch_size):
             batch = requests[first : first + sampling.batch_size]
-            count = _Counter(first * sampling.steps, len(batch), len(requests) * sampling.steps, on_step)
             with cached_attention(base.unet):
                 latents = _denoised(base, batch, sampling, plan, texts, shape, count, lanes)
             decoded = lanes.map(partial(decode, base), [latents[span] for span in lanes.spans(len(batch))])
@@ -67,9 +71,19 @@ def draw(
     return DrawnImages(truncated_tokens(base, requests, sampling.guidance))
 
 
+def predictions(images: int, sampling: SamplingSettings) -> int:
+    """How often the network is asked for so many images, each counted by itself."""
+    return images * SAMPLERS[sampling.sampler].predictions(sampling.steps)
+
+
 def initial_noise(seed: int, shape: tuple[int, ...]) -> Tensor:
     """Standard normal latents of one image, from its seed alone."""
     return torch.from_numpy(Streams(seed).normal("initial-noise", shape, 0, 0))
+
+
+def step_noise(seed: int, shape: tuple[int, ...], step: int) -> Tensor:
+    """Standard normal numbers that a sampler adds to one image after a step (0-based)."""
+    return torch.from_numpy(Streams(seed).normal("step-noise", shape, step, 0))
 
 
 @torch.inference_mode()
@@ -102,13 +116,12 @@ def truncated_tokens(base: Base, requests: Sequence[SampleRequest], guidance: fl
 
 @dataclass
 class _Counter:
-    done: int
-    images: int
     total: int
     on_step: OnStep
+    done: int = 0
 
-    def step(self) -> None:
-        self.done += self.images
+    def step(self, images: int) -> None:
+        self.done += images
         self.on_step(self.done, self.total)
 
 
@@ -142,7 +155,6 @@ def _denoised(
     count: _Counter,
     lanes: Lanes,
 ) -> Tensor:
-    noise = torch.stack([initial_noise(request.seed, shape) for request in batch]).to(base.device)
     height, width = (side * base.reduction for side in shape[1:])
     sizes = SizeConditioning(original=(height, width), crop=(0, 0), target=(height, width))
     positive = joined([texts[request.prompt] for request in batch])
@@ -152,12 +164,21 @@ def _denoised(
         negative = joined([texts[request.negative_prompt] for request in batch])
         network = _guided(_network(base, joined([negative, positive]), sizes, lanes), sampling.guidance)
 
-    def counted(latents: Tensor, timestep: int) -> Tensor:
+    def counted(latents: Tensor, timestep: float) -> Tensor:
         prediction = network(latents, timestep)
-        count.step()
+        count.step(len(batch))
         return prediction
 
-    return SAMPLERS[sampling.sampler](counted, noise, plan)
+    def drawn(draws: Callable[[int], Tensor]) -> Tensor:
+        return torch.stack([draws(request.seed) for request in batch]).to(base.device)
+
+    walk = Walk(
+        plan=plan,
+        predict=counted,
+        noise=drawn(lambda seed: initial_noise(seed, shape)),
+        fresh_noise=lambda step: drawn(lambda seed: step_noise(seed, shape, step)),
+    )
+    return SAMPLERS[sampling.sampler].draw(walk)
 
 
 def _network(base: Base, conditioning: Conditioning, sizes: SizeConditioning, lanes: Lanes) -> Denoiser:
@@ -167,7 +188,7 @@ def _network(base: Base, conditioning: Conditioning, sizes: SizeConditioning, la
     texts = [conditioning.rows(span) for span in spans]
     time_ids = [sizes.time_ids.to(base.device).expand(len(text), -1) for text in texts]
 
-    def network(latents: Tensor, timestep: int) -> Tensor:
+    def network(latents: Tensor, timestep: float) -> Tensor:
         @torch.inference_mode()
         def part(place: int) -> Tensor:
             return predict(base, latents[spans[place]], timestep, texts[place], time_ids[place])
@@ -178,7 +199,7 @@ def _network(base: Base, conditioning: Conditioning, sizes: SizeConditioning, la
 
 
 def _guided(network: Denoiser, guidance: float) -> Denoiser:
-    def guided(latents: Tensor, timestep: int) -> Tensor:
+    def guided(latents: Tensor, timestep: float) -> Tensor:
         without, given = network(torch.cat([latents, latents]), timestep).chunk(2)
         return torch.lerp(without, given, guidance)
 

@@ -17,7 +17,7 @@ from phalanx_worker.model.base import base_sha256
 from phalanx_worker.model.load import load_base
 from phalanx_worker.protocol.messages import ImageEndEvent, ProgressEvent, SampleJob
 from phalanx_worker.sampling.draw import initial_noise
-from phalanx_worker.sampling.samplers import Sampler, sampling_plan
+from phalanx_worker.sampling.samplers import SAMPLERS, SamplerName
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
 from tests.small import Recorder
 
@@ -30,9 +30,9 @@ REQUESTS = [
 ONE_LEVEL = 1
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "euler"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize(("steps", "guidance"), [(1, 7.5), (7, 7.5), (10, 1.0), (10, 3.0)])
-def test_images_are_those_of_diffusers(base_folder: Path, sampler: Sampler, steps: int, guidance: float) -> None:
+def test_images_are_those_of_diffusers(base_folder: Path, sampler: SamplerName, steps: int, guidance: float) -> None:
     settings = sampling(sampler, steps, guidance)
     ours = drawn(load_base(base_folder), REQUESTS, settings)
     theirs = drawn_by_diffusers(pipeline(base_folder), REQUESTS, settings)
@@ -40,8 +40,8 @@ def test_images_are_those_of_diffusers(base_folder: Path, sampler: Sampler, step
     assert largest_difference(ours, theirs) <= ONE_LEVEL
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "euler"])
-def test_velocity_prediction_is_that_of_diffusers(base_folder: Path, sampler: Sampler) -> None:
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_velocity_prediction_is_that_of_diffusers(base_folder: Path, sampler: SamplerName) -> None:
     base = load_base(base_folder)
     velocity = dataclasses.replace(base.noise_schedule, prediction="v_prediction")
     made = pipeline(base_folder)
@@ -50,10 +50,11 @@ def test_velocity_prediction_is_that_of_diffusers(base_folder: Path, sampler: Sa
     assert largest_difference(ours, drawn_by_diffusers(made, REQUESTS, sampling(sampler))) <= ONE_LEVEL
 
 
-def test_a_batch_gives_the_same_images_as_one_at_a_time(base_folder: Path) -> None:
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_batch_gives_the_same_images_as_one_at_a_time(base_folder: Path, sampler: SamplerName) -> None:
     base = load_base(base_folder)
-    together = drawn(base, REQUESTS, sampling(batch_size=3))
-    alone = np.concatenate([drawn(base, [item], sampling(batch_size=1)) for item in REQUESTS])
+    together = drawn(base, REQUESTS, sampling(sampler, batch_size=3))
+    alone = np.concatenate([drawn(base, [item], sampling(sampler, batch_size=1)) for item in REQUESTS])
     assert largest_difference(together, alone) <= ONE_LEVEL
     assert largest_difference(together[:1], together[1:2]) > 20
 
@@ -75,15 +76,6 @@ def test_noise_depends_on_the_seed_alone() -> None:
     assert abs(float(many.std()) - 1) < 4 / 181
 
 
-@pytest.mark.parametrize("steps", [1, 3, 30, 50, 500, 501, 999, 1000])
-def test_timesteps_fit_the_schedule(base_folder: Path, steps: int) -> None:
-    base = load_base(base_folder)
-    plan = sampling_plan(base.noise_schedule, base.scheduler_config, steps)
-    assert len(plan.timesteps) == steps
-    assert all(0 <= step < 1000 for step in plan.timesteps)
-    assert list(plan.timesteps) == sorted(set(plan.timesteps), reverse=True)
-
-
 def test_other_sizes(base_folder: Path) -> None:
     base = load_base(base_folder)
     wide = msgspec.structs.replace(sampling(steps=2), width=32, height=24)
@@ -95,7 +87,7 @@ def test_other_sizes(base_folder: Path) -> None:
 
 def test_a_scheduler_with_other_wishes_is_refused(base_folder: Path) -> None:
     base = load_base(base_folder)
-    odd = dataclasses.replace(base, scheduler_config={**base.scheduler_config, "timestep_spacing": "trailing"})
+    odd = dataclasses.replace(base, scheduler_config={**base.scheduler_config, "timestep_spacing": "sideways"})
     with pytest.raises(ArtefactError) as caught:
         drawn(odd, REQUESTS, sampling())
     assert caught.value.code == "unknown-scheduler"

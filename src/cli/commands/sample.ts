@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve as absolute, join } from 'node:path'
+import { samplers } from '../../config/sampling.ts'
 import type { SampleOptions } from '../../lab/index.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -16,7 +17,7 @@ export const sample: Command = {
     adapter: { value: '<file>', multiple: true, text: 'a LoRA or an embedding, as file or file:strength' },
     'negative-prompt': { value: '<text>', text: 'what to steer away from' },
     seeds: { value: '<numbers>', text: 'as 1-8,12 (1-4)' },
-    sampler: { value: '<name>', text: 'ddim or euler (ddim)' },
+    sampler: { value: '<name>', text: `${samplers.slice(0, -1).join(', ')} or ${samplers.at(-1)} (ddim)` },
     steps: { value: '<number>', text: 'denoising steps (50)' },
     guidance: { value: '<number>', text: 'classifier-free guidance scale (7.5)' },
     output: { value: '<folder>', text: 'where the PNG files go (./samples)' },
