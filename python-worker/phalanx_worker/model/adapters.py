@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from phalanx_worker.errors import ArtefactError, ConfigError
+from phalanx_worker.model.adapter_family import EMBEDDING_WIDTHS, lora_family, refuse_other_family
 from phalanx_worker.model.adapter_file import EmbeddingFile, LoraFile, LoraModule, read_adapter
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.low_rank import (
@@ -20,7 +21,7 @@ from phalanx_worker.model.low_rank import (
     factor_shapes,
     replaced_weights,
 )
-from phalanx_worker.model.module_names import adaptable_layers
+from phalanx_worker.model.module_names import adaptable_layers, other_names
 from phalanx_worker.model.placeholder import extended
 from phalanx_worker.protocol.messages import AdapterReference
 
@@ -32,8 +33,8 @@ def applied(base: Base, adapters: Sequence[AdapterReference]) -> Iterator[Base]:
     LoRAs are added into the weights with their strengths, embeddings become tokens of a tokenizer of the yielded base.
     The order of the adapters makes no difference, not even in the last bit.
 
-    Raises what `read_adapter` raises, ArtefactError (`adapter-mismatch`: made for another base) and ConfigError
-    (`placeholder-in-vocabulary`, `duplicate-placeholder`).
+    Raises what `read_adapter` raises, ArtefactError (`family-mismatch`: made for another family; `adapter-mismatch`:
+    made for another base) and ConfigError (`placeholder-in-vocabulary`, `duplicate-placeholder`).
     """
     read = [(read_adapter(Path(reference.file)), reference.strength) for reference in adapters]
     # Floating-point sums depend on their order, so that it must not be the caller's.
@@ -74,8 +75,13 @@ def _changed_weights(base: Base, loras: Sequence[tuple[LoraFile, float]]) -> dic
 
 
 def _fitted(base: Base, layers: Mapping[str, Adaptable], file: LoraFile, strength: float) -> dict[str, LowRankFactors]:
+    refuse_other_family(file.path, lora_family(file.path, file.modules), base)
     fitted: dict[str, LowRankFactors] = {}
-    for name, module in file.modules.items():
+    others = other_names(base)
+    for stored, module in file.modules.items():
+        name = others.get(stored, stored)
+        if name in fitted:
+            raise _mismatch(file.path, base, f"it holds the layer {name} twice, also as {stored}")
         layer = layers.get(name)
         if layer is None:
             raise _mismatch(file.path, base, f"the base has no layer {name}, it has such as {next(iter(layers))}")
@@ -93,6 +99,7 @@ def _rows(base: Base, embeddings: Sequence[EmbeddingFile]) -> dict[str, Tensor]:
     rows: dict[str, Tensor] = {}
     for file in embeddings:
         if file.vector.shape[0] != width:
+            refuse_other_family(file.path, EMBEDDING_WIDTHS.get(file.vector.shape[0]), base)
             raise _mismatch(
                 file.path, base, f"the embedding is {file.vector.shape[0]} wide, the base's text encoder {width}"
             )

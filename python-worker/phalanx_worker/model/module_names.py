@@ -8,13 +8,13 @@ from typing import Literal
 from torch import nn
 
 from phalanx_worker.model.base import Base
+from phalanx_worker.model.ldm_names import ldm_unet_path
 from phalanx_worker.model.low_rank import Adaptable, is_adaptable
 
 Part = Literal["unet", "text-encoder"]
 Target = Literal["attention", "mlp"]
 
 UNET_PREFIX = "lora_unet_"
-TEXT_ENCODER_PREFIX = "lora_te_text_model_"
 TARGET_CLASSES: dict[Part, dict[str, Target | None]] = {
     "unet": {"Transformer2DModel": None},
     "text-encoder": {"CLIPAttention": "attention", "CLIPMLP": "mlp"},
@@ -22,39 +22,71 @@ TARGET_CLASSES: dict[Part, dict[str, Target | None]] = {
 """Classes whose layers are targets; None where both kinds lie in one class and the layer's path tells them apart."""
 
 
-def file_name(part: Part, path: str) -> str:
-    """The name of a layer in a file, for its path in the module tree.
+def file_name(base: Base, module: str, path: str) -> str:
+    """The name of a layer in a file, for its module among `base.parts` and its path in there.
 
-    Other tools know the text encoder's layers below `text_model.`, a level that transformers 5 no longer has.
+    SDXL's encoders are numbered, and its UNet's blocks have the names of LDM, the layout that sd-scripts trains. Other
+    tools know a text encoder's layers below `text_model.`, a level that transformers 5 leaves out in the first one.
     """
-    if part == "text-encoder":
-        return TEXT_ENCODER_PREFIX + path.removeprefix("text_model.").replace(".", "_")
-    return UNET_PREFIX + path.replace(".", "_")
+    if module == "unet":
+        named = ldm_unet_path(path, base.unet.config) if base.family == "sdxl" else path
+        return UNET_PREFIX + _flat(named)
+    number = {"text_encoder": "1", "text_encoder_2": "2"}[module] if base.family == "sdxl" else ""
+    inner = path if path.startswith("text_projection") else f"text_model.{path.removeprefix('text_model.')}"
+    return f"lora_te{number}_{_flat(inner)}"
+
+
+def other_names(base: Base) -> dict[str, str]:
+    """Further names under which files hold the base's layers, each with the one of `file_name`.
+
+    SDXL's UNet by diffusers' names, and with SD 1 and SD 2 a text encoder that has a number all the same: diffusers
+    exports both.
+    """
+    names: dict[str, str] = {}
+    for module, path, _ in _adaptable(base):
+        own = file_name(base, module, path)
+        if base.family == "sdxl" and module == "unet":
+            names[UNET_PREFIX + _flat(path)] = own
+        elif base.family != "sdxl" and module == "text_encoder":
+            names[own.replace("lora_te_", "lora_te1_", 1)] = own
+    return {other: own for other, own in names.items() if other != own}
 
 
 def adaptable_layers(base: Base) -> dict[str, Adaptable]:
-    """Every linear and convolutional layer of UNet and text encoder by its name in files."""
-    parts: dict[Part, nn.Module] = {"text-encoder": base.text_encoder, "unet": base.unet}
-    return {
-        file_name(part, path): layer
-        for part, module in parts.items()
-        for path, layer in module.named_modules()
-        if is_adaptable(layer)
-    }
+    """Every linear and convolutional layer of UNet and text encoders by its name in files."""
+    return {file_name(base, module, path): layer for module, path, layer in _adaptable(base)}
 
 
 def target_layers(base: Base, part: Part, targets: tuple[Target, ...]) -> Iterator[tuple[str, Adaptable]]:
     """The layers that kohya's `networks/lora.py` adapts in a part, with their names in files.
 
     With both targets these are all linear layers and convolutions in the UNet's `Transformer2DModel`s and all linear
-    layers in the text encoder's `CLIPAttention` and `CLIPMLP`. `attention` alone takes the projections to query, key,
+    layers in the text encoders' `CLIPAttention` and `CLIPMLP`. `attention` alone takes the projections to query, key,
     value and output and, in the UNet, the transformers' `proj_in` and `proj_out`; `mlp` the feed-forward layers.
     """
-    module: nn.Module = base.unet if part == "unet" else base.text_encoder
-    for path, block in module.named_modules():
-        if type(block).__name__ not in TARGET_CLASSES[part]:
-            continue
-        for inner, layer in block.named_modules():
-            target = TARGET_CLASSES[part][type(block).__name__] or ("mlp" if ".ff." in f".{inner}." else "attention")
-            if is_adaptable(layer) and target in targets:
-                yield file_name(part, f"{path}.{inner}"), layer
+    for name, module in _modules(base, part):
+        for path, block in module.named_modules():
+            if type(block).__name__ not in TARGET_CLASSES[part]:
+                continue
+            for inner, layer in block.named_modules():
+                kind = TARGET_CLASSES[part][type(block).__name__]
+                target = kind or ("mlp" if ".ff." in f".{inner}." else "attention")
+                if is_adaptable(layer) and target in targets:
+                    yield file_name(base, name, f"{path}.{inner}"), layer
+
+
+def _adaptable(base: Base) -> Iterator[tuple[str, str, Adaptable]]:
+    parts: tuple[Part, ...] = ("text-encoder", "unet")
+    for part in parts:
+        for name, module in _modules(base, part):
+            for path, layer in module.named_modules():
+                if is_adaptable(layer):
+                    yield name, path, layer
+
+
+def _modules(base: Base, part: Part) -> list[tuple[str, nn.Module]]:
+    return [(name, module) for name, module in base.parts.items() if name.startswith(part.replace("-", "_"))]
+
+
+def _flat(path: str) -> str:
+    return path.replace(".", "_")

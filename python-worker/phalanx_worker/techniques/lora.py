@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
 from phalanx_worker.errors import ConfigError
+from phalanx_worker.model.adapter_family import architecture, base_version
 from phalanx_worker.model.adapter_file import ALPHA, DOWN, UP
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.low_rank import Adaptable, LowRankFactors, attach, detach, initial_factors
@@ -115,8 +116,8 @@ def lora_metadata(
     optimizer = settings.optimizer
     model_hash = _content_sha256(tensors)
     own = {
-        "ss_v2": "False",
-        "ss_base_model_version": "sd_v1",
+        "ss_v2": str(base.family == "sd-2"),
+        "ss_base_model_version": base_version(base),
         "ss_network_module": "networks.lora",
         "ss_network_dim": str(technique.rank),
         "ss_network_alpha": str(technique.alpha),
@@ -137,7 +138,7 @@ def lora_metadata(
         "ss_caption_dropout_rate": str(settings.caption_dropout),
         "sshs_model_hash": model_hash,
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": "stable-diffusion-v1/lora",
+        "modelspec.architecture": f"{architecture(base)}/lora",
         "modelspec.implementation": "diffusers",
         "modelspec.title": request.name,
         "modelspec.resolution": f"{settings.width or base.image_size}x{settings.height or base.image_size}",

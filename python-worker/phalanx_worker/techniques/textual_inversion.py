@@ -7,6 +7,7 @@ from typing import final
 from torch import nn
 
 from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
+from phalanx_worker.model.adapter_family import architecture
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.placeholder import check_placeholder, extend, restore, word_embedding
 from phalanx_worker.protocol.messages import Objective, TextualInversionTechnique
@@ -54,7 +55,7 @@ class TextualInversion(DenoisingTechnique):
         tensors = {self._settings.placeholder: self._trained().detach().unsqueeze(0)}
         metadata = {
             "modelspec.sai_model_spec": "1.0.0",
-            "modelspec.architecture": "stable-diffusion-v1/textual-inversion",
+            "modelspec.architecture": f"{architecture(self.base)}/textual-inversion",
             "modelspec.title": request.name,
             "phalanx.placeholder": self._settings.placeholder,
             "phalanx.initial_word": self._settings.initial_word,
