@@ -47,7 +47,14 @@ def sampling(
 ) -> SamplingSettings:
     """Settings at the base's own size."""
     return SamplingSettings(
-        sampler=sampler, steps=steps, guidance=guidance, width=None, height=None, batch_size=batch_size
+        sampler=sampler,
+        steps=steps,
+        guidance=guidance,
+        guidance_rescale=0.0,
+        zero_terminal_snr=False,
+        width=None,
+        height=None,
+        batch_size=batch_size,
     )
 
 
@@ -87,6 +94,7 @@ def drawn_by_diffusers(
                 rename(item.prompt),
                 negative_prompt=item.negative_prompt,
                 guidance_scale=settings.guidance,
+                guidance_rescale=settings.guidance_rescale,
                 num_inference_steps=settings.steps,
                 latents=initial_noise(item.seed, shape)[None],
                 output_type="np",

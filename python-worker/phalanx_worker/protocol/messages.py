@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "5c2d8546af110bca8caa62976929220a65a06a209bdaa4d2434ee7a32de379dd"
+SCHEMA_SHA256 = "ab455520959bc8b6977f5cffa11d607d478b5e4834ab9c1667a4cefbea61a807"
 
 
 class Accepted(
@@ -882,6 +882,7 @@ class Objective(
     loss: DenoisingLoss
     noise: TrainingNoise
     weighting: TimestepWeighting
+    zero_terminal_snr: bool
 
 
 class SamplingSettings(
@@ -893,10 +894,12 @@ class SamplingSettings(
 ):
     batch_size: Annotated[int, Meta(ge=1, le=256)]
     guidance: Annotated[float, Meta(ge=0)]
+    guidance_rescale: Annotated[float, Meta(ge=0, le=1)]
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
     steps: Annotated[int, Meta(ge=1, le=1000)]
     width: Annotated[int, Meta(ge=8, le=4096)] | None
+    zero_terminal_snr: bool
 
 
 class PreviewSettings(
