@@ -31,7 +31,14 @@ def measure(folder: Path) -> dict[str, Any]:
     pipeline.set_progress_bar_config(disable=True)
     requests = [SampleRequest(prompt=PROMPT, negative_prompt=NEGATIVE, seed=seed) for seed in range(IMAGES)]
     settings = SamplingSettings(
-        sampler="ddim", steps=STEPS, guidance=GUIDANCE, width=None, height=None, batch_size=IMAGES
+        sampler="ddim",
+        steps=STEPS,
+        guidance=GUIDANCE,
+        guidance_rescale=0.0,
+        zero_terminal_snr=False,
+        width=None,
+        height=None,
+        batch_size=IMAGES,
     )
     side = base.image_size // base.reduction
     noise = torch.stack([initial_noise(request.seed, (4, side, side)) for request in requests])

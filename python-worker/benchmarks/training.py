@@ -100,6 +100,7 @@ def training_settings(text_encoder: bool) -> TrainingSettings:
             loss=SquaredLoss(),
             weighting=UniformWeighting(),
             noise=TrainingNoise(offset=0.0, random_offset=False, pyramid=None, perturbation=0.0),
+            zero_terminal_snr=False,
         ),
         steps=1 << 30,
         batch_size=BATCH,

@@ -47,7 +47,14 @@ def sampling(
 ) -> SamplingSettings:
     """Settings at the base's own size."""
     return SamplingSettings(
-        sampler=sampler, steps=steps, guidance=guidance, width=None, height=None, batch_size=batch_size
+        sampler=sampler,
+        steps=steps,
+        guidance=guidance,
+        guidance_rescale=0.0,
+        zero_terminal_snr=False,
+        width=None,
+        height=None,
+        batch_size=batch_size,
     )
 
 
@@ -91,6 +98,7 @@ def drawn_by_diffusers(
                 height=height,
                 width=width,
                 guidance_scale=settings.guidance,
+                guidance_rescale=settings.guidance_rescale,
                 num_inference_steps=settings.steps,
                 latents=initial_noise(item.seed, shape)[None],
                 output_type="np",

@@ -104,6 +104,7 @@ PLAIN = Objective(
     loss=SquaredLoss(),
     weighting=UniformWeighting(),
     noise=TrainingNoise(offset=0.0, random_offset=False, pyramid=None, perturbation=0.0),
+    zero_terminal_snr=False,
 )
 """The mean squared error of plain noise."""
 

@@ -59,6 +59,12 @@ export const objective = z
     loss: denoisingLoss.prefault({ type: 'squared' }),
     weighting: timestepWeighting.prefault({ type: 'uniform' }),
     noise: trainingNoise.prefault({}),
+    /**
+     * Rescale the noise schedule so that its last timestep has no signal (Lin et al., 2024), for pictures darker and
+     * brighter than medium. Refused for bases that predict noise (epsilon), where it cannot be right. An adapter that
+     * was trained so is sampled with `zeroTerminalSnr` too; a whole base says it in its scheduler config.
+     */
+    zeroTerminalSnr: z.boolean().default(false),
   })
   .meta({ id: 'Objective' })
 export type Objective = z.output<typeof objective>

@@ -31,6 +31,17 @@ export const samplingSettings = z
     steps: z.int().min(1).max(1000).default(50),
     /** Classifier-free guidance scale (Ho and Salimans, 2022); 1 is none. */
     guidance: z.number().min(0).finite().default(7.5),
+    /**
+     * Share of the guided prediction that is brought back to the spread it has without guidance, against pictures that
+     * high guidance overexposes (Lin et al., 2024, section 3.4; they take 0.7). 0 leaves it as it is, and so does a
+     * guidance of 1.
+     */
+    guidanceRescale: z.number().min(0).max(1).default(0),
+    /**
+     * Rescale the base's noise schedule to a terminal SNR of 0 and take trailing timesteps (Lin et al., 2024), for
+     * adapters that were trained so; a base that was says it itself. Refused for bases that predict noise (epsilon).
+     */
+    zeroTerminalSnr: z.boolean().default(false),
     /** Pixels, a multiple of the autoencoder's reduction; null takes the base's own size. */
     width: z.int().min(8).max(4096).nullable().default(null),
     height: z.int().min(8).max(4096).nullable().default(null),

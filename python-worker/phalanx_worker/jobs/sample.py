@@ -40,7 +40,7 @@ def run(job: SampleJob, context: JobContext) -> SampleResult:
         context.check_cancelled()
 
     with applied(base, job.adapters) as changed:
-        context.phase("sampling", predictions(len(job.requests), job.sampling))
+        context.phase("sampling", predictions(changed, job.requests, job.sampling))
         drawn = draw(changed, job.requests, job.sampling, on_image, on_step)
     return SampleResult(
         images=len(job.requests),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
-from phalanx_worker.errors import ArtefactError, ConfigError
+from phalanx_worker.errors import ArtefactError
 
 Prediction = Literal["epsilon", "v_prediction"]
 BetaSchedule = Literal["linear", "scaled_linear"]
@@ -58,23 +58,6 @@ class NoiseSchedule:
     def _scales(self, timesteps: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         shares = self.alphas_cumprod.to(like.device)[timesteps].to(like.dtype).view(-1, *[1] * (like.ndim - 1))
         return shares.sqrt(), (1.0 - shares).sqrt()
-
-
-def with_zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
-    """The same schedule, rescaled so that its last timestep has no signal (Lin et al., 2024).
-
-    Raises ConfigError (`zero-snr-epsilon`) for a base that predicts noise: where there is nothing but noise, its
-    prediction says nothing about the image.
-    """
-    if schedule.prediction == "epsilon":
-        raise ConfigError(
-            "A terminal SNR of 0 cannot be right for a base that predicts noise (epsilon): at the last timestep the "
-            "input is the noise, and its prediction says nothing about the image. Leave zeroTerminalSnr out, or use a "
-            "base with v_prediction.",
-            code="zero-snr-epsilon",
-            facts={"prediction": schedule.prediction},
-        )
-    return replace(schedule, zero_terminal_snr=True)
 
 
 def noise_schedule_from_config(config: Mapping[str, Any]) -> NoiseSchedule:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "35f456aafccde93fde58122d299d6b5f4dd23ce3aaa50e7d18191dca58f11bd4"
+SCHEMA_SHA256 = "ab455520959bc8b6977f5cffa11d607d478b5e4834ab9c1667a4cefbea61a807"
 
 
 class Accepted(
@@ -88,20 +88,14 @@ class BaseArchitecture(
 ):
     autoencoder_channels: Annotated[tuple[Annotated[int, Meta(ge=4)], ...], Meta(min_length=1, max_length=6)]
     autoencoder_layers_per_block: Annotated[int, Meta(ge=1, le=4)]
-    family: Literal["sd-1", "sd-2", "sdxl"]
     image_size: Annotated[int, Meta(ge=8, le=1024)]
-    inpainting: bool
     latent_channels: Annotated[int, Meta(ge=1, le=16)]
     norm_groups: Annotated[int, Meta(ge=1, le=32)]
-    prediction: Literal["epsilon", "v_prediction"]
-    second_text_layers: Annotated[int, Meta(ge=1, le=32)]
-    second_text_width: Annotated[int, Meta(ge=8, le=2048)]
     text_heads: Annotated[int, Meta(ge=1, le=32)]
     text_layers: Annotated[int, Meta(ge=1, le=32)]
     text_width: Annotated[int, Meta(ge=8, le=2048)]
-    transformer_layers: Annotated[tuple[Annotated[int, Meta(ge=1, le=16)], ...], Meta(min_length=3)] | None
     unet_attention_heads: Annotated[int, Meta(ge=1, le=32)]
-    unet_channels: Annotated[tuple[Annotated[int, Meta(ge=4)], ...], Meta(min_length=3, max_length=4)]
+    unet_channels: Annotated[tuple[Annotated[int, Meta(ge=4)], ...], Meta(min_length=4, max_length=4)]
     unet_layers_per_block: Annotated[int, Meta(ge=1, le=4)]
     vocabulary_size: Annotated[int, Meta(ge=514, le=49408)]
 
@@ -116,11 +110,9 @@ class BaseDescription(
     tag="inspect-base",
 ):
     autoencoder_parameters: int
-    family: Literal["sd-1", "sd-2", "sdxl"]
+    family: Literal["sd-1"]
     image_size: int
-    inpainting: bool
     latent_channels: int
-    prediction: Literal["epsilon", "v_prediction"]
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
     text_encoder_parameters: int
     text_width: int
@@ -424,7 +416,7 @@ class CreateBaseJob(
     captions: tuple[Annotated[str, Meta(max_length=8192)], ...]
     output: str
     seed: Annotated[int, Meta(ge=0)]
-    weights: Literal["float32", "float16", "bfloat16"]
+    weights: Literal["float32", "float16"]
 
 
 class CreateBaseResult(
@@ -786,7 +778,7 @@ class FullTechnique(
     tag="full",
 ):
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
-    weights: Literal["float32", "float16", "bfloat16"]
+    weights: Literal["float32", "float16"]
 
 
 class Gap(
@@ -890,6 +882,7 @@ class Objective(
     loss: DenoisingLoss
     noise: TrainingNoise
     weighting: TimestepWeighting
+    zero_terminal_snr: bool
 
 
 class SamplingSettings(
@@ -901,10 +894,12 @@ class SamplingSettings(
 ):
     batch_size: Annotated[int, Meta(ge=1, le=256)]
     guidance: Annotated[float, Meta(ge=0)]
+    guidance_rescale: Annotated[float, Meta(ge=0, le=1)]
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
     steps: Annotated[int, Meta(ge=1, le=1000)]
     width: Annotated[int, Meta(ge=8, le=4096)] | None
+    zero_terminal_snr: bool
 
 
 class PreviewSettings(

@@ -17,6 +17,7 @@ from phalanx_worker.model.attention import cached_attention
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.conditioning import Conditioning, SizeConditioning, joined, predict
 from phalanx_worker.model.low_rank import merged
+from phalanx_worker.model.terminal_snr import with_zero_terminal_snr
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.model.tokens import tokenize
 from phalanx_worker.protocol.messages import SampleRequest, SamplingSettings
@@ -52,13 +53,12 @@ def draw(
 
     A request's picture depends on its own prompt, negative prompt and seed; the batch it is drawn in changes latents
     by rounding only. Changes attached to the base are in effect. With a guidance of 1 negative prompts have none.
-    Raises ConfigError (`size-mismatch`, `too-many-steps`), ArtefactError (`unknown-scheduler`) and JobError
-    (`image-not-finite`).
+    Raises ConfigError (`size-mismatch`, `too-many-steps`, `zero-snr-epsilon`), ArtefactError (`unknown-scheduler`)
+    and JobError (`image-not-finite`).
     """
     shape = _latent_shape(base, sampling)
-    sampler = SAMPLERS[sampling.sampler]
-    plan = sampler.plan(base.noise_schedule, base.scheduler_config, sampling.steps)
-    count = _Counter(predictions(len(requests), sampling), on_step)
+    plan = plan_of(base, sampling)
+    count = _Counter(predictions(base, requests, sampling), on_step)
     with merged([*base.text_encoders, base.unet]), Lanes(base.device, 2 * sampling.batch_size) as lanes:
         texts = _embeddings(base, requests, sampling.guidance)
         for first in range(0, len(requests), sampling.batch_size):
@@ -71,9 +71,15 @@ def draw(
     return DrawnImages(truncated_tokens(base, requests, sampling.guidance))
 
 
-def predictions(images: int, sampling: SamplingSettings) -> int:
-    """How often the network is asked for so many images, each counted by itself."""
-    return images * SAMPLERS[sampling.sampler].predictions(sampling.steps)
+def plan_of(base: Base, sampling: SamplingSettings) -> SamplingPlan:
+    """The steps of one image; raises as `draw`."""
+    scheduled = with_zero_terminal_snr(base) if sampling.zero_terminal_snr else base
+    return SAMPLERS[sampling.sampler].plan(scheduled.noise_schedule, scheduled.scheduler_config, sampling.steps)
+
+
+def predictions(base: Base, requests: Sequence[SampleRequest], sampling: SamplingSettings) -> int:
+    """How often the network is asked for the requests, each counted by itself; raises as `draw`."""
+    return len(requests) * SAMPLERS[sampling.sampler].predictions(plan_of(base, sampling))
 
 
 def initial_noise(seed: int, shape: tuple[int, ...]) -> Tensor:
@@ -162,7 +168,7 @@ def _denoised(
         network = _network(base, positive, sizes, lanes)
     else:
         negative = joined([texts[request.negative_prompt] for request in batch])
-        network = _guided(_network(base, joined([negative, positive]), sizes, lanes), sampling.guidance)
+        network = _guided(_network(base, joined([negative, positive]), sizes, lanes), sampling)
 
     def counted(latents: Tensor, timestep: float) -> Tensor:
         prediction = network(latents, timestep)
@@ -198,9 +204,14 @@ def _network(base: Base, conditioning: Conditioning, sizes: SizeConditioning, la
     return network
 
 
-def _guided(network: Denoiser, guidance: float) -> Denoiser:
-    def guided(latents: Tensor, timestep: float) -> Tensor:
+def _guided(network: Denoiser, sampling: SamplingSettings) -> Denoiser:
+    def steered(latents: Tensor, timestep: float) -> Tensor:
         without, given = network(torch.cat([latents, latents]), timestep).chunk(2)
-        return torch.lerp(without, given, guidance)
+        guided = torch.lerp(without, given, sampling.guidance)
+        if sampling.guidance_rescale == 0:
+            return guided
+        every = tuple(range(1, guided.ndim))
+        spread = given.std(every, keepdim=True) / guided.std(every, keepdim=True)
+        return torch.lerp(guided, guided * spread, sampling.guidance_rescale)
 
-    return guided
+    return steered

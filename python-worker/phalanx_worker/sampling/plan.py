@@ -38,6 +38,11 @@ class Scales:
         """Noise over signal: sigma of Karras et al. (2022)."""
         return self.noise / self.signal
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether there is no signal, or only what stands for none."""
+        return self.signal**2 < 2 * SMALLEST_SHARE
+
 
 CLEAN = Scales(1.0, 0.0)
 

@@ -13,7 +13,7 @@ from phalanx_worker.sampling.ddpm import ddpm
 from phalanx_worker.sampling.dpmpp_2m import dpmpp_2m
 from phalanx_worker.sampling.euler_ancestral import euler_ancestral
 from phalanx_worker.sampling.first_order import first_order
-from phalanx_worker.sampling.heun import heun
+from phalanx_worker.sampling.heun import heun, heun_predictions
 from phalanx_worker.sampling.plan import Grid, SamplingPlan, sampling_plan, with_strided_ends
 from phalanx_worker.sampling.unipc import unipc
 from phalanx_worker.sampling.walk import Walk
@@ -29,17 +29,13 @@ class Sampler:
     draw: Callable[[Walk], Tensor]
     strided: bool = False
     """Whether a step ends one stride lower, rather than at the next timestep; strides may be uneven."""
-    corrected: bool = False
-    """Whether the network is asked twice in every step but the last."""
+    predictions: Callable[[SamplingPlan], int] = lambda plan: len(plan.timesteps)
+    """How often it asks the network."""
 
     def plan(self, schedule: NoiseSchedule, config: Mapping[str, Any], steps: int) -> SamplingPlan:
         """The steps it takes on a base's schedule; raises as `sampling_plan`."""
         plan = sampling_plan(schedule, config, steps, self.grid)
         return with_strided_ends(plan, schedule, config) if self.strided else plan
-
-    def predictions(self, steps: int) -> int:
-        """How often the network is asked."""
-        return 2 * steps - 1 if self.corrected else steps
 
 
 SAMPLERS: Mapping[SamplerName, Sampler] = {
@@ -47,7 +43,7 @@ SAMPLERS: Mapping[SamplerName, Sampler] = {
     "ddpm": Sampler("rounded", ddpm),
     "euler": Sampler("interpolated", first_order),
     "euler-ancestral": Sampler("interpolated", euler_ancestral),
-    "heun": Sampler("interpolated", heun, corrected=True),
+    "heun": Sampler("interpolated", heun, predictions=heun_predictions),
     "dpmpp-2m": Sampler("multistep", dpmpp_2m),
     "dpmpp-2m-karras": Sampler("karras", dpmpp_2m),
     "unipc": Sampler("multistep", unipc),

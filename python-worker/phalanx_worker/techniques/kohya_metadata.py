@@ -42,6 +42,7 @@ def objective_metadata(objective: Objective) -> dict[str, str]:
         "ss_multires_noise_discount": str(noise.pyramid and noise.pyramid.discount),
         "ss_ip_noise_gamma": str(noise.perturbation or None),
         "ss_min_snr_gamma": str(weighting.gamma if isinstance(weighting, MinSnrWeighting) else None),
+        "ss_zero_terminal_snr": str(objective.zero_terminal_snr),
         "ss_debiased_estimation": str(isinstance(weighting, DebiasedWeighting)),
         "ss_loss_type": LOSS_TYPES[type(loss)],
         "ss_huber_schedule": str(huber and huber.schedule),

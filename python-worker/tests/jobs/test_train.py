@@ -25,10 +25,10 @@ from phalanx_worker.protocol.messages import (
     ImageEndEvent,
     LogEvent,
     PreviewSettings,
-    SamplingSettings,
     StepEndEvent,
 )
 from phalanx_worker.techniques.denoising import DenoisingTechnique
+from tests.drawing import sampling
 from tests.small import Killed, Recorder, train_job
 
 LAST = "checkpoints/step-00000008"
@@ -259,8 +259,8 @@ def test_bfloat16_trains_close_to_float32(
 def test_previews_are_told_written_and_without_influence(
     base_folder: Path, dataset: DatasetReference, tmp_path: Path, whole: Path
 ) -> None:
-    sampling = SamplingSettings(sampler="ddim", steps=2, guidance=2.0, width=None, height=None, batch_size=2)
-    preview = PreviewSettings(every=4, prompts=("a hand", "a fist"), seeds=(1, 2), sampling=sampling)
+    settings = sampling(steps=2, guidance=2.0, batch_size=2)
+    preview = PreviewSettings(every=4, prompts=("a hand", "a fist"), seeds=(1, 2), sampling=settings)
     recorder = Recorder()
     train.run(train_job(base_folder, dataset, tmp_path / "run", preview=preview), recorder.context)
     told = [(event.step, event.prompt, event.seed) for event in recorder.events if isinstance(event, ImageEndEvent)]

@@ -161,6 +161,26 @@ def test_noise_and_targets_equal_those_of_diffusers(prediction: str, betas: str)
     torch.testing.assert_close(schedule.target(sample, noise, timesteps), target, **close)
 
 
+@pytest.mark.parametrize("betas", ["linear", "scaled_linear"])
+def test_a_terminal_snr_of_0_is_that_of_diffusers(betas: str) -> None:
+    config = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": betas, "prediction_type": "v_prediction"}
+    reference = DDPMScheduler(**config, rescale_betas_zero_snr=True)
+    schedule = noise_schedule_from_config({**config, "rescale_betas_zero_snr": True})
+    assert float(schedule.alphas_cumprod[-1]) == 0
+    torch.testing.assert_close(schedule.alphas_cumprod, reference.alphas_cumprod, rtol=1e-5, atol=1e-7)
+    sample, noise = torch.randn(2, 1, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+    last = torch.tensor([999])
+    assert torch.equal(schedule.add_noise(sample, noise, last), noise)
+    assert torch.equal(schedule.target(sample, noise, last), -sample)
+
+
+@pytest.mark.parametrize("odd", [{"rescale_betas_zero_snr": True}, {"trained_betas": [0.1, 0.2]}])
+def test_a_schedule_that_cannot_be_right_is_refused(odd: dict[str, object]) -> None:
+    with pytest.raises(ArtefactError) as caught:
+        noise_schedule_from_config(odd)
+    assert caught.value.code == "unknown-scheduler"
+
+
 def test_tokens_beyond_the_length_are_counted(base_folder: Path) -> None:
     base = load_base(base_folder)
     words = len(base.tokenizer("a", add_special_tokens=False)["input_ids"])

@@ -23,6 +23,9 @@ SPACINGS = ("leading", "trailing", "linspace")
 CLOSE = {"rtol": 1e-3, "atol": 5e-4}
 
 
+ZERO_SNR = {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction", "timestep_spacing": "trailing"}
+
+
 def config_of(**changes: Any) -> dict[str, Any]:
     given = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False}
     return {**given, "set_alpha_to_one": False, "steps_offset": 1, **changes}
@@ -46,14 +49,17 @@ def scheduler_for(sampler: SamplerName, config: dict[str, Any]) -> Any:
     return kind.from_config(DDIMScheduler.from_config(config).config, **changes)
 
 
-def theirs(scheduler: Any, steps: int) -> Tensor:
+def theirs(scheduler: Any, steps: int, precision: torch.dtype = torch.float32) -> Tensor:
     scheduler.set_timesteps(steps)
-    latents = initial_noise(1, SHAPE)[None] * scheduler.init_noise_sigma
+    if hasattr(scheduler, "set_begin_index"):
+        # Or it would look for the first timestep, and begin at the second of two that are equal.
+        scheduler.set_begin_index(0)
+    latents = initial_noise(1, SHAPE)[None].to(precision) * scheduler.init_noise_sigma
     with our_step_noise(1, SHAPE):
         for timestep in scheduler.timesteps:
             prediction = network(scheduler.scale_model_input(latents, timestep), float(timestep))
             latents = scheduler.step(prediction, timestep, latents, return_dict=False)[0]
-    return latents
+    return latents.float()
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
@@ -118,3 +124,40 @@ def test_a_tail_keeps_the_last_steps_and_their_number() -> None:
     plan = SAMPLERS["ddim"].plan(noise_schedule_from_config(config_of()), config_of(), 10)
     tail = plan.tail(4).tail(3)
     assert (tail.timesteps, tail.first) == (plan.timesteps[7:], 7)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 2, 7, 30])
+def test_a_first_step_without_signal_is_that_of_diffusers(sampler: SamplerName, steps: int) -> None:
+    config = config_of(**ZERO_SNR)
+    plan = SAMPLERS[sampler].plan(noise_schedule_from_config(config), config, steps)
+    assert (plan.timesteps[0], plan.scales[0].signal < 0.000245) == (999, True)
+    found = ours(sampler, config, steps)
+    scheduler = scheduler_for(sampler, config)
+    # At a ratio of 4096 diffusers' sums lose the image's last bits in float32.
+    expected = heun_from_noise(config, steps) if sampler == "heun" else theirs(scheduler, steps, torch.float64)
+    torch.testing.assert_close(found, expected, **CLOSE)
+
+
+def heun_from_noise(config: dict[str, Any], steps: int) -> Tensor:
+    """Diffusers' Heun knows no terminal SNR of 0: Euler's scheduler lends it the table and the first step."""
+    euler = scheduler_for("euler", config)
+    heun = scheduler_for("heun", config)
+    heun.alphas_cumprod = euler.alphas_cumprod
+    euler.set_timesteps(steps)
+    heun.set_timesteps(steps)
+    heun.set_begin_index(2)
+    latents = initial_noise(1, SHAPE)[None].double()
+    latents = euler.step(network(latents, 999.0), euler.timesteps[0], latents * 4096, return_dict=False)[0]
+    for timestep in heun.timesteps[2:] if steps > 1 else ():
+        heun._step_index = heun.begin_index if heun.step_index is None else heun.step_index
+        prediction = network(heun.scale_model_input(latents, timestep), float(timestep))
+        latents = heun.step(prediction, timestep, latents, return_dict=False)[0]
+    return latents.float()
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_without_a_spacing_a_terminal_snr_of_0_is_trailing(sampler: SamplerName) -> None:
+    config = {name: value for name, value in config_of(**ZERO_SNR).items() if name != "timestep_spacing"}
+    plan = SAMPLERS[sampler].plan(noise_schedule_from_config(config), config, 4)
+    assert plan.timesteps[0] == 999

@@ -51,3 +51,5 @@ def test_what_is_off_is_none_and_what_is_on_has_its_value() -> None:
     assert (on["ss_min_snr_gamma"], on["ss_noise_offset"], on["ss_multires_noise_iterations"]) == ("5.0", "0.05", "6")
     debiased = msgspec.structs.replace(PLAIN, weighting=DebiasedWeighting())
     assert objective_metadata(debiased)["ss_debiased_estimation"] == "True"
+    rescaled = msgspec.structs.replace(PLAIN, zero_terminal_snr=True)
+    assert objective_metadata(rescaled)["ss_zero_terminal_snr"] == "True"
