@@ -25,7 +25,7 @@ export interface Adapter {
 export async function openAdapter(path: string): Promise<Adapter> {
   const file = absolute(path)
   const { metadata, shapes } = await readTensorHeader(file)
-  const kind = kindOf(Object.keys(shapes))
+  const kind = kindOf(Object.keys(shapes), metadata)
   if (kind === null) {
     const names = Object.keys(shapes).slice(0, 3)
     throw new ArtefactError({
@@ -45,8 +45,9 @@ export async function openAdapter(path: string): Promise<Adapter> {
   })
 }
 
-function kindOf(names: readonly string[]): Adapter['kind'] | null {
+function kindOf(names: readonly string[], metadata: Adapter['metadata']): Adapter['kind'] | null {
   if (names.some((name) => /\.lora_(down|up)\.|\.lora_[AB]\.|^lora_/.test(name))) return 'lora'
-  if (names.includes('emb_params') || names.length === 1) return 'embedding'
+  if (names.length === 1 || 'phalanx.tokens' in metadata) return 'embedding'
+  if (names.every((name) => name === 'clip_l' || name === 'clip_g')) return 'embedding'
   return null
 }

@@ -45,7 +45,15 @@ test('a whole LoRA file gives kind, metadata, hash and strength', async () => {
   const adapter = await openAdapter(path)
   expect(adapter).toMatchObject({ kind: 'lora', file: path, metadata: { ss_network_dim: '2' } })
   expect(adapter.strength(0.5)).toEqual({ file: path, strength: 0.5 })
-  expect((await openAdapter(await written(tensorFile({ emb_params: down }, 24)))).kind).toBe('embedding')
+})
+
+test.each([
+  ['of A1111 and sd-scripts', { emb_params: down }],
+  ['of SDXL', { clip_l: down, clip_g: up }],
+  ['of several tokens', { '<a>': down, '<b>': up, __metadata__: { 'phalanx.tokens': '[]' } }],
+])('an embedding %s is known by its tensors', async (_, header) => {
+  const data = 'emb_params' in header ? 24 : 32
+  expect((await openAdapter(await written(tensorFile(header, data)))).kind).toBe('embedding')
 })
 
 test.each([

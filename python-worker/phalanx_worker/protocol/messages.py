@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "3b0c4a3d727a2eb57f89386a5b27dba193d8d91f81d7291b972dda858a69f9e0"
+SCHEMA_SHA256 = "fbc8903ba084eed8b8b9e371a422e2a2f5a229e19835b1c446303dee45bb5f0c"
 
 
 class Accepted(
@@ -974,6 +974,18 @@ class LoraTechnique(
     unet_learning_rate: Annotated[float, Meta(gt=0)] | None
 
 
+class LearnedToken(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    initial_word: Annotated[str, Meta(min_length=1, max_length=256)] | None
+    placeholder: Annotated[str, Meta(min_length=1, max_length=64)]
+    vectors: Annotated[int, Meta(ge=1, le=64)]
+
+
 class TextualInversionTechnique(
     Struct,
     frozen=True,
@@ -983,9 +995,9 @@ class TextualInversionTechnique(
     tag_field="type",
     tag="textual-inversion",
 ):
-    initial_word: Annotated[str, Meta(min_length=1, max_length=64)]
-    placeholder: Annotated[str, Meta(min_length=1, max_length=64)]
+    norm: Literal["none", "initial", "vocabulary"]
     templates: Annotated[tuple[Annotated[str, Meta(max_length=512, pattern=r"\{\}")], ...], Meta(min_length=1)]
+    tokens: Annotated[tuple[LearnedToken, ...], Meta(min_length=1, max_length=64)]
 
 
 Technique = LoraTechnique | TextualInversionTechnique | FullTechnique | AutoencoderTechnique

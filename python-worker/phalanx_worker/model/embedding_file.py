@@ -1,0 +1,103 @@
+"""Textual-inversion embeddings of the community, in every layout that is shared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from phalanx_worker.errors import ArtefactError
+
+TOKENS_FIELD = "phalanx.tokens"
+"""Field of the metadata in our own files: the settings of every token, as a JSON list."""
+WEB_UI_TENSOR = "emb_params"
+"""The one tensor in embeddings written by A1111 and sd-scripts, whose token is the file's name."""
+SDXL_TENSORS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
+"""Tensors of an SDXL embedding, whose token is the file's name, to the text encoder each is for."""
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingFile:
+    """Embeddings of one or several tokens."""
+
+    path: Path
+    sha256: str
+    tokens: Mapping[str, Mapping[str, Tensor]]
+    """By token and text encoder, as `Base.parts` names it: [vectors, width]."""
+
+
+def embedding_file(
+    path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> EmbeddingFile:
+    """The embeddings in a file's tensors.
+
+    Known are the layouts of diffusers (token to vectors, also several tokens when the file is one of ours), of A1111
+    and sd-scripts (`emb_params`) and of SDXL (`clip_l` and `clip_g`).
+
+    Raises ArtefactError: `unsupported-adapter` (something else, or half an SDXL embedding), `broken-adapter` (numbers
+    that are not finite, unequal counts of vectors).
+    """
+    if tensors.keys() & SDXL_TENSORS.keys():
+        return EmbeddingFile(path, sha256, {path.stem: _sdxl_vectors(path, tensors)})
+    if len(tensors) != 1 and set(tensors) != _own_tokens(metadata):
+        example = ", ".join(sorted(tensors)[:3]) or "nothing"
+        raise unsupported(path, f"it holds {len(tensors)} tensors ({example})")
+    return EmbeddingFile(
+        path,
+        sha256,
+        {
+            path.stem if name == WEB_UI_TENSOR else name: {"text_encoder": _vectors(path, name, tensor)}
+            for name, tensor in tensors.items()
+        },
+    )
+
+
+def unsupported(path: Path, why: str) -> ArtefactError:
+    """The error for a file that is neither a LoRA nor an embedding."""
+    return ArtefactError(
+        f"{path} is not an adapter that can be used: {why}. Use a LoRA in kohya's layout or a textual-inversion "
+        "embedding.",
+        code="unsupported-adapter",
+        facts={"path": str(path)},
+    )
+
+
+def broken(path: Path, why: str) -> ArtefactError:
+    """The error for an adapter whose content is damaged."""
+    return ArtefactError(
+        f"{path} is broken: {why}. Fetch or train it again.", code="broken-adapter", facts={"path": str(path)}
+    )
+
+
+def _sdxl_vectors(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    if tensors.keys() != SDXL_TENSORS.keys():
+        missing = sorted(SDXL_TENSORS.keys() - tensors.keys())
+        extra = sorted(tensors.keys() - SDXL_TENSORS.keys())
+        raise unsupported(path, f"an SDXL embedding lacks {missing[0]}" if missing else f"{extra[0]!r} is unknown")
+    vectors = {encoder: _vectors(path, name, tensors[name]) for name, encoder in SDXL_TENSORS.items()}
+    counts = {name: len(vectors[encoder]) for name, encoder in SDXL_TENSORS.items()}
+    if len(set(counts.values())) > 1:
+        raise broken(path, f"clip_l has {counts['clip_l']} vectors and clip_g {counts['clip_g']}")
+    return vectors
+
+
+def _own_tokens(metadata: Mapping[str, str]) -> set[str] | None:
+    try:
+        tokens = json.loads(metadata.get(TOKENS_FIELD, "null"))
+    except ValueError:
+        return None
+    if not isinstance(tokens, list):
+        return None
+    return {str(token.get("placeholder")) for token in tokens if isinstance(token, dict)}
+
+
+def _vectors(path: Path, name: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point() or tensor.ndim not in (1, 2) or tensor.numel() == 0:
+        raise unsupported(path, f"its tensor {name!r} is no embedding: {tensor.dtype} {tuple(tensor.shape)}")
+    vectors = tensor.float().reshape(-1, tensor.shape[-1])
+    if not vectors.isfinite().all():
+        raise broken(path, f"the embedding {name!r} holds numbers that are not finite")
+    return vectors
