@@ -89,6 +89,17 @@ test('whatever the bytes, the error is typed', async () => {
   )
 })
 
+test('a torch archive named .pt or .bin counts as an embedding, a bare pickle does not', async () => {
+  const path = join(folder, 'five.pt')
+  await writeFile(path, 'PK\x03\x04archive/data.pkl')
+  expect(await openAdapter(path)).toMatchObject({ kind: 'embedding', file: path, metadata: {} })
+  await writeFile(path, Buffer.from('8002', 'hex').toString('latin1').padEnd(20, '.'), 'latin1')
+  await expect(openAdapter(path)).rejects.toMatchObject({ code: 'pickled-file' })
+  await writeFile(path, '')
+  await expect(openAdapter(path)).rejects.toMatchObject({ code: 'broken-file' })
+  await expect(openAdapter(join(folder, 'no.bin'))).rejects.toMatchObject({ code: 'missing-file' })
+})
+
 test('files of other kinds and missing files are refused', async () => {
   const model = tensorFile({ 'unet.a': down, 'unet.b': { ...up } }, 32)
   await expect(openAdapter(await written(model))).rejects.toMatchObject({ code: 'unknown-adapter' })

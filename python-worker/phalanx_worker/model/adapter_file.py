@@ -9,7 +9,14 @@ from pathlib import Path
 from torch import Tensor
 
 from phalanx_worker.artefacts.tensors import file_sha256, read_metadata, read_tensors
-from phalanx_worker.model.embedding_file import EmbeddingFile, broken, embedding_file, unsupported
+from phalanx_worker.model.embedding_file import (
+    PICKLED_SUFFIXES,
+    EmbeddingFile,
+    broken,
+    embedding_file,
+    read_pickled_embedding,
+    unsupported,
+)
 
 DOWN, UP, ALPHA = ".lora_down.weight", ".lora_up.weight", ".alpha"
 FOREIGN_LAYOUTS = {
@@ -50,9 +57,11 @@ class LoraFile:
 def read_adapter(path: Path) -> LoraFile | EmbeddingFile:
     """Read a LoRA or an embedding.
 
-    Raises ArtefactError: `missing-file`, `pickled-file`, `broken-file`, `unsupported-adapter` (another kind of file),
-    `broken-adapter` (factors that do not belong together).
+    Raises ArtefactError: `missing-file`, `pickled-file`, `broken-file`, `oversized-file`, `unsupported-adapter`
+    (another kind of file), `broken-adapter` (factors that do not belong together).
     """
+    if path.suffix in PICKLED_SUFFIXES:
+        return read_pickled_embedding(path)
     tensors = read_tensors(path)
     sha256 = file_sha256(path)
     for part, kind in FOREIGN_LAYOUTS.items():

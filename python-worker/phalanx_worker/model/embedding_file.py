@@ -9,8 +9,13 @@ from pathlib import Path
 
 from torch import Tensor
 
+from phalanx_worker.artefacts.pickle_values import Instance
+from phalanx_worker.artefacts.tensors import file_sha256
+from phalanx_worker.artefacts.torch_archive import read_torch_archive
 from phalanx_worker.errors import ArtefactError
 
+PICKLED_SUFFIXES = (".pt", ".bin")
+"""Names of files that `torch.save` writes; under any other name such a file is refused."""
 TOKENS_FIELD = "phalanx.tokens"
 """Field of the metadata in our own files: the settings of every token, as a JSON list."""
 WEB_UI_TENSOR = "emb_params"
@@ -55,6 +60,24 @@ def embedding_file(
     )
 
 
+def read_pickled_embedding(path: Path) -> EmbeddingFile:
+    """The embeddings in a `.pt` or `.bin` file, read by a parser that runs nothing.
+
+    Besides the layouts of `embedding_file`, A1111's dictionary with `string_to_param`, whose token is the file's name.
+    Raises what `read_torch_archive` and `embedding_file` raise.
+    """
+    value = read_torch_archive(path)
+    if not isinstance(value, dict):
+        raise unsupported(path, "it holds no dictionary")
+    tensors: dict[str, Tensor] = {}
+    named = {WEB_UI_TENSOR: _web_ui_tensor(path, value)} if "string_to_param" in value else value
+    for name, tensor in named.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise unsupported(path, f"its entry {name!r} is no tensor")
+        tensors[name] = tensor
+    return embedding_file(path, file_sha256(path), tensors, {})
+
+
 def unsupported(path: Path, why: str) -> ArtefactError:
     """The error for a file that is neither a LoRA nor an embedding."""
     return ArtefactError(
@@ -70,6 +93,15 @@ def broken(path: Path, why: str) -> ArtefactError:
     return ArtefactError(
         f"{path} is broken: {why}. Fetch or train it again.", code="broken-adapter", facts={"path": str(path)}
     )
+
+
+def _web_ui_tensor(path: Path, value: Mapping[object, object]) -> object:
+    found = value["string_to_param"]
+    if isinstance(found, Instance):
+        found = found.state.get("_parameters") if isinstance(found.state, dict) else None
+    if not isinstance(found, dict) or len(found) != 1:
+        raise unsupported(path, "its string_to_param does not hold one tensor")
+    return next(iter(found.values()))
 
 
 def _sdxl_vectors(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
