@@ -1,4 +1,5 @@
-import { resolve as absolute } from 'node:path'
+import { open } from 'node:fs/promises'
+import { resolve as absolute, extname } from 'node:path'
 import type { AdapterReference } from '../config/sampling.ts'
 import { ArtefactError } from '../errors/index.ts'
 import { sha256File } from '../util/sha256-file.ts'
@@ -7,25 +8,27 @@ import { readTensorHeader } from './tensor-header.ts'
 /** A small file that changes a base, made by a technique or shared by somebody. */
 export interface Adapter {
   readonly type: 'adapter'
-  /** Absolute path of the `.safetensors` file. */
+  /** Absolute path of the `.safetensors` file; embeddings may also be a `.pt` or `.bin` that `torch.save` wrote. */
   readonly file: string
   readonly kind: 'lora' | 'embedding'
   /** Of the file's bytes. */
   readonly sha256: string
-  /** Text fields of its header; those of kohya sd-scripts begin with `ss_`. */
+  /** Text fields of its header; those of kohya sd-scripts begin with `ss_`. A `.pt` has none. */
   readonly metadata: Readonly<Record<string, string>>
   /** This adapter with its change multiplied by `strength`; embeddings ignore it. */
   strength(strength: number): AdapterReference
 }
 
 /**
- * Opens an adapter file without loading it.
+ * Opens an adapter file without loading it. What a `.pt` or `.bin` holds is seen by the worker when it is used, by a
+ * parser that runs nothing.
  * Throws ArtefactError (`missing-file`, `pickled-file`, `broken-file`, `unknown-adapter`).
  */
 export async function openAdapter(path: string): Promise<Adapter> {
   const file = absolute(path)
+  if (await isTorchArchive(file)) return adapterOf(file, 'embedding', {})
   const { metadata, shapes } = await readTensorHeader(file)
-  const kind = kindOf(Object.keys(shapes))
+  const kind = kindOf(Object.keys(shapes), metadata)
   if (kind === null) {
     const names = Object.keys(shapes).slice(0, 3)
     throw new ArtefactError({
@@ -34,6 +37,10 @@ export async function openAdapter(path: string): Promise<Adapter> {
       facts: { path: file, names },
     })
   }
+  return adapterOf(file, kind, metadata)
+}
+
+async function adapterOf(file: string, kind: Adapter['kind'], metadata: Record<string, string>): Promise<Adapter> {
   const sha256 = await sha256File(file)
   return Object.freeze({
     type: 'adapter',
@@ -45,8 +52,22 @@ export async function openAdapter(path: string): Promise<Adapter> {
   })
 }
 
-function kindOf(names: readonly string[]): Adapter['kind'] | null {
+/** Under any other name, a torch archive is refused like other pickles. */
+async function isTorchArchive(file: string): Promise<boolean> {
+  if (!['.pt', '.bin'].includes(extname(file))) return false
+  const handle = await open(file).catch(() => null)
+  if (handle === null) return false
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0)
+    return bytesRead === 4 && buffer.equals(Buffer.from('PK\x03\x04'))
+  } finally {
+    await handle.close()
+  }
+}
+
+function kindOf(names: readonly string[], metadata: Adapter['metadata']): Adapter['kind'] | null {
   if (names.some((name) => /\.lora_(down|up)\.|\.lora_[AB]\.|^lora_/.test(name))) return 'lora'
-  if (names.includes('emb_params') || names.length === 1) return 'embedding'
+  if (names.length === 1 || 'phalanx.tokens' in metadata) return 'embedding'
+  if (names.every((name) => name === 'clip_l' || name === 'clip_g')) return 'embedding'
   return null
 }

@@ -60,7 +60,10 @@ export type SampleRequest = z.output<typeof sampleRequest>
 /** An adapter file laid over a base. */
 export const adapterReference = z
   .strictObject({
-    /** Path of a `.safetensors` file: LoRA or textual-inversion embedding, recognised by content. */
+    /**
+     * Path of a LoRA or of a textual-inversion embedding, recognised by content: a `.safetensors` file, or for
+     * embeddings a `.pt` or `.bin`, which is read without running anything in it.
+     */
     file: z.string().min(1),
     /** Multiplies a LoRA's change; ignored by embeddings. */
     strength: z.number().finite().default(1),

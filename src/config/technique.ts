@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type TextualInversionOptions, textualInversionTechnique } from './textual-inversion.ts'
 
 /** A positive learning rate, the step size of the optimizer. */
 export const learningRate = z.number().positive().finite()
@@ -31,35 +32,6 @@ export const loraTechnique = z
     textEncoderLearningRate: learningRate.nullable().default(null),
   })
   .meta({ id: 'LoraTechnique' })
-
-/**
- * Textual inversion (Gal et al., 2022): learns the input embedding of one new token and nothing else.
- */
-export const textualInversionTechnique = z
-  .strictObject({
-    type: z.literal('textual-inversion'),
-    /** The new token; must not be in the vocabulary. */
-    placeholder: z.string().min(1).max(64).default('<hand>'),
-    /** A word of the vocabulary, exactly one token, whose embedding is the start. */
-    initialWord: z.string().min(1).max(64).default('hand'),
-    /** Training captions; `{}` stands for the placeholder. The dataset's own captions are not used. */
-    templates: z
-      .array(z.string().includes('{}').max(512))
-      .min(1)
-      .default([
-        'a photo of a {}',
-        'a rendering of a {}',
-        'a cropped photo of the {}',
-        'the photo of a {}',
-        'a photo of a clean {}',
-        'a photo of my {}',
-        'a close-up photo of a {}',
-        'a bright photo of the {}',
-        'a good photo of a {}',
-        'a photo of one {}',
-      ]),
-  })
-  .meta({ id: 'TextualInversionTechnique' })
 
 /** Trains all weights of the named parts against the denoising loss. The result is a whole base. */
 export const fullTechnique = z
@@ -104,11 +76,15 @@ export function lora(options: Omit<z.input<typeof loraTechnique>, 'type'> = {}):
   return { type: 'lora', ...options }
 }
 
-/** Textual inversion; see {@link textualInversionTechnique} for fields and defaults. */
-export function textualInversion(
-  options: Omit<z.input<typeof textualInversionTechnique>, 'type'> = {},
-): TechniqueInputOf<'textual-inversion'> {
-  return { type: 'textual-inversion', ...options }
+/**
+ * Textual inversion of one token, `textualInversion({ placeholder: '<palm>', vectors: 2 })`, or of several,
+ * `textualInversion({ tokens: [{ placeholder: '<palm>' }, { placeholder: '<fist>' }] })`; see
+ * {@link textualInversionTechnique} for fields and defaults.
+ */
+export function textualInversion(options: TextualInversionOptions = {}): TechniqueInputOf<'textual-inversion'> {
+  if ('tokens' in options) return { type: 'textual-inversion', ...options, tokens: [...options.tokens] }
+  const { templates, norm, ...token } = options
+  return { type: 'textual-inversion', tokens: token, templates, norm }
 }
 
 /** Full training of UNet and text encoder; see {@link fullTechnique}. */

@@ -137,7 +137,7 @@ function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optim
   if (schedule.warmupSteps > 0) said.say('lr_warmup_steps', schedule.warmupSteps)
 }
 
-function sayObjective(said: Sentence, { loss, weighting, noise, ...unknown }: Objective): void {
+function sayObjective(said: Sentence, { loss, weighting, noise, zeroTerminalSnr, ...unknown }: Objective): void {
   nothingIsLeft(unknown)
   if (loss.type === 'squared') said.say('loss_type', 'l2')
   else {
@@ -147,6 +147,7 @@ function sayObjective(said: Sentence, { loss, weighting, noise, ...unknown }: Ob
   }
   if (weighting.type === 'min-snr') said.say('min_snr_gamma', weighting.gamma)
   if (weighting.type === 'debiased') said.say('debiased_estimation_loss')
+  if (zeroTerminalSnr) said.say('zero_terminal_snr')
   const { offset, randomOffset, pyramid, perturbation, ...others } = noise
   nothingIsLeft(others)
   if (offset > 0) said.say('noise_offset', offset)

@@ -51,13 +51,14 @@ function requireLearnedWord(
   prompts: readonly string[],
 ): void {
   if (train?.technique.type !== 'textual-inversion') return
-  const { placeholder, initialWord } = train.technique
-  if (prompts.some((prompt) => prompt.includes(placeholder))) return
-  throw new ConfigError({
-    code: 'learned-word-unused',
-    message: `Arm "${arm}" learns ${placeholder}, but none of its prompts contains it, so it would draw what the base draws. Add replace: { ${JSON.stringify(initialWord)}: ${JSON.stringify(placeholder)} } to the arm.`,
-    facts: { arm, placeholder, prompts },
-  })
+  for (const { placeholder, initialWord } of train.technique.tokens) {
+    if (prompts.some((prompt) => prompt.includes(placeholder))) continue
+    throw new ConfigError({
+      code: 'learned-word-unused',
+      message: `Arm "${arm}" learns ${placeholder}, but none of its prompts contains it, so it would draw what the base draws. Add replace: { ${JSON.stringify(initialWord ?? 'hand')}: ${JSON.stringify(placeholder)} } to the arm.`,
+      facts: { arm, placeholder, prompts },
+    })
+  }
 }
 
 function requireName(where: string, name: string, names: readonly string[], noun: string): void {

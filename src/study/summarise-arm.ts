@@ -1,3 +1,4 @@
+import type { LearnedToken } from '../config/textual-inversion.ts'
 import { datasetOf } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { Arm } from './expand-arms.ts'
@@ -25,10 +26,15 @@ function describeTechnique(technique: NonNullable<Arm['settings']['train']>['tec
     case 'lora':
       return `LoRA of rank ${technique.rank}, alpha ${technique.alpha}`
     case 'textual-inversion':
-      return `textual inversion of ${technique.placeholder} from “${technique.initialWord}”`
+      return `textual inversion of ${technique.tokens.map(describeToken).join(' and ')}`
     case 'full':
       return `full training of ${technique.parts.join(' and ')}`
     case 'autoencoder':
       return 'training of the autoencoder'
   }
+}
+
+function describeToken({ placeholder, initialWord, vectors }: LearnedToken): string {
+  const start = initialWord === null ? 'random vectors' : `“${initialWord}”`
+  return `${placeholder} from ${start}${vectors === 1 ? '' : ` in ${vectors} vectors`}`
 }

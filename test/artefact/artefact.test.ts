@@ -45,7 +45,15 @@ test('a whole LoRA file gives kind, metadata, hash and strength', async () => {
   const adapter = await openAdapter(path)
   expect(adapter).toMatchObject({ kind: 'lora', file: path, metadata: { ss_network_dim: '2' } })
   expect(adapter.strength(0.5)).toEqual({ file: path, strength: 0.5 })
-  expect((await openAdapter(await written(tensorFile({ emb_params: down }, 24)))).kind).toBe('embedding')
+})
+
+test.each([
+  ['of A1111 and sd-scripts', { emb_params: down }],
+  ['of SDXL', { clip_l: down, clip_g: up }],
+  ['of several tokens', { '<a>': down, '<b>': up, __metadata__: { 'phalanx.tokens': '[]' } }],
+])('an embedding %s is known by its tensors', async (_, header) => {
+  const data = 'emb_params' in header ? 24 : 32
+  expect((await openAdapter(await written(tensorFile(header, data)))).kind).toBe('embedding')
 })
 
 test.each([
@@ -79,6 +87,17 @@ test('whatever the bytes, the error is typed', async () => {
     }),
     { numRuns: 50 },
   )
+})
+
+test('a torch archive named .pt or .bin counts as an embedding, a bare pickle does not', async () => {
+  const path = join(folder, 'five.pt')
+  await writeFile(path, 'PK\x03\x04archive/data.pkl')
+  expect(await openAdapter(path)).toMatchObject({ kind: 'embedding', file: path, metadata: {} })
+  await writeFile(path, Buffer.from('8002', 'hex').toString('latin1').padEnd(20, '.'), 'latin1')
+  await expect(openAdapter(path)).rejects.toMatchObject({ code: 'pickled-file' })
+  await writeFile(path, '')
+  await expect(openAdapter(path)).rejects.toMatchObject({ code: 'broken-file' })
+  await expect(openAdapter(join(folder, 'no.bin'))).rejects.toMatchObject({ code: 'missing-file' })
 })
 
 test('files of other kinds and missing files are refused', async () => {

@@ -191,7 +191,7 @@ test('what the worker reports: placeholder that exists, initial word that is no 
   const word = textualInversion({ placeholder: '<y>', initialWord: 'unpronounceable' })
   await expect(lab.train({ base, dataset, technique: word, ...short })).rejects.toMatchObject({
     name: 'ConfigError',
-    code: 'not-one-token',
+    code: 'initial-word-too-long',
   })
   await writeFolder(lab.folder, { 'bad.safetensors': Buffer.from('80049500000000000000', 'hex').fill(7, 3) })
   const file = join(lab.folder, 'bad.safetensors')

@@ -37,6 +37,13 @@ def lora_family(path: Path, modules: Mapping[str, LoraModule]) -> Family | None:
     return next((family for text in told for start, family in VERSIONS.items() if text.startswith(start)), None)
 
 
+def embedding_family(widths: Mapping[str, int]) -> Family | None:
+    """By the widths of a token's vectors for each text encoder; None when they are nobody's."""
+    if len(widths) > 1:
+        return "sdxl"
+    return next((EMBEDDING_WIDTHS.get(width) for width in widths.values()), None)
+
+
 def refuse_other_family(path: Path, family: Family | None, base: Base) -> None:
     """Raises ArtefactError (`family-mismatch`) when an adapter of a known family meets a base of another."""
     if family is None or family == base.family:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from phalanx_worker.errors import ArtefactError, ConfigError
-from phalanx_worker.model.adapter_family import EMBEDDING_WIDTHS, lora_family, refuse_other_family
-from phalanx_worker.model.adapter_file import EmbeddingFile, LoraFile, LoraModule, read_adapter
+from phalanx_worker.model.adapter_family import embedding_family, lora_family, refuse_other_family
+from phalanx_worker.model.adapter_file import LoraFile, LoraModule, read_adapter
 from phalanx_worker.model.base import Base
+from phalanx_worker.model.embedding_file import EmbeddingFile
 from phalanx_worker.model.low_rank import (
     Adaptable,
     LowRankFactors,
@@ -22,7 +23,7 @@ from phalanx_worker.model.low_rank import (
     replaced_weights,
 )
 from phalanx_worker.model.module_names import adaptable_layers, other_names
-from phalanx_worker.model.placeholder import extended
+from phalanx_worker.model.placeholder import extended, text_encoders
 from phalanx_worker.protocol.messages import AdapterReference
 
 
@@ -44,8 +45,8 @@ def applied(base: Base, adapters: Sequence[AdapterReference]) -> Iterator[Base]:
     )
     embeddings = [file for file, _ in read if isinstance(file, EmbeddingFile)]
     weights = _changed_weights(base, loras)
-    rows = _rows(base, embeddings)
-    with replaced_weights(weights), extended(base, rows) as changed:
+    tokens = _tokens(base, embeddings)
+    with replaced_weights(weights), extended(base, tokens) as changed:
         yield changed
 
 
@@ -94,23 +95,28 @@ def _fitted(base: Base, layers: Mapping[str, Adaptable], file: LoraFile, strengt
     return fitted
 
 
-def _rows(base: Base, embeddings: Sequence[EmbeddingFile]) -> dict[str, Tensor]:
-    width = int(base.text_encoder.config.hidden_size)
-    rows: dict[str, Tensor] = {}
+def _tokens(base: Base, embeddings: Sequence[EmbeddingFile]) -> dict[str, dict[str, Tensor]]:
+    widths = {name: int(encoder.config.hidden_size) for name, encoder in text_encoders(base).items()}
+    tokens: dict[str, dict[str, Tensor]] = {}
     for file in embeddings:
-        if file.vector.shape[0] != width:
-            refuse_other_family(file.path, EMBEDDING_WIDTHS.get(file.vector.shape[0]), base)
-            raise _mismatch(
-                file.path, base, f"the embedding is {file.vector.shape[0]} wide, the base's text encoder {width}"
-            )
-        if file.token in rows:
-            raise ConfigError(
-                f"Two embeddings bring the token {file.token!r}. Use one of them, or rename the token of the other.",
-                code="duplicate-placeholder",
-                facts={"placeholder": file.token, "path": str(file.path)},
-            )
-        rows[file.token] = file.vector.to(base.device)
-    return rows
+        for token, vectors in file.tokens.items():
+            found = {name: int(tensor.shape[1]) for name, tensor in vectors.items()}
+            if found != widths:
+                refuse_other_family(file.path, embedding_family(found), base)
+                why = f"the embedding {token!r} is {_wide(found)}, the base's embeddings are {_wide(widths)}"
+                raise _mismatch(file.path, base, why)
+            if token in tokens:
+                raise ConfigError(
+                    f"Two embeddings bring the token {token!r}. Use one of them, or rename the token of the other.",
+                    code="duplicate-placeholder",
+                    facts={"placeholder": token, "path": str(file.path)},
+                )
+            tokens[token] = {name: tensor.to(base.device) for name, tensor in vectors.items()}
+    return tokens
+
+
+def _wide(widths: Mapping[str, int]) -> str:
+    return " and ".join(str(width) for width in widths.values()) + " wide"
 
 
 def _mismatch(path: Path, base: Base, why: str) -> ArtefactError:

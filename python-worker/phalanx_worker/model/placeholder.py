@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as functional
@@ -14,16 +14,17 @@ from transformers import CLIPTokenizer
 
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
+from phalanx_worker.model.placeholder_tokenizer import PlaceholderTokenizer
 
 
 class ExtendedEmbedding(nn.Module):
     """The embedding of a vocabulary with more rows behind it; only those may have a gradient."""
 
-    def __init__(self, original: nn.Embedding, rows: Sequence[Tensor]) -> None:
+    def __init__(self, original: nn.Embedding, vectors: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.original = original
-        self.rows = tuple(rows)
-        """[width] each."""
+        self.vectors = tuple(vectors.values())
+        """[vectors, width] of each token."""
 
     @property
     def weight(self) -> Tensor:
@@ -34,62 +35,92 @@ class ExtendedEmbedding(nn.Module):
         """[..., width] embeddings of token ids."""
         size = self.original.num_embeddings
         known = functional.embedding(ids.clamp(max=size - 1), self.original.weight)
-        new = functional.embedding((ids - size).clamp(min=0), torch.stack(self.rows))
+        new = functional.embedding((ids - size).clamp(min=0), torch.cat(self.vectors))
         return torch.where((ids >= size).unsqueeze(-1), new, known)
 
 
-def extend(base: Base, rows: Mapping[str, Tensor]) -> Base:
-    """The same base with tokens added; `rows` has each token's embedding, [width].
+def text_encoders(base: Base) -> dict[str, Any]:
+    """The text encoders a token has vectors for, by the folder they are stored in."""
+    return dict(zip(("text_encoder", "text_encoder_2"), base.text_encoders, strict=False))
 
-    The modules are shared: until `restore`, the text encoder also knows the new ids. The given base's tokenizer is
-    not changed. Raises ConfigError (`placeholder-in-vocabulary`, `invalid-placeholder`, `unsupported-family`).
+
+def tokenizers(base: Base) -> dict[str, CLIPTokenizer]:
+    """What splits texts for each text encoder."""
+    own = (base.tokenizer,) if base.tokenizer_2 is None else (base.tokenizer, base.tokenizer_2)
+    return dict(zip(("text_encoder", "text_encoder_2"), own, strict=False))
+
+
+def extend(base: Base, tokens: Mapping[str, Mapping[str, Tensor]]) -> Base:
+    """The same base with tokens added; `tokens` has each one's [vectors, width] by text encoder.
+
+    The modules are shared: until `restore`, the text encoders also know the new ids. The given base's tokenizers are
+    not changed. Raises ConfigError (`placeholder-in-vocabulary`, `invalid-placeholder`, `duplicate-placeholder`,
+    `vocabulary-mismatch`).
     """
-    if base.text_encoder_2 is not None:
-        raise ConfigError(
-            f"{base.folder} has two text encoders, and an added token here has one embedding. Use a base of the "
-            "family sd-1 or sd-2.",
-            code="unsupported-family",
-            facts={"base": str(base.folder), "family": base.family},
-        )
-    embedding = base.text_encoder.get_input_embeddings()
-    if not isinstance(embedding, nn.Embedding):
-        raise ValueError("the base already has added tokens")
-    tokenizer = copy.deepcopy(base.tokenizer)
-    for token in rows:
-        check_placeholder(tokenizer, token)
-        tokenizer.add_tokens(token)
-    expected = [embedding.num_embeddings + position for position in range(len(rows))]
-    if tokenizer.convert_tokens_to_ids(list(rows)) != expected:
-        raise ConfigError(
-            "The base's tokenizer and text encoder disagree about the size of the vocabulary. Use another base.",
-            code="vocabulary-mismatch",
-            facts={"tokenizer": len(tokenizer) - len(rows), "text_encoder": embedding.num_embeddings},
-        )
-    base.text_encoder.set_input_embeddings(ExtendedEmbedding(embedding, tuple(rows.values())))
-    return dataclasses.replace(base, tokenizer=tokenizer)
+    counts = {token: len(next(iter(vectors.values()))) for token, vectors in tokens.items()}
+    encoders, known = text_encoders(base), tokenizers(base)
+    extended_tokenizers = {}
+    for name, encoder in encoders.items():
+        check_placeholders(known[name], list(tokens))
+        embedding = encoder.get_input_embeddings()
+        if not isinstance(embedding, nn.Embedding):
+            raise ValueError(f"the base's {name} already has added tokens")
+        extended_tokenizers[name] = PlaceholderTokenizer.of(known[name], counts)
+        _check_vocabulary(name, len(known[name]), embedding.num_embeddings)
+    for name, encoder in encoders.items():
+        own = {token: vectors[name] for token, vectors in tokens.items()}
+        encoder.set_input_embeddings(ExtendedEmbedding(encoder.get_input_embeddings(), own))
+    return dataclasses.replace(
+        base, tokenizer=extended_tokenizers["text_encoder"], tokenizer_2=extended_tokenizers.get("text_encoder_2")
+    )
 
 
 def restore(base: Base) -> None:
-    """Give the text encoder its own embedding back."""
-    embedding = base.text_encoder.get_input_embeddings()
-    if isinstance(embedding, ExtendedEmbedding):
-        base.text_encoder.set_input_embeddings(embedding.original)
+    """Give the text encoders their own embeddings back."""
+    for encoder in text_encoders(base).values():
+        embedding = encoder.get_input_embeddings()
+        if isinstance(embedding, ExtendedEmbedding):
+            encoder.set_input_embeddings(embedding.original)
 
 
 @contextmanager
-def extended(base: Base, rows: Mapping[str, Tensor]) -> Iterator[Base]:
-    """`extend` for the length of a block; without rows the base itself."""
-    if not rows:
+def extended(base: Base, tokens: Mapping[str, Mapping[str, Tensor]]) -> Iterator[Base]:
+    """`extend` for the length of a block; without tokens the base itself."""
+    if not tokens:
         yield base
         return
     try:
-        yield extend(base, rows)
+        yield extend(base, tokens)
     finally:
         restore(base)
 
 
-def check_placeholder(tokenizer: CLIPTokenizer, token: str) -> None:
-    """Raises ConfigError when a text cannot be made a new token."""
+def check_placeholders(tokenizer: CLIPTokenizer, tokens: list[str]) -> None:
+    """Raises ConfigError when texts cannot be made new tokens, or two of them are the same to the tokenizer."""
+    # The tokenizer ignores upper and lower case, in new tokens too.
+    seen: dict[str, str] = {}
+    for token in tokens:
+        _check_placeholder(tokenizer, token)
+        other = seen.setdefault(token.lower(), token)
+        if other is not token:
+            raise ConfigError(
+                f"Two tokens have the placeholders {other!r} and {token!r}, which are the same to the tokenizer. "
+                "Rename or leave out one of them.",
+                code="duplicate-placeholder",
+                facts={"placeholder": token, "other": other},
+            )
+
+
+def _check_vocabulary(name: str, tokens: int, embeddings: int) -> None:
+    if tokens != embeddings:
+        raise ConfigError(
+            f"The base's tokenizer and its {name} disagree about the size of the vocabulary. Use another base.",
+            code="vocabulary-mismatch",
+            facts={"tokenizer": tokens, "text_encoder": embeddings},
+        )
+
+
+def _check_placeholder(tokenizer: CLIPTokenizer, token: str) -> None:
     if not token or any(character.isspace() for character in token):
         raise ConfigError(
             f"The placeholder {token!r} contains white space. Write it as one word, such as '<hand>'.",
@@ -103,20 +134,3 @@ def check_placeholder(tokenizer: CLIPTokenizer, token: str) -> None:
             code="placeholder-in-vocabulary",
             facts={"placeholder": token},
         )
-
-
-def word_embedding(base: Base, word: str) -> Tensor:
-    """A copy of the embedding of a word that is exactly one token, [width].
-
-    Raises ConfigError (`not-one-token`) that names the tokens it became.
-    """
-    ids: list[int] = base.tokenizer(word, add_special_tokens=False)["input_ids"]
-    if len(ids) != 1:
-        tokens = ", ".join(base.tokenizer.convert_ids_to_tokens(ids)) or "none"
-        raise ConfigError(
-            f"The initial word {word!r} is {len(ids)} tokens in this base ({tokens}). Choose a word that is one token.",
-            code="not-one-token",
-            facts={"word": word, "tokens": tokens},
-        )
-    embedding: Tensor = base.text_encoder.get_input_embeddings().weight[ids[0]].detach().clone()
-    return embedding

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "ab455520959bc8b6977f5cffa11d607d478b5e4834ab9c1667a4cefbea61a807"
+SCHEMA_SHA256 = "306f2cc0f4f9470458b97bd643f0c8de62e827a3a697be069505b55e11813eca"
 
 
 class Accepted(
@@ -88,14 +88,20 @@ class BaseArchitecture(
 ):
     autoencoder_channels: Annotated[tuple[Annotated[int, Meta(ge=4)], ...], Meta(min_length=1, max_length=6)]
     autoencoder_layers_per_block: Annotated[int, Meta(ge=1, le=4)]
+    family: Literal["sd-1", "sd-2", "sdxl"]
     image_size: Annotated[int, Meta(ge=8, le=1024)]
+    inpainting: bool
     latent_channels: Annotated[int, Meta(ge=1, le=16)]
     norm_groups: Annotated[int, Meta(ge=1, le=32)]
+    prediction: Literal["epsilon", "v_prediction"]
+    second_text_layers: Annotated[int, Meta(ge=1, le=32)]
+    second_text_width: Annotated[int, Meta(ge=8, le=2048)]
     text_heads: Annotated[int, Meta(ge=1, le=32)]
     text_layers: Annotated[int, Meta(ge=1, le=32)]
     text_width: Annotated[int, Meta(ge=8, le=2048)]
+    transformer_layers: Annotated[tuple[Annotated[int, Meta(ge=1, le=16)], ...], Meta(min_length=3)] | None
     unet_attention_heads: Annotated[int, Meta(ge=1, le=32)]
-    unet_channels: Annotated[tuple[Annotated[int, Meta(ge=4)], ...], Meta(min_length=4, max_length=4)]
+    unet_channels: Annotated[tuple[Annotated[int, Meta(ge=4)], ...], Meta(min_length=3, max_length=4)]
     unet_layers_per_block: Annotated[int, Meta(ge=1, le=4)]
     vocabulary_size: Annotated[int, Meta(ge=514, le=49408)]
 
@@ -110,9 +116,11 @@ class BaseDescription(
     tag="inspect-base",
 ):
     autoencoder_parameters: int
-    family: Literal["sd-1"]
+    family: Literal["sd-1", "sd-2", "sdxl"]
     image_size: int
+    inpainting: bool
     latent_channels: int
+    prediction: Literal["epsilon", "v_prediction"]
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
     text_encoder_parameters: int
     text_width: int
@@ -416,7 +424,7 @@ class CreateBaseJob(
     captions: tuple[Annotated[str, Meta(max_length=8192)], ...]
     output: str
     seed: Annotated[int, Meta(ge=0)]
-    weights: Literal["float32", "float16"]
+    weights: Literal["float32", "float16", "bfloat16"]
 
 
 class CreateBaseResult(
@@ -778,7 +786,7 @@ class FullTechnique(
     tag="full",
 ):
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
-    weights: Literal["float32", "float16"]
+    weights: Literal["float32", "float16", "bfloat16"]
 
 
 class Gap(
@@ -977,6 +985,18 @@ class LoraTechnique(
     unet_learning_rate: Annotated[float, Meta(gt=0)] | None
 
 
+class LearnedToken(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    initial_word: Annotated[str, Meta(min_length=1, max_length=256)] | None
+    placeholder: Annotated[str, Meta(min_length=1, max_length=64)]
+    vectors: Annotated[int, Meta(ge=1, le=64)]
+
+
 class TextualInversionTechnique(
     Struct,
     frozen=True,
@@ -986,9 +1006,9 @@ class TextualInversionTechnique(
     tag_field="type",
     tag="textual-inversion",
 ):
-    initial_word: Annotated[str, Meta(min_length=1, max_length=64)]
-    placeholder: Annotated[str, Meta(min_length=1, max_length=64)]
+    norm: Literal["none", "initial", "vocabulary"]
     templates: Annotated[tuple[Annotated[str, Meta(max_length=512, pattern=r"\{\}")], ...], Meta(min_length=1)]
+    tokens: Annotated[tuple[LearnedToken, ...], Meta(min_length=1, max_length=64)]
 
 
 Technique = LoraTechnique | TextualInversionTechnique | FullTechnique | AutoencoderTechnique

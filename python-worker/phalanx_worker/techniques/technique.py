@@ -109,6 +109,10 @@ class Technique(ABC):
         del streams, step, sample
         return caption
 
+    def after_step(self) -> None:
+        """Called after every optimizer step, before the moving average: limits parameters that have limits."""
+        return
+
     def state(self) -> dict[str, Tensor]:
         """Everything trained, for a checkpoint: by default the parameters by name."""
         return {name: parameter.detach() for name, parameter in named_parameters(self).items()}

@@ -71,6 +71,7 @@ def train(
         norm = state.optimizer.clip()
         _check_finite(step, loss, norm)
         rate = state.optimizer.step(rate_factor(settings.schedule, step, settings.steps))
+        technique.after_step()
         if state.average is not None:
             state.average.update(step)
         seconds = time.perf_counter() - began

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from phalanx_worker.errors import ArtefactError, ConfigError, LabError
-from phalanx_worker.model.adapter_file import EmbeddingFile, LoraFile, read_adapter
+from phalanx_worker.model.adapter_file import LoraFile, read_adapter
 from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.base import base_sha256
+from phalanx_worker.model.embedding_file import EmbeddingFile
 from phalanx_worker.model.load import load_base
 from phalanx_worker.protocol.messages import AdapterReference
 from tests.drawing import drawn, largest_difference, request, sampling
@@ -125,7 +126,11 @@ def bad_tensors(name: str) -> dict[str, torch.Tensor]:
         "foreign tensor": good | {"unet.conv_in.weight": torch.ones(2, 2)},
         "whole model": {"conv_in.weight": torch.ones(2), "conv_out.weight": torch.ones(2)},
         "image": {"pixels": torch.ones(3, 8, 8)},
-        "several vectors": {"<new>": torch.ones(2, 16)},
+        "half of SDXL": {"clip_l": torch.ones(2, 16)},
+        "more than SDXL": {"clip_l": torch.ones(2, 16), "clip_g": torch.ones(2, 16), "clip_x": torch.ones(2, 16)},
+        "uneven SDXL": {"clip_l": torch.ones(2, 16), "clip_g": torch.ones(3, 16)},
+        "SDXL": {"clip_l": torch.ones(2, 768), "clip_g": torch.ones(2, 1280)},
+        "no vectors": {"<new>": torch.ones(0, 16)},
         "embedding not finite": {"<new>": torch.full((1, 16), float("inf"))},
         "empty": {},
         "width": lora_tensors(width=24),
@@ -150,12 +155,16 @@ def bad_tensors(name: str) -> dict[str, torch.Tensor]:
         ("foreign tensor", "unsupported-adapter", "unet.conv_in.weight"),
         ("whole model", "unsupported-adapter", "2 tensors"),
         ("image", "unsupported-adapter", "pixels"),
-        ("several vectors", "unsupported-adapter", "2 vectors"),
+        ("half of SDXL", "unsupported-adapter", "lacks clip_g"),
+        ("more than SDXL", "unsupported-adapter", "clip_x"),
+        ("uneven SDXL", "broken-adapter", "clip_l has 2 vectors and clip_g 3"),
+        ("SDXL", "family-mismatch", "is made for the family sdxl"),
+        ("no vectors", "unsupported-adapter", "(0, 16)"),
         ("embedding not finite", "broken-adapter", "not finite"),
         ("empty", "unsupported-adapter", "0 tensors"),
         ("width", "adapter-mismatch", "16 from (24, 1, 1) in the file and 16 from (16, 1, 1) in the base"),
         ("name", "adapter-mismatch", "lora_unet_mid_block_attentions_7_proj_in"),
-        ("embedding width", "adapter-mismatch", "768 wide, the base's text encoder 16"),
+        ("embedding width", "adapter-mismatch", "768 wide, the base's embeddings are 16 wide"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(base_folder: Path, tmp_path: Path, name: str, code: str, told: str) -> None:

@@ -16,7 +16,6 @@ from phalanx_worker.errors import ArtefactError, ConfigError
 from phalanx_worker.jobs import inspect_base
 from phalanx_worker.model.create import create_base
 from phalanx_worker.model.load import load_base
-from phalanx_worker.model.placeholder import extend
 from phalanx_worker.model.save import StoredType, save_base
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.protocol.messages import InspectBaseJob
@@ -147,9 +146,3 @@ def test_files_with_position_ids_of_older_transformers_are_read(
         file = folder / part / "model.safetensors"
         save_file(load_file(file) | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, file)
     assert load_base(folder).sha256 == load_base(family_folders["sdxl"]).sha256
-
-
-def test_an_added_token_needs_an_embedding_for_each_encoder(family_folders: dict[str, Path]) -> None:
-    with pytest.raises(ConfigError) as caught:
-        extend(load_base(family_folders["sdxl"]), {"<new>": torch.zeros(16)})
-    assert caught.value.code == "unsupported-family"

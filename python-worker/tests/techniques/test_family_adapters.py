@@ -10,7 +10,7 @@ from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors.torch import save_file
 
 from phalanx_worker.artefacts.tensors import read_metadata, read_tensors
-from phalanx_worker.errors import ArtefactError
+from phalanx_worker.errors import ArtefactError, ConfigError
 from phalanx_worker.jobs import train
 from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.base import base_sha256
@@ -19,6 +19,7 @@ from phalanx_worker.model.module_names import other_names
 from phalanx_worker.protocol.messages import (
     AdapterReference,
     DatasetReference,
+    LearnedToken,
     LoraTechnique,
     TextualInversionTechnique,
 )
@@ -156,10 +157,48 @@ def test_an_embedding_for_another_family_is_refused(family_folders: dict[str, Pa
     assert caught.value.code == "family-mismatch"
 
 
+def inversion(*placeholders: str) -> TextualInversionTechnique:
+    tokens = tuple(LearnedToken(placeholder=name, initial_word="hand", vectors=2) for name in placeholders)
+    return TextualInversionTechnique(tokens=tokens, templates=("a photo of a {}",), norm="none")
+
+
+def test_textual_inversion_learns_for_both_encoders_of_sdxl(
+    family_folders: dict[str, Path], dataset: DatasetReference, tmp_path: Path
+) -> None:
+    job = train_job(family_folders["sdxl"], dataset, tmp_path / "run", technique=inversion("<five>"))
+    result = train.run(job, Recorder().context)
+    tensors = read_tensors(Path(result.path))
+    assert {name: len(vectors) for name, vectors in tensors.items()} == {"clip_l": 2, "clip_g": 2}
+    base = load_base(family_folders["sdxl"])
+    prompts = [request("a photo of a <five>", 1)]
+    with applied(base, [reference(Path(result.path))]) as changed:
+        ours = drawn(changed, prompts, sampling())
+    made = StableDiffusionXLPipeline.from_pretrained(family_folders["sdxl"], local_files_only=True)
+    made.set_progress_bar_config(disable=True)
+    made.load_textual_inversion(
+        tensors["clip_l"], token="<five>", text_encoder=made.text_encoder, tokenizer=made.tokenizer
+    )
+    made.load_textual_inversion(
+        tensors["clip_g"], token="<five>", text_encoder=made.text_encoder_2, tokenizer=made.tokenizer_2
+    )
+    # As without an embedding: the same numbers added in another order.
+    assert largest_difference(ours, drawn_by_diffusers(made, prompts, sampling())) <= 1
+    assert largest_difference(ours, drawn(base, [request("a photo of a hand hand", 1)], sampling())) > 0
+
+
+def test_a_file_for_sdxl_holds_one_token(
+    family_folders: dict[str, Path], dataset: DatasetReference, tmp_path: Path
+) -> None:
+    job = train_job(family_folders["sdxl"], dataset, tmp_path / "run", technique=inversion("<five>", "<fist>"))
+    with pytest.raises(ConfigError) as caught:
+        train.run(job, Recorder().context)
+    assert caught.value.code == "one-token-per-file"
+
+
 def test_textual_inversion_trains_on_sd_2(
     family_folders: dict[str, Path], dataset: DatasetReference, tmp_path: Path
 ) -> None:
-    technique = TextualInversionTechnique(placeholder="<five>", initial_word="hand", templates=("a photo of a {}",))
+    technique = inversion("<five>")
     job = train_job(family_folders["sd-2"], dataset, tmp_path / "run", technique=technique)
     result = train.run(job, Recorder().context)
     base = load_base(family_folders["sd-2"])
