@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "fbc8903ba084eed8b8b9e371a422e2a2f5a229e19835b1c446303dee45bb5f0c"
+SCHEMA_SHA256 = "c3ed4da5b881e2690a463c7f3775eafbb55585433507eb3b2b9c267125d13e4c"
 
 
 class Accepted(
@@ -907,6 +907,7 @@ class PreviewSettings(
     rename="camel",
 ):
     every: Annotated[int, Meta(ge=1)]
+    negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompts: Annotated[tuple[Annotated[str, Meta(max_length=8192)], ...], Meta(min_length=1, max_length=64)]
     sampling: SamplingSettings
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1, max_length=64)]
@@ -1000,7 +1001,25 @@ class TextualInversionTechnique(
     tokens: Annotated[tuple[LearnedToken, ...], Meta(min_length=1, max_length=64)]
 
 
-Technique = LoraTechnique | TextualInversionTechnique | FullTechnique | AutoencoderTechnique
+class NegativeEmbeddingTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="negative-embedding",
+):
+    guidance: Annotated[float, Meta(gt=1, le=100)]
+    initial_word: Annotated[str, Meta(max_length=256)] | None
+    norm: Literal["none", "initial", "vocabulary"]
+    placeholder: Annotated[str, Meta(min_length=1, max_length=64)]
+    vectors: Annotated[int, Meta(ge=1, le=64)]
+
+
+Technique = (
+    LoraTechnique | TextualInversionTechnique | NegativeEmbeddingTechnique | FullTechnique | AutoencoderTechnique
+)
 
 
 class TrainingSettings(

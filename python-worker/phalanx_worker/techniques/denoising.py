@@ -32,9 +32,14 @@ class DenoisingTechnique(Technique, ABC):
         predicted, added = noise.predicted.to(base.device), noise.added.to(base.device)
         timesteps = batch.integers("timestep", schedule.steps).to(base.device)
         noisy = schedule.add_noise(batch.latents, added, timesteps)
-        prediction = base.unet(noisy, timesteps, self._conditioning(batch)).sample
+        prediction = self._prediction(batch, noisy, timesteps)
         target = schedule.target(batch.latents, predicted, timesteps)
         return denoising_loss(self._objective, prediction.float(), target, timesteps, schedule)
+
+    def _prediction(self, batch: Batch, noisy: Tensor, timesteps: Tensor) -> Tensor:
+        """What is compared with the target, [n, channels, height, width]."""
+        prediction: Tensor = self.base.unet(noisy, timesteps, self._conditioning(batch)).sample
+        return prediction
 
     def _conditioning(self, batch: Batch) -> Tensor:
         if batch.conditioning is not None:

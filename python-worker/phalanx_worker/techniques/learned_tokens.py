@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.embedding_file import TOKENS_FIELD
-from phalanx_worker.model.initial_vectors import phrase_vectors, random_vectors, vocabulary
+from phalanx_worker.model.initial_vectors import phrase_vectors, random_vectors, token_vectors, vocabulary
 from phalanx_worker.model.placeholder import check_placeholders, extend, text_encoders
 from phalanx_worker.protocol.messages import LearnedToken
 from phalanx_worker.streams import Streams
@@ -91,4 +91,6 @@ class LearnedTokens:
 def _start(base: Base, token: LearnedToken, streams: Streams) -> dict[str, Tensor]:
     if token.initial_word is None:
         return random_vectors(base, token.placeholder, token.vectors, streams)
+    if token.initial_word == "":
+        return token_vectors(base, [base.tokenizer.pad_token_id] * token.vectors)
     return phrase_vectors(base, token.initial_word, token.vectors)
