@@ -8,6 +8,7 @@ export {
   autoencoder,
   full,
   lora,
+  negativeEmbedding,
   type TechniqueInput,
   type TechniqueInputOf,
   textualInversion,

@@ -1,5 +1,9 @@
 import { z } from 'zod'
-import { type TextualInversionOptions, textualInversionTechnique } from './textual-inversion.ts'
+import {
+  negativeEmbeddingTechnique,
+  type TextualInversionOptions,
+  textualInversionTechnique,
+} from './textual-inversion.ts'
 
 /** A positive learning rate, the step size of the optimizer. */
 export const learningRate = z.number().positive().finite()
@@ -61,7 +65,13 @@ export const autoencoderTechnique = z
   .meta({ id: 'AutoencoderTechnique' })
 
 export const technique = z
-  .discriminatedUnion('type', [loraTechnique, textualInversionTechnique, fullTechnique, autoencoderTechnique])
+  .discriminatedUnion('type', [
+    loraTechnique,
+    textualInversionTechnique,
+    negativeEmbeddingTechnique,
+    fullTechnique,
+    autoencoderTechnique,
+  ])
   .meta({ id: 'Technique' })
 
 /** A technique with every field present, as the worker receives it. */
@@ -85,6 +95,13 @@ export function textualInversion(options: TextualInversionOptions = {}): Techniq
   if ('tokens' in options) return { type: 'textual-inversion', ...options, tokens: [...options.tokens] }
   const { templates, norm, ...token } = options
   return { type: 'textual-inversion', tokens: token, templates, norm }
+}
+
+/** A negative embedding; see {@link negativeEmbeddingTechnique} for fields, defaults and what is minimised. */
+export function negativeEmbedding(
+  options: Omit<z.input<typeof negativeEmbeddingTechnique>, 'type'> = {},
+): TechniqueInputOf<'negative-embedding'> {
+  return { type: 'negative-embedding', ...options }
 }
 
 /** Full training of UNet and text encoder; see {@link fullTechnique}. */

@@ -50,6 +50,39 @@ export const textualInversionTechnique = z
   })
   .meta({ id: 'TextualInversionTechnique' })
 
+/**
+ * A negative embedding, trained as such: what guidance leads away from. The captions of the dataset stay in the
+ * conditional branch, and the new token is all that the unconditional branch reads. Minimised is the objective's
+ * distance between the training's target and what guidance predicts,
+ * `unconditional + guidance * (conditional - unconditional)`, so that leading away from the token brings the prediction
+ * nearer to the images. Used as `negativePrompt: '<bad-hands>'`.
+ *
+ * Embeddings shared for this use, such as EasyNegative and bad-hands, are as a rule plain textual inversions of bad
+ * images, and hope that guidance away from them helps. Both branches of guidance are part of the training in DreamArtist
+ * (Dong et al., 2022), which learns a positive and a negative embedding together from a single image; here the positive
+ * side is the caption and stays as it is.
+ */
+export const negativeEmbeddingTechnique = z
+  .strictObject({
+    type: z.literal('negative-embedding'),
+    /** The new token; must not be in the vocabulary. */
+    placeholder: z.string().min(1).max(64).default('<bad-hands>'),
+    /**
+     * A word or phrase whose embeddings are the start, or null for random vectors, as in textual inversion. Empty text
+     * starts at the tokenizer's padding, so that in SD 1 the token begins as the empty negative prompt.
+     */
+    initialWord: z.string().max(256).nullable().default(''),
+    /** Embeddings of the token, each of which takes one place of the negative prompt. */
+    vectors: z.int().min(1).max(64).default(4),
+    /**
+     * Guidance in training. The larger it is, the less the token needs to differ from the captions to correct the
+     * prediction, so that a large one learns something like the captions, which weakens guidance in sampling.
+     */
+    guidance: z.number().gt(1).max(100).default(3),
+    norm,
+  })
+  .meta({ id: 'NegativeEmbeddingTechnique' })
+
 /** A token with every field present. */
 export type LearnedToken = z.output<typeof learnedToken>
 /** A token as a user writes it: fields with defaults may be left out. */

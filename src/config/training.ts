@@ -10,6 +10,8 @@ export const previewSettings = z
     /** Optimizer steps between previews. */
     every: z.int().min(1).default(100),
     prompts: z.array(prompt).min(1).max(64),
+    /** What guidance leads away from, in all of them. */
+    negativePrompt: prompt.default(''),
     seeds: z.array(seed).min(1).max(64).default([1]),
     sampling: samplingSettings.prefault({}),
   })

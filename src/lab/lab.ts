@@ -71,8 +71,10 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
   readonly folder?: string | undefined
 }
 
-/** What a technique makes: adapters from LoRA and textual inversion, a whole base from full training. */
-export type Trained<Technique extends TechniqueInput> = Technique extends { type: 'lora' | 'textual-inversion' }
+/** What a technique makes: adapters from LoRA and from learned tokens, a whole base from full training. */
+export type Trained<Technique extends TechniqueInput> = Technique extends {
+  type: 'lora' | 'textual-inversion' | 'negative-embedding'
+}
   ? Adapter
   : Base
 

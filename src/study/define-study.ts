@@ -2,7 +2,7 @@ import { resolve } from '../config/resolve.ts'
 import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
 import { type StudyDefinition, type StudyInput, studyDefinition } from './definition.ts'
-import { expandArms } from './expand-arms.ts'
+import { type Arm, expandArms } from './expand-arms.ts'
 
 /**
  * States what a study compares: arms on bases, with the same prompts and seeds for all. Nothing runs. The result has
@@ -26,7 +26,7 @@ export function defineStudy(input: StudyInput): StudyDefinition {
     if (arm.train === null) continue
     requireName(`arms.${name}.train.dataset`, datasetOf(arm.train, study), Object.keys(study.datasets), 'dataset')
   }
-  for (const arm of expandArms(study)) requireLearnedWord(arm.name, arm.settings.train, arm.prompts)
+  for (const arm of expandArms(study)) requireLearnedWord(arm)
   return study
 }
 
@@ -45,11 +45,8 @@ export function datasetOf(
   })
 }
 
-function requireLearnedWord(
-  arm: string,
-  train: StudyDefinition['arms'][string]['train'],
-  prompts: readonly string[],
-): void {
+function requireLearnedWord({ name: arm, settings: { train, negativePrompt }, prompts }: Arm): void {
+  if (train?.technique.type === 'negative-embedding') requireLearnedNegative(arm, train.technique, negativePrompt)
   if (train?.technique.type !== 'textual-inversion') return
   for (const { placeholder, initialWord } of train.technique.tokens) {
     if (prompts.some((prompt) => prompt.includes(placeholder))) continue
@@ -59,6 +56,15 @@ function requireLearnedWord(
       facts: { arm, placeholder, prompts },
     })
   }
+}
+
+function requireLearnedNegative(arm: string, { placeholder }: { placeholder: string }, negativePrompt: string): void {
+  if (negativePrompt.includes(placeholder)) return
+  throw new ConfigError({
+    code: 'learned-word-unused',
+    message: `Arm "${arm}" learns ${placeholder} to lead away from, but its negative prompt does not contain it, so it would draw what the base draws. Add negativePrompt: ${JSON.stringify(placeholder)} to the arm.`,
+    facts: { arm, placeholder, negativePrompt },
+  })
 }
 
 function requireName(where: string, name: string, names: readonly string[], noun: string): void {

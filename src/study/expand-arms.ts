@@ -85,12 +85,20 @@ function findSetting(arm: string, settings: ArmDefinition, key: string): readonl
   return path.split('.')
 }
 
+/** The one token of a textual inversion is written without its list, and found without it. */
 function settingPaths(value: unknown, prefix = ''): string[] {
+  if (isListOfOne(value)) return settingPaths(value[0], prefix)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [prefix]
   return Object.entries(value).flatMap(([key, child]) => settingPaths(child, prefix === '' ? key : `${prefix}.${key}`))
 }
 
-function withSetting(settings: object, [key, ...rest]: readonly string[], value: unknown): object {
+function isListOfOne(value: unknown): value is readonly [object] {
+  return Array.isArray(value) && value.length === 1 && typeof value[0] === 'object'
+}
+
+function withSetting(settings: object, path: readonly string[], value: unknown): object {
+  if (isListOfOne(settings)) return [withSetting(settings[0], path, value)]
+  const [key, ...rest] = path
   if (key === undefined) return settings
   const held = (settings as Record<string, unknown>)[key]
   return { ...settings, [key]: rest.length === 0 ? value : withSetting(held as object, rest, value) }

@@ -27,6 +27,8 @@ function describeTechnique(technique: NonNullable<Arm['settings']['train']>['tec
       return `LoRA of rank ${technique.rank}, alpha ${technique.alpha}`
     case 'textual-inversion':
       return `textual inversion of ${technique.tokens.map(describeToken).join(' and ')}`
+    case 'negative-embedding':
+      return `negative embedding ${describeToken(technique)} at guidance ${technique.guidance}`
     case 'full':
       return `full training of ${technique.parts.join(' and ')}`
     case 'autoencoder':
@@ -35,6 +37,6 @@ function describeTechnique(technique: NonNullable<Arm['settings']['train']>['tec
 }
 
 function describeToken({ placeholder, initialWord, vectors }: LearnedToken): string {
-  const start = initialWord === null ? 'random vectors' : `“${initialWord}”`
+  const start = initialWord === null ? 'random vectors' : initialWord === '' ? 'empty text' : `“${initialWord}”`
   return `${placeholder} from ${start}${vectors === 1 ? '' : ` in ${vectors} vectors`}`
 }

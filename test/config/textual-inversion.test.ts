@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { parseSettings } from '../../src/cli/settings.ts'
 import { captionTemplates } from '../../src/config/caption-templates.ts'
 import { resolve } from '../../src/config/resolve.ts'
 import { technique, textualInversion } from '../../src/config/technique.ts'
@@ -24,6 +25,14 @@ test('one token is written with its own fields, several as a list, and both beco
       { ...plain, placeholder: '<palm>', vectors: 2 },
       { ...plain, placeholder: '<fist>' },
     ],
+  })
+})
+
+test('the one token is set from the command line by its path', () => {
+  const given = ['type=textual-inversion', 'tokens.placeholder=<palm>', 'tokens.vectors=3', 'templates=style']
+  expect(resolved(parseSettings(given))).toMatchObject({
+    tokens: [{ placeholder: '<palm>', initialWord: 'hand', vectors: 3 }],
+    templates: captionTemplates.style,
   })
 })
 

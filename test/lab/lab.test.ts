@@ -10,6 +10,7 @@ import {
   full,
   type Lab,
   lora,
+  negativeEmbedding,
   openLab,
   type SampleEvent,
   type TrainRequest,
@@ -64,6 +65,24 @@ test('an equal training is found finished; another one in its folder is refused'
   expect((await again).sha256).toBe(adapter.sha256)
   const other = lab.train({ ...request, steps: 4, folder: first.folder, name: first.name })
   await expect(other).rejects.toMatchObject({ name: 'ArtefactError', code: 'config-changed' })
+})
+
+test('a negative embedding is trained and changes pictures as a negative prompt', async () => {
+  const technique = negativeEmbedding({ placeholder: '<bad>', vectors: 2, initialWord: 'hand' })
+  const adapter = await lab.train({ base, dataset, technique, ...short, optimizer: { learningRate: 0.1 } })
+  expect(adapter).toMatchObject({ kind: 'embedding', metadata: { 'phalanx.technique': 'negative-embedding' } })
+  const draw = (negativePrompt: string) =>
+    lab.sample({ base, adapters: [adapter], prompts: ['a hand'], seeds: [1], steps: 2, negativePrompt })
+  const [plain, away] = await Promise.all([draw(''), draw('<bad>')])
+  expect((await imageMatchers.toBeCloseToImage(plain[0]!, away[0]!, { mean: 0, maximum: 0 })).pass).toBe(false)
+})
+
+test('a torch archive that is torn is told by the worker, which lives on', async () => {
+  await writeFolder(lab.folder, { 'torn.pt': Buffer.from('PK\x03\x04archive/data.pkl') })
+  const adapter = await lab.adapter(join(lab.folder, 'torn.pt'))
+  const request = { base, prompts: ['a hand'], seeds: [1], steps: 1 }
+  await expect(lab.sample({ ...request, adapters: [adapter] })).rejects.toMatchObject({ code: 'broken-file' })
+  expect(await lab.sample(request)).toHaveLength(1)
 })
 
 test('a cancelled training goes on from its checkpoint and ends as the one that was left alone', async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { lora, textualInversion } from '../../src/config/technique.ts'
+import { lora, negativeEmbedding, textualInversion } from '../../src/config/technique.ts'
 import { ConfigError } from '../../src/errors/index.ts'
 import { defineStudy } from '../../src/study/define-study.ts'
 import type { StudyInput } from '../../src/study/definition.ts'
 import { expandArms, replaceWords } from '../../src/study/expand-arms.ts'
 import { fingerCount, kernelDistanceTo } from '../../src/study/metric-definition.ts'
+import { summariseArm } from '../../src/study/summarise-arm.ts'
 import { study, studyInput } from './fixtures/sample-plan.ts'
 
 describe('defineStudy', () => {
@@ -53,6 +54,11 @@ describe('defineStudy', () => {
       /learns <hand>, but none of its prompts/,
     ],
     [
+      'a learned token that the negative prompt does not use',
+      { arms: { baseline: {}, a: { train: { technique: negativeEmbedding() }, negativePrompt: 'bad' } } },
+      /learns <bad-hands> to lead away from.*Add negativePrompt: "<bad-hands>"/,
+    ],
+    [
       'an axis that is no setting',
       { arms: { baseline: {}, a: { train: { technique: lora() }, over: { learningrat: [1] } } } },
       /Did you mean "learningRate"/,
@@ -95,6 +101,25 @@ describe('expandArms', () => {
     ])
     expect(arms[2]?.settings.train?.optimizer.learningRate).toBe(1e-4)
     expect(arms.filter((arm) => arm.baseline).map((arm) => arm.base)).toEqual(['a', 'b'])
+  })
+
+  it('varies the one token of a textual inversion by the names of its settings', () => {
+    const train = { technique: textualInversion({ vectors: 2 }) }
+    const inversion = { train, over: { initialWord: ['palm', 'fist'] }, replace: { palm: '<hand>' } }
+    const study = defineStudy({ ...studyInput, arms: { baseline: {}, inversion } })
+    expect(expandArms(study).map((arm) => summariseArm(arm, study))).toEqual([
+      'the base alone',
+      expect.stringMatching(/^textual inversion of <hand> from “palm” in 2 vectors on palms/),
+      expect.stringMatching(/^textual inversion of <hand> from “fist” in 2 vectors on palms/),
+    ])
+  })
+
+  it('says how a negative embedding was trained', () => {
+    const arm = { train: { technique: negativeEmbedding() }, negativePrompt: 'drawing, <bad-hands>' }
+    const study = defineStudy({ ...studyInput, arms: { baseline: {}, arm } })
+    expect(summariseArm(expandArms(study)[1]!, study)).toMatch(
+      /^negative embedding <bad-hands> from empty text in 4 vectors at guidance 3 on palms.*told to avoid “drawing, <bad-hands>”$/,
+    )
   })
 
   it('checks the values of an axis as if they were written in place', () => {

@@ -35,7 +35,8 @@ def applied(base: Base, adapters: Sequence[AdapterReference]) -> Iterator[Base]:
     The order of the adapters makes no difference, not even in the last bit.
 
     Raises what `read_adapter` raises, ArtefactError (`family-mismatch`: made for another family; `adapter-mismatch`:
-    made for another base) and ConfigError (`placeholder-in-vocabulary`, `duplicate-placeholder`).
+    made for another base) and ConfigError (`placeholder-in-vocabulary`, `invalid-placeholder`,
+    `duplicate-placeholder`).
     """
     read = [(read_adapter(Path(reference.file)), reference.strength) for reference in adapters]
     # Floating-point sums depend on their order, so that it must not be the caller's.

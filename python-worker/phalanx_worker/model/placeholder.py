@@ -123,7 +123,8 @@ def _check_vocabulary(name: str, tokens: int, embeddings: int) -> None:
 def _check_placeholder(tokenizer: CLIPTokenizer, token: str) -> None:
     if not token or any(character.isspace() for character in token):
         raise ConfigError(
-            f"The placeholder {token!r} contains white space. Write it as one word, such as '<hand>'.",
+            f"The placeholder {token!r} contains white space. Write it as one word, such as '<hand>'; an embedding "
+            "that is called by its file's name needs a file with another name.",
             code="invalid-placeholder",
             facts={"placeholder": token},
         )

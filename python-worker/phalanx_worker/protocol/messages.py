@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "306f2cc0f4f9470458b97bd643f0c8de62e827a3a697be069505b55e11813eca"
+SCHEMA_SHA256 = "d3bcfce78dd30a6f7d19ad5896baff49e574c8c8881ee74fa63076b85204c2a8"
 
 
 class Accepted(
@@ -918,6 +918,7 @@ class PreviewSettings(
     rename="camel",
 ):
     every: Annotated[int, Meta(ge=1)]
+    negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompts: Annotated[tuple[Annotated[str, Meta(max_length=8192)], ...], Meta(min_length=1, max_length=64)]
     sampling: SamplingSettings
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1, max_length=64)]
@@ -1011,7 +1012,25 @@ class TextualInversionTechnique(
     tokens: Annotated[tuple[LearnedToken, ...], Meta(min_length=1, max_length=64)]
 
 
-Technique = LoraTechnique | TextualInversionTechnique | FullTechnique | AutoencoderTechnique
+class NegativeEmbeddingTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="negative-embedding",
+):
+    guidance: Annotated[float, Meta(gt=1, le=100)]
+    initial_word: Annotated[str, Meta(max_length=256)] | None
+    norm: Literal["none", "initial", "vocabulary"]
+    placeholder: Annotated[str, Meta(min_length=1, max_length=64)]
+    vectors: Annotated[int, Meta(ge=1, le=64)]
+
+
+Technique = (
+    LoraTechnique | TextualInversionTechnique | NegativeEmbeddingTechnique | FullTechnique | AutoencoderTechnique
+)
 
 
 class TrainingSettings(

@@ -33,9 +33,13 @@ class DenoisingTechnique(Technique, ABC):
         predicted, added = noise.predicted.to(base.device), noise.added.to(base.device)
         timesteps = batch.integers("timestep", schedule.steps).to(base.device)
         noisy = schedule.add_noise(batch.latents, added, timesteps)
-        prediction = predict(base, noisy, timesteps, self._conditioning(batch), batch.time_ids)
+        prediction = self._prediction(batch, noisy, timesteps)
         target = schedule.target(batch.latents, predicted, timesteps)
         return denoising_loss(self._objective, prediction.float(), target, timesteps, schedule)
+
+    def _prediction(self, batch: Batch, noisy: Tensor, timesteps: Tensor) -> Tensor:
+        """What is compared with the target, [n, channels, height, width]."""
+        return predict(self.base, noisy, timesteps, self._conditioning(batch), batch.time_ids)
 
     def _conditioning(self, batch: Batch) -> Conditioning:
         if batch.conditioning is not None:

@@ -15,7 +15,7 @@ from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.adapter_family import architecture
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.embedding_file import SDXL_TENSORS, TOKENS_FIELD
-from phalanx_worker.model.initial_vectors import phrase_vectors, random_vectors, vocabulary
+from phalanx_worker.model.initial_vectors import phrase_vectors, random_vectors, token_vectors, vocabulary
 from phalanx_worker.model.placeholder import check_placeholders, extend, text_encoders
 from phalanx_worker.protocol.messages import LearnedToken
 from phalanx_worker.streams import Streams
@@ -106,4 +106,6 @@ class LearnedTokens:
 def _start(base: Base, token: LearnedToken, streams: Streams) -> dict[str, Tensor]:
     if token.initial_word is None:
         return random_vectors(base, token.placeholder, token.vectors, streams)
+    if token.initial_word == "":
+        return token_vectors(base, [base.tokenizer.pad_token_id] * token.vectors)
     return phrase_vectors(base, token.initial_word, token.vectors)

@@ -12,6 +12,7 @@ CLASSES = MappingProxyType(
     {
         "lora": ("lora", "Lora"),
         "textual-inversion": ("textual_inversion", "TextualInversion"),
+        "negative-embedding": ("negative_embedding", "NegativeEmbedding"),
         "full": ("full", "Full"),
         "autoencoder": ("autoencoder", "Autoencoder"),
     }

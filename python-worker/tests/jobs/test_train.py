@@ -260,7 +260,9 @@ def test_previews_are_told_written_and_without_influence(
     base_folder: Path, dataset: DatasetReference, tmp_path: Path, whole: Path
 ) -> None:
     settings = sampling(steps=2, guidance=2.0, batch_size=2)
-    preview = PreviewSettings(every=4, prompts=("a hand", "a fist"), seeds=(1, 2), sampling=settings)
+    preview = PreviewSettings(
+        every=4, prompts=("a hand", "a fist"), negative_prompt="", seeds=(1, 2), sampling=settings
+    )
     recorder = Recorder()
     train.run(train_job(base_folder, dataset, tmp_path / "run", preview=preview), recorder.context)
     told = [(event.step, event.prompt, event.seed) for event in recorder.events if isinstance(event, ImageEndEvent)]

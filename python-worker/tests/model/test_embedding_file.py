@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from phalanx_worker.artefacts.torch_archive import LARGEST_ARCHIVE
-from phalanx_worker.errors import ArtefactError
+from phalanx_worker.errors import ArtefactError, ConfigError
 from phalanx_worker.model.adapter_file import read_adapter
 from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.embedding_file import EmbeddingFile
@@ -91,6 +91,18 @@ def test_numbers_in_half_precision_are_read(tmp_path: Path) -> None:
         found = read_adapter(tmp_path / "x.pt")
         assert isinstance(found, EmbeddingFile)
         assert torch.equal(found.tokens["<five>"]["text_encoder"], VECTORS.to(dtype).float())
+
+
+def test_a_token_called_by_its_file_must_be_one_word(base_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bad hands.pt"
+    torch.save(A1111, path)
+    with (
+        pytest.raises(ConfigError) as caught,
+        applied(load_base(base_folder), [AdapterReference(file=str(path), strength=1.0)]),
+    ):
+        pass
+    assert caught.value.code == "invalid-placeholder"
+    assert "a file with another name" in str(caught.value)
 
 
 def test_sdxl_files_have_vectors_for_both_encoders(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ export function example(node: SchemaNode, definitions: Readonly<Record<string, S
     case 'integer':
       return Math.min(Math.max(wideInteger, node.minimum ?? 0), node.maximum ?? wideInteger)
     case 'number':
-      return Math.min(Math.max(0.5, node.minimum ?? 0), node.maximum ?? 0.5)
+      return Math.min(Math.max(0.5, node.minimum ?? 0, (node.exclusiveMinimum ?? 0) + 0.5), node.maximum ?? Infinity)
     case 'boolean':
       return true
     case 'array':
