@@ -3,7 +3,13 @@ import type { Adapter } from '../artefact/adapter.ts'
 import type { RunRecord } from '../artefact/record.ts'
 import type { BaseArchitectureInput } from '../config/architecture.ts'
 import type { classifierSettings } from '../config/classifier.ts'
-import type { adapterReference, SampleRequest, sampleRequest, samplingSettings } from '../config/sampling.ts'
+import type {
+  adapterReference,
+  initialImage,
+  SampleRequest,
+  sampleRequest,
+  samplingSettings,
+} from '../config/sampling.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettingsInput } from '../config/training.ts'
 import type { WorkerSettingsInput } from '../config/worker.ts'
@@ -74,6 +80,8 @@ export type Trained<Technique extends TechniqueInput> = Technique extends { type
 export type SampleOptions = z.input<typeof samplingSettings> & {
   readonly base: Base
   readonly adapters?: readonly (Adapter | z.input<typeof adapterReference> | string)[] | undefined
+  /** What all drawings start from, but those whose request has an image of its own; from noise alone by default. */
+  readonly image?: z.input<typeof initialImage> | null | undefined
 } & (
     | {
         readonly prompts: readonly string[]

@@ -1,7 +1,15 @@
 import { resolve as absolute } from 'node:path'
 import { z } from 'zod'
 import { resolve } from '../config/resolve.ts'
-import { adapterReference, prompt, sampleRequest, samplingSettings, seed } from '../config/sampling.ts'
+import {
+  adapterReference,
+  initialImage,
+  prompt,
+  type SampleRequest,
+  sampleRequest,
+  samplingSettings,
+  seed,
+} from '../config/sampling.ts'
 import { ConfigError, ProtocolError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { SampleResult } from '../protocol/results.ts'
@@ -19,13 +27,14 @@ const sampleOptions = samplingSettings.extend({
   seeds: z.array(seed).min(1).optional(),
   negativePrompt: prompt.default(''),
   requests: z.array(sampleRequest).min(1).optional(),
+  image: initialImage.nullable().default(null),
 })
 
 /** The job that draws what was asked for. Throws ConfigError. */
 export function sampleJobOf(input: SampleOptions): JobOf<'sample'> {
   const adapters = input.adapters?.map(referenceOf)
   const given = resolve(sampleOptions, { ...input, ...(adapters && { adapters }) }, 'sampling')
-  const { base, prompts, seeds, negativePrompt, requests, ...rest } = given
+  const { base, prompts, seeds, negativePrompt, requests, image, ...rest } = given
   const { adapters: references, ...sampling } = rest
   if ((requests === undefined) === (prompts === undefined) || (prompts === undefined) !== (seeds === undefined)) {
     throw new ConfigError({
@@ -35,13 +44,13 @@ export function sampleJobOf(input: SampleOptions): JobOf<'sample'> {
     })
   }
   const expanded = (prompts ?? []).flatMap((text) =>
-    (seeds ?? []).map((number) => ({ prompt: text, negativePrompt, seed: number })),
+    (seeds ?? []).map((number) => ({ prompt: text, negativePrompt, seed: number, image: null })),
   )
   return {
     type: 'sample',
     base: base.folder,
     adapters: references.map(({ file, strength }) => ({ file: absolute(file), strength })),
-    requests: requests ?? expanded,
+    requests: (requests ?? expanded).map((request) => withImage(request, image)),
     sampling,
   }
 }
@@ -95,6 +104,14 @@ export function startSampling(
       await result
     },
   }
+}
+
+/** The request with its own image, else the one for all, by absolute paths. */
+function withImage(request: SampleRequest, forAll: SampleRequest['image']): SampleRequest {
+  const image = request.image ?? forAll
+  if (image === null) return request
+  const mask = image.mask === null ? null : absolute(image.mask)
+  return { ...request, image: { ...image, file: absolute(image.file), mask } }
 }
 
 function referenceOf(adapter: NonNullable<SampleOptions['adapters']>[number]): z.input<typeof adapterReference> {

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "ab455520959bc8b6977f5cffa11d607d478b5e4834ab9c1667a4cefbea61a807"
+SCHEMA_SHA256 = "c9f448542cab3c49f6699f7569ffe0eca819e27a64aba260feb82ae2f360c8a8"
 
 
 class Accepted(
@@ -809,6 +809,19 @@ class HeldOutSettings(
     patience: Annotated[int, Meta(ge=1)] | None
 
 
+class InitialImage(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    file: Annotated[str, Meta(min_length=1)]
+    mask: Annotated[str, Meta(min_length=1)] | None
+    mask_blur: Annotated[float, Meta(ge=0, le=256)]
+    strength: Annotated[float, Meta(gt=0, le=1)]
+
+
 class InspectBaseJob(
     Struct,
     frozen=True,
@@ -1044,6 +1057,7 @@ class SampleRequest(
     forbid_unknown_fields=True,
     rename="camel",
 ):
+    image: InitialImage | None
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompt: Annotated[str, Meta(max_length=8192)]
     seed: Annotated[int, Meta(ge=0)]
