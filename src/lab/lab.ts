@@ -82,6 +82,8 @@ export type SampleOptions = z.input<typeof samplingSettings> & {
   readonly adapters?: readonly (Adapter | z.input<typeof adapterReference> | string)[] | undefined
   /** What all drawings start from, but those whose request has an image of its own; from noise alone by default. */
   readonly image?: z.input<typeof initialImage> | null | undefined
+  /** Write how an image was drawn into its PNG, for A1111 and as JSON; true by default. */
+  readonly recipe?: boolean | undefined
 } & (
     | {
         readonly prompts: readonly string[]

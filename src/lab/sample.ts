@@ -18,6 +18,7 @@ import { Broadcast } from './broadcast.ts'
 import { baseInput } from './inputs.ts'
 import { JobRun } from './job-run.ts'
 import type { CallOptions, SampleEvent, SampleOptions, SampleRun, Samples } from './lab.ts'
+import { recipesOf } from './recipe.ts'
 import { type SampledImage, sampledImage } from './sampled-image.ts'
 
 const sampleOptions = samplingSettings.extend({
@@ -28,13 +29,22 @@ const sampleOptions = samplingSettings.extend({
   negativePrompt: prompt.default(''),
   requests: z.array(sampleRequest).min(1).optional(),
   image: initialImage.nullable().default(null),
+  /** Write how an image was drawn into its PNG. */
+  recipe: z.boolean().default(true),
 })
 
+/** A sampling before it runs. */
+export interface SamplePlan {
+  readonly job: JobOf<'sample'>
+  /** What PNGs tell; null for nothing. */
+  readonly recipes: ReturnType<typeof recipesOf> | null
+}
+
 /** The job that draws what was asked for. Throws ConfigError. */
-export function sampleJobOf(input: SampleOptions): JobOf<'sample'> {
+export function planSampling(input: SampleOptions): SamplePlan {
   const adapters = input.adapters?.map(referenceOf)
   const given = resolve(sampleOptions, { ...input, ...(adapters && { adapters }) }, 'sampling')
-  const { base, prompts, seeds, negativePrompt, requests, image, ...rest } = given
+  const { base, prompts, seeds, negativePrompt, requests, image, recipe, ...rest } = given
   const { adapters: references, ...sampling } = rest
   if ((requests === undefined) === (prompts === undefined) || (prompts === undefined) !== (seeds === undefined)) {
     throw new ConfigError({
@@ -46,18 +56,19 @@ export function sampleJobOf(input: SampleOptions): JobOf<'sample'> {
   const expanded = (prompts ?? []).flatMap((text) =>
     (seeds ?? []).map((number) => ({ prompt: text, negativePrompt, seed: number, image: null })),
   )
-  return {
+  const job: JobOf<'sample'> = {
     type: 'sample',
     base: base.folder,
     adapters: references.map(({ file, strength }) => ({ file: absolute(file), strength })),
     requests: (requests ?? expanded).map((request) => withImage(request, image)),
     sampling,
   }
+  return { job, recipes: recipe ? recipesOf(job, base) : null }
 }
 
 /** Draws the images of a job; all are kept until the handle is let go. */
 export function startSampling(
-  job: JobOf<'sample'>,
+  { job, recipes }: SamplePlan,
   submit: (job: JobOf<'sample'>) => RunStream<SampleResult>,
   { signal }: CallOptions,
 ): SampleRun {
@@ -73,7 +84,8 @@ export function startSampling(
       if (event.type !== 'image-end') events.push(event)
       else {
         const { index, prompt: text, seed: number, width, height, pixels } = event
-        const image = sampledImage({ index, prompt: text, seed: number, width, height, pixels })
+        const facts = { index, prompt: text, seed: number, width, height, pixels }
+        const image = sampledImage(facts, recipes && (() => recipes(index, facts)))
         images.set(index, image)
         events.push({ type: 'image-end', index, image })
       }

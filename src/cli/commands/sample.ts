@@ -29,6 +29,7 @@ export const sample: Command = {
     strength: { value: '<number>', text: 'share of the steps taken on it, up to 1 (0.8)' },
     mask: { value: '<file>', text: 'draw only where this image is light' },
     'mask-blur': { value: '<pixels>', text: 'let the drawing fade in from the border of the mask (0)' },
+    'no-recipe': { text: 'leave out of the PNG files how they were drawn' },
     output: { value: '<folder>', text: 'where the PNG files go (./samples)' },
     ...labOptions,
   },
@@ -37,6 +38,7 @@ export const sample: Command = {
     const { positionals, options } = given
     const { terminal, signal } = context
     const folder = absolute(optionText(options, 'output') ?? 'samples')
+    const image = imageOf(options)
     const seeds = parseRuns('seeds', optionText(options, 'seeds') ?? '1-4')
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
     const run = lab.sample(
@@ -53,7 +55,8 @@ export const sample: Command = {
         zeroTerminalSnr: options['zero-terminal-snr'] === true,
         width: optionNumber(options, 'width'),
         height: optionNumber(options, 'height'),
-        image: imageOf(options),
+        image,
+        recipe: options['no-recipe'] !== true,
       },
       { signal },
     )
