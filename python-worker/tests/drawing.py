@@ -24,7 +24,7 @@ from diffusers import (
 from torch import Tensor
 
 from phalanx_worker.model.base import Base
-from phalanx_worker.protocol.messages import SampleRequest, SamplingSettings
+from phalanx_worker.protocol.messages import InitialImage, SampleRequest, SamplingSettings
 from phalanx_worker.sampling.draw import draw, initial_noise, step_noise
 from phalanx_worker.sampling.samplers import SamplerName
 
@@ -58,9 +58,9 @@ def sampling(
     )
 
 
-def request(prompt: str, seed: int = 1, negative: str = "") -> SampleRequest:
+def request(prompt: str, seed: int = 1, negative: str = "", image: InitialImage | None = None) -> SampleRequest:
     """One image."""
-    return SampleRequest(prompt=prompt, negative_prompt=negative, seed=seed)
+    return SampleRequest(prompt=prompt, negative_prompt=negative, seed=seed, image=image)
 
 
 def drawn(base: Base, requests: list[SampleRequest], settings: SamplingSettings) -> Images:

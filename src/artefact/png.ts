@@ -1,4 +1,5 @@
 import sharp from 'sharp'
+import { withPngTexts } from './png-text.ts'
 
 /** Pixels of an image: RGB, row by row, 3 bytes each. */
 export interface RgbImage {
@@ -7,10 +8,13 @@ export interface RgbImage {
   readonly height: number
 }
 
-/** An image as PNG, without loss; `text` is kept in the file as its description. */
-export async function encodePng({ pixels, width, height }: RgbImage, text?: string): Promise<Buffer> {
+/** An image as PNG, without loss; `texts` are kept in the file by keyword. */
+export async function encodePng(
+  { pixels, width, height }: RgbImage,
+  texts: Readonly<Record<string, string>> = {},
+): Promise<Buffer> {
   const image = sharp(pixels, { raw: { width, height, channels: 3 } }).png({ compressionLevel: 6 })
-  return (text === undefined ? image : image.withExif({ IFD0: { ImageDescription: text } })).toBuffer()
+  return withPngTexts(await image.toBuffer(), texts)
 }
 
 /** Pixels of an image file; transparency is laid over white. Rejects when it cannot be decoded. */

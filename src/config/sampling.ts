@@ -51,9 +51,31 @@ export const samplingSettings = z
   .meta({ id: 'SamplingSettings' })
 export type SamplingSettings = z.output<typeof samplingSettings>
 
-/** One image to draw. */
+/** An image that a drawing starts from. */
+export const initialImage = z
+  .strictObject({
+    /** Path of an image file. Without a mask it is scaled to cover the size that is drawn and cropped at the centre. */
+    file: z.string().min(1),
+    /** Share of the denoising steps that are taken: 1 keeps next to nothing of the image (SDEdit, Meng et al., 2022). */
+    strength: z.number().gt(0).max(1).default(0.8),
+    /**
+     * Path of an image whose light parts are drawn anew (inpainting); the pixels of the dark parts are returned as they
+     * were given. Mask and image must have the size that is drawn. Null draws everything anew.
+     */
+    mask: z.string().min(1).nullable().default(null),
+    /** Pixels over which what is drawn fades in from the mask's border inwards; 0 is a hard border. */
+    maskBlur: z.number().min(0).max(256).default(0),
+  })
+  .refine(({ mask, maskBlur }) => mask !== null || maskBlur === 0, {
+    message: 'has no effect without a mask',
+    path: ['maskBlur'],
+  })
+  .meta({ id: 'InitialImage' })
+export type InitialImage = z.output<typeof initialImage>
+
+/** One image to draw; `image` null draws it from noise alone. */
 export const sampleRequest = z
-  .strictObject({ prompt, negativePrompt: prompt.default(''), seed })
+  .strictObject({ prompt, negativePrompt: prompt.default(''), seed, image: initialImage.nullable().default(null) })
   .meta({ id: 'SampleRequest' })
 export type SampleRequest = z.output<typeof sampleRequest>
 

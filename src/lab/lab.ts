@@ -4,7 +4,13 @@ import type { RunRecord } from '../artefact/record.ts'
 import type { BaseArchitectureInput } from '../config/architecture.ts'
 import type { classifierSettings } from '../config/classifier.ts'
 import type { engine } from '../config/engine.ts'
-import type { adapterReference, SampleRequest, sampleRequest, samplingSettings } from '../config/sampling.ts'
+import type {
+  adapterReference,
+  initialImage,
+  SampleRequest,
+  sampleRequest,
+  samplingSettings,
+} from '../config/sampling.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettingsInput } from '../config/training.ts'
 import type { WorkerSettingsInput } from '../config/worker.ts'
@@ -82,6 +88,10 @@ export type Trained<Technique extends TechniqueInput> = Technique extends {
 export type SampleOptions = z.input<typeof samplingSettings> & {
   readonly base: Base
   readonly adapters?: readonly (Adapter | z.input<typeof adapterReference> | string)[] | undefined
+  /** What all drawings start from, but those whose request has an image of its own; from noise alone by default. */
+  readonly image?: z.input<typeof initialImage> | null | undefined
+  /** Write how an image was drawn into its PNG, for A1111 and as JSON; true by default. */
+  readonly recipe?: boolean | undefined
 } & (
     | {
         readonly prompts: readonly string[]

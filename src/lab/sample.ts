@@ -1,7 +1,15 @@
 import { resolve as absolute } from 'node:path'
 import { z } from 'zod'
 import { resolve } from '../config/resolve.ts'
-import { adapterReference, prompt, sampleRequest, samplingSettings, seed } from '../config/sampling.ts'
+import {
+  adapterReference,
+  initialImage,
+  prompt,
+  type SampleRequest,
+  sampleRequest,
+  samplingSettings,
+  seed,
+} from '../config/sampling.ts'
 import { ConfigError, ProtocolError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { SampleResult } from '../protocol/results.ts'
@@ -10,6 +18,7 @@ import { Broadcast } from './broadcast.ts'
 import { baseInput } from './inputs.ts'
 import { JobRun } from './job-run.ts'
 import type { CallOptions, SampleEvent, SampleOptions, SampleRun, Samples } from './lab.ts'
+import { recipesOf } from './recipe.ts'
 import { type SampledImage, sampledImage } from './sampled-image.ts'
 
 const sampleOptions = samplingSettings.extend({
@@ -19,13 +28,23 @@ const sampleOptions = samplingSettings.extend({
   seeds: z.array(seed).min(1).optional(),
   negativePrompt: prompt.default(''),
   requests: z.array(sampleRequest).min(1).optional(),
+  image: initialImage.nullable().default(null),
+  /** Write how an image was drawn into its PNG. */
+  recipe: z.boolean().default(true),
 })
 
+/** A sampling before it runs. */
+export interface SamplePlan {
+  readonly job: JobOf<'sample'>
+  /** What PNGs tell; null for nothing. */
+  readonly recipes: ReturnType<typeof recipesOf> | null
+}
+
 /** The job that draws what was asked for. Throws ConfigError. */
-export function sampleJobOf(input: SampleOptions): JobOf<'sample'> {
+export function planSampling(input: SampleOptions): SamplePlan {
   const adapters = input.adapters?.map(referenceOf)
   const given = resolve(sampleOptions, { ...input, ...(adapters && { adapters }) }, 'sampling')
-  const { base, prompts, seeds, negativePrompt, requests, ...rest } = given
+  const { base, prompts, seeds, negativePrompt, requests, image, recipe, ...rest } = given
   const { adapters: references, ...sampling } = rest
   if ((requests === undefined) === (prompts === undefined) || (prompts === undefined) !== (seeds === undefined)) {
     throw new ConfigError({
@@ -35,20 +54,21 @@ export function sampleJobOf(input: SampleOptions): JobOf<'sample'> {
     })
   }
   const expanded = (prompts ?? []).flatMap((text) =>
-    (seeds ?? []).map((number) => ({ prompt: text, negativePrompt, seed: number })),
+    (seeds ?? []).map((number) => ({ prompt: text, negativePrompt, seed: number, image: null })),
   )
-  return {
+  const job: JobOf<'sample'> = {
     type: 'sample',
     base: base.folder,
     adapters: references.map(({ file, strength }) => ({ file: absolute(file), strength })),
-    requests: requests ?? expanded,
+    requests: (requests ?? expanded).map((request) => withImage(request, image)),
     sampling,
   }
+  return { job, recipes: recipe ? recipesOf(job, base) : null }
 }
 
 /** Draws the images of a job; all are kept until the handle is let go. */
 export function startSampling(
-  job: JobOf<'sample'>,
+  { job, recipes }: SamplePlan,
   submit: (job: JobOf<'sample'>) => RunStream<SampleResult>,
   { signal }: CallOptions,
 ): SampleRun {
@@ -64,7 +84,8 @@ export function startSampling(
       if (event.type !== 'image-end') events.push(event)
       else {
         const { index, prompt: text, seed: number, width, height, pixels } = event
-        const image = sampledImage({ index, prompt: text, seed: number, width, height, pixels })
+        const facts = { index, prompt: text, seed: number, width, height, pixels }
+        const image = sampledImage(facts, recipes && (() => recipes(index, facts)))
         images.set(index, image)
         events.push({ type: 'image-end', index, image })
       }
@@ -95,6 +116,14 @@ export function startSampling(
       await result
     },
   }
+}
+
+/** The request with its own image, else the one for all, by absolute paths. */
+function withImage(request: SampleRequest, forAll: SampleRequest['image']): SampleRequest {
+  const image = request.image ?? forAll
+  if (image === null) return request
+  const mask = image.mask === null ? null : absolute(image.mask)
+  return { ...request, image: { ...image, file: absolute(image.file), mask } }
 }
 
 function referenceOf(adapter: NonNullable<SampleOptions['adapters']>[number]): z.input<typeof adapterReference> {

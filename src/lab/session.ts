@@ -11,7 +11,7 @@ import { baseFolder } from './base.ts'
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
-import { sampleJobOf, startSampling } from './sample.ts'
+import { planSampling, startSampling } from './sample.ts'
 import { planTraining, startTraining, type TrainPlan } from './train.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -84,7 +84,7 @@ export class LabSession implements api.Lab {
   }
 
   sample(request: api.SampleOptions, options: api.CallOptions = {}): api.SampleRun {
-    return startSampling(sampleJobOf(request), (job) => this.#pool.submit(job), options)
+    return startSampling(planSampling(request), (job) => this.#pool.submit(job), options)
   }
 
   classify(request: api.ClassifyOptions, { signal }: api.CallOptions = {}): api.ClassifyRun {

@@ -160,6 +160,6 @@ test('a record comes back as it was written; one that was altered does not', asy
 
 test('PNG keeps every pixel', async () => {
   const pixels = Uint8Array.from({ length: 5 * 7 * 3 }, (_, i) => (i * 37) % 256)
-  const decoded = await decodeRgb(await encodePng({ pixels, width: 5, height: 7 }, 'a hand\nseed 1'))
+  const decoded = await decodeRgb(await encodePng({ pixels, width: 5, height: 7 }, { parameters: 'a hand' }))
   expect(decoded).toEqual({ pixels, width: 5, height: 7 })
 })

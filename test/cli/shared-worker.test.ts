@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readImageRecipe } from '../../src/artefact/recipe.ts'
 import { readRunRecord } from '../../src/artefact/record.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
@@ -40,6 +41,30 @@ test('a command attaches to a running worker, draws, and counts the tokens that 
   const files = [join(output, 'seed-3.png'), join(output, 'seed-5.png')]
   expect(stdout.split('\n')).toEqual(files)
   expect(await sharp(files[0]).metadata()).toMatchObject({ format: 'png', width: 16, height: 16 })
+})
+
+test('a part of an image is drawn anew from the command line, with its recipe unless told not to', async () => {
+  const image = join(folder, 'images', 'a.png')
+  const mask = join(folder, 'mask.png')
+  const { width, height } = await sharp(image).metadata()
+  await sharp({ create: { width, height, channels: 3, background: 'white' } }).toFile(mask)
+  const output = join(folder, 'inpainted')
+  const options = ['--image', image, '--mask', mask, '--mask-blur', '1', '--strength', '0.5', '--steps', '4']
+  const size = ['--width', String(width), '--height', String(height), '--sampler', 'heun', '--seeds', '1']
+  const file = join(output, 'seed-1.png')
+  const words = ['sample', 'a hand', ...options, ...size, '--guidance-rescale', '0.7', '--output', output]
+  expect((await phalanx(...words)).exitCode).toBe(0)
+  expect((await readImageRecipe(file)).recipe).toMatchObject({
+    ...{ prompt: 'a hand', seed: 1, sampler: 'heun', steps: 4, guidanceRescale: 0.7, zeroTerminalSnr: false },
+    image: { file: 'a.png', mask: 'mask.png', maskBlur: 1, strength: 0.5 },
+  })
+  expect((await phalanx(...words, '--no-recipe')).exitCode).toBe(0)
+  expect(await readImageRecipe(file)).toEqual({ recipe: null, parameters: null })
+
+  const alone = await phalanx('sample', 'a hand', '--mask', mask, '--json')
+  expect([alone.exitCode, JSON.parse(alone.stdout).error.code]).toEqual([2, 'image-missing'])
+  const absurd = await phalanx('sample', 'a hand', '--sampler', 'eular', '--json')
+  expect([absurd.exitCode, JSON.parse(absurd.stdout).error.message]).toEqual([2, expect.stringContaining('euler')])
 })
 
 test('a training from the command line leaves a record and tells the loss of held-out images', async () => {

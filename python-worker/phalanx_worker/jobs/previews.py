@@ -25,7 +25,7 @@ def draw_previews(preview: PreviewSettings, step: int, base: Base, output: Path,
     Returns early when the job is asked to stop. Raises as `draw`, and ArtefactError (`disk-full`).
     """
     requests = [
-        SampleRequest(prompt=prompt, negative_prompt=preview.negative_prompt, seed=seed)
+        SampleRequest(prompt=prompt, negative_prompt=preview.negative_prompt, seed=seed, image=None)
         for prompt in preview.prompts
         for seed in preview.seeds
     ]

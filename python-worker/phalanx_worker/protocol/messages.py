@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "d3bcfce78dd30a6f7d19ad5896baff49e574c8c8881ee74fa63076b85204c2a8"
+SCHEMA_SHA256 = "07f2223b15fd5fba145a4a19a44d4dfa88e43c2f755d783fcc730a05cd0aa997"
 
 
 class Accepted(
@@ -817,6 +817,19 @@ class HeldOutSettings(
     patience: Annotated[int, Meta(ge=1)] | None
 
 
+class InitialImage(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    file: Annotated[str, Meta(min_length=1)]
+    mask: Annotated[str, Meta(min_length=1)] | None
+    mask_blur: Annotated[float, Meta(ge=0, le=256)]
+    strength: Annotated[float, Meta(gt=0, le=1)]
+
+
 class InspectBaseJob(
     Struct,
     frozen=True,
@@ -1083,6 +1096,7 @@ class SampleRequest(
     forbid_unknown_fields=True,
     rename="camel",
 ):
+    image: InitialImage | None
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompt: Annotated[str, Meta(max_length=8192)]
     seed: Annotated[int, Meta(ge=0)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +22,11 @@ from phalanx_worker.model.low_rank import merged
 from phalanx_worker.model.terminal_snr import with_zero_terminal_snr
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.model.tokens import tokenize
-from phalanx_worker.protocol.messages import SampleRequest, SamplingSettings
+from phalanx_worker.protocol.messages import InitialImage, SampleRequest, SamplingSettings
+from phalanx_worker.sampling.picture import Picture, open_picture
 from phalanx_worker.sampling.plan import SamplingPlan
 from phalanx_worker.sampling.samplers import SAMPLERS
+from phalanx_worker.sampling.sources import sources_of
 from phalanx_worker.sampling.walk import Denoiser, Walk
 from phalanx_worker.streams import Streams
 
@@ -53,33 +57,55 @@ def draw(
 
     A request's picture depends on its own prompt, negative prompt and seed; the batch it is drawn in changes latents
     by rounding only. Changes attached to the base are in effect. With a guidance of 1 negative prompts have none.
-    Raises ConfigError (`size-mismatch`, `too-many-steps`, `zero-snr-epsilon`), ArtefactError (`unknown-scheduler`)
+    A request with an image starts from it (SDEdit, Meng et al., 2022); with a mask only the masked part is drawn: an
+    ordinary UNet has the rest put back after every step (Lugmayr et al., 2022, without resampling), a UNet made for
+    inpainting is shown it, and either way the pixels outside are returned as they were given.
+    Raises ConfigError (`size-mismatch`, `too-many-steps`, `zero-snr-epsilon`, `no-steps`, `mask-mismatch`,
+    `mask-empty`, `unknown-channels`), DatasetError for images that cannot be read, ArtefactError (`unknown-scheduler`)
     and JobError (`image-not-finite`).
     """
     shape = _latent_shape(base, sampling)
-    plan = plan_of(base, sampling)
-    count = _Counter(predictions(base, requests, sampling), on_step)
+    count = _Progress(predictions(base, requests, sampling), on_step)
+    size = (shape[2] * base.reduction, shape[1] * base.reduction)
+    images = dict.fromkeys(request.image for request in requests)
+    pictures = {image: None if image is None else open_picture(image, *size) for image in images}
     with merged([*base.text_encoders, base.unet]), Lanes(base.device, 2 * sampling.batch_size) as lanes:
         texts = _embeddings(base, requests, sampling.guidance)
-        for first in range(0, len(requests), sampling.batch_size):
-            batch = requests[first : first + sampling.batch_size]
+        first = 0
+        for batch in _batches(requests, sampling.batch_size):
+            shown = [pictures[request.image] for request in batch]
             with cached_attention(base.unet):
-                latents = _denoised(base, batch, sampling, plan, texts, shape, count, lanes)
+                latents = _denoised(base, batch, shown, sampling, texts, shape, count, lanes)
             decoded = lanes.map(partial(decode, base), [latents[span] for span in lanes.spans(len(batch))])
-            for position, pixels in enumerate(image for part in decoded for image in part):
-                on_image(first + position, pixels)
+            for picture, pixels in zip(shown, (image for part in decoded for image in part), strict=True):
+                on_image(first, pixels if picture is None else picture.keep(pixels))
+                first += 1
     return DrawnImages(truncated_tokens(base, requests, sampling.guidance))
 
 
-def plan_of(base: Base, sampling: SamplingSettings) -> SamplingPlan:
+def plan_of(base: Base, image: InitialImage | None, sampling: SamplingSettings) -> SamplingPlan:
     """The steps of one image; raises as `draw`."""
     scheduled = with_zero_terminal_snr(base) if sampling.zero_terminal_snr else base
-    return SAMPLERS[sampling.sampler].plan(scheduled.noise_schedule, scheduled.scheduler_config, sampling.steps)
+    sampler = SAMPLERS[sampling.sampler]
+    plan = sampler.plan(scheduled.noise_schedule, scheduled.scheduler_config, sampling.steps)
+    if image is None:
+        return plan
+    # Rounded down, as diffusers does.
+    steps = int(sampling.steps * image.strength)
+    if steps == 0:
+        raise ConfigError(
+            f"A strength of {image.strength} leaves none of the {sampling.steps} steps. Take more of either.",
+            code="no-steps",
+            facts={"strength": image.strength, "steps": sampling.steps},
+        )
+    return plan.tail(steps)
 
 
 def predictions(base: Base, requests: Sequence[SampleRequest], sampling: SamplingSettings) -> int:
     """How often the network is asked for the requests, each counted by itself; raises as `draw`."""
-    return len(requests) * SAMPLERS[sampling.sampler].predictions(plan_of(base, sampling))
+    asked = SAMPLERS[sampling.sampler].predictions
+    images = Counter(request.image for request in requests)
+    return sum(count * asked(plan_of(base, image, sampling)) for image, count in images.items())
 
 
 def initial_noise(seed: int, shape: tuple[int, ...]) -> Tensor:
@@ -121,7 +147,7 @@ def truncated_tokens(base: Base, requests: Sequence[SampleRequest], guidance: fl
 
 
 @dataclass
-class _Counter:
+class _Progress:
     total: int
     on_step: OnStep
     done: int = 0
@@ -154,21 +180,22 @@ def _embeddings(base: Base, requests: Sequence[SampleRequest], guidance: float) 
 def _denoised(
     base: Base,
     batch: Sequence[SampleRequest],
+    pictures: Sequence[Picture | None],
     sampling: SamplingSettings,
-    plan: SamplingPlan,
     texts: dict[str, Conditioning],
     shape: tuple[int, int, int],
-    count: _Counter,
+    count: _Progress,
     lanes: Lanes,
 ) -> Tensor:
+    sources = sources_of(base, batch, pictures, shape)
     height, width = (side * base.reduction for side in shape[1:])
     sizes = SizeConditioning(original=(height, width), crop=(0, 0), target=(height, width))
     positive = joined([texts[request.prompt] for request in batch])
     if sampling.guidance == 1:
-        network = _network(base, positive, sizes, lanes)
+        network = _network(base, positive, sizes, sources.shown, lanes)
     else:
         negative = joined([texts[request.negative_prompt] for request in batch])
-        network = _guided(_network(base, joined([negative, positive]), sizes, lanes), sampling)
+        network = _guided(_network(base, joined([negative, positive]), sizes, sources.shown, lanes), sampling)
 
     def counted(latents: Tensor, timestep: float) -> Tensor:
         prediction = network(latents, timestep)
@@ -178,26 +205,48 @@ def _denoised(
     def drawn(draws: Callable[[int], Tensor]) -> Tensor:
         return torch.stack([draws(request.seed) for request in batch]).to(base.device)
 
+    plan = plan_of(base, batch[0].image, sampling)
+    masked = sources.mask is not None
     walk = Walk(
         plan=plan,
         predict=counted,
         noise=drawn(lambda seed: initial_noise(seed, shape)),
         fresh_noise=lambda step: drawn(lambda seed: step_noise(seed, shape, step)),
+        # All of the steps under a mask draw something wholly new there.
+        image=None if masked and plan.first == 0 else sources.latents,
+        kept=sources.kept,
     )
     return SAMPLERS[sampling.sampler].draw(walk)
 
 
-def _network(base: Base, conditioning: Conditioning, sizes: SizeConditioning, lanes: Lanes) -> Denoiser:
-    """The UNet's prediction for as many latents as there are rows of `conditioning`."""
+def _batches(requests: Sequence[SampleRequest], size: int) -> Iterator[Sequence[SampleRequest]]:
+    """Consecutive requests that take the same steps from the same kind of start."""
+
+    def start(request: SampleRequest) -> object:
+        return None if request.image is None else (request.image.strength, request.image.mask is None)
+
+    for _, alike in groupby(requests, start):
+        group = list(alike)
+        for first in range(0, len(group), size):
+            yield group[first : first + size]
+
+
+def _network(
+    base: Base, conditioning: Conditioning, sizes: SizeConditioning, shown: Tensor | None, lanes: Lanes
+) -> Denoiser:
+    """The UNet's prediction for as many latents as there are rows of `conditioning`, with `shown` beside them."""
     spans = lanes.spans(len(conditioning))
     # One tensor per part for all steps: what attention remembers of it goes by identity.
     texts = [conditioning.rows(span) for span in spans]
     time_ids = [sizes.time_ids.to(base.device).expand(len(text), -1) for text in texts]
+    beside = None if shown is None else shown.repeat(len(conditioning) // len(shown), 1, 1, 1)
 
     def network(latents: Tensor, timestep: float) -> Tensor:
+        given = latents if beside is None else torch.cat([latents, beside], dim=1)
+
         @torch.inference_mode()
         def part(place: int) -> Tensor:
-            return predict(base, latents[spans[place]], timestep, texts[place], time_ids[place])
+            return predict(base, given[spans[place]], timestep, texts[place], time_ids[place])
 
         return torch.cat(lanes.map(part, range(len(spans))))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from phalanx_worker.sampling.plan import SamplingPlan, Scales
+from phalanx_worker.sampling.plan import CLEAN, SamplingPlan, Scales
 
 Denoiser = Callable[[Tensor, float], Tensor]
 """The network's prediction, with guidance, for noisy latents of unit variance at a timestep."""
@@ -22,19 +23,34 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Latents of an image, [n, channels, height, width], of which only the masked part is drawn."""
+
+    image: Tensor
+    mask: Tensor
+    """[n, 1, height, width]: 1 where something new is drawn."""
+
+
+@dataclass(frozen=True)
 class Walk:
     """Tensors are [n, channels, height, width]; latents on the way have unit variance at every noise level."""
 
     plan: SamplingPlan
     predict: Denoiser
     noise: Tensor
-    """Standard normal, from each image's seed: where the walk starts."""
+    """Standard normal, from each image's seed: where the walk starts, and what is added to `image`."""
     fresh_noise: Callable[[int], Tensor]
     """Standard normal of a step, counted in the whole plan; from each image's seed, whatever batch it is in."""
+    image: Tensor | None
+    """Latents that the walk starts from, made noisy as the first timestep is; None starts from noise alone."""
+    kept: Kept | None
+    """What must not change; None keeps nothing."""
 
     def start(self) -> Tensor:
         """Latents at the first timestep."""
-        return self.noise * self.plan.start
+        if self.image is None:
+            return self.noise * self.plan.start
+        return noisy(self.image, self.noise, self.plan.scales[0])
 
     def estimate(self, latents: Tensor, step: int) -> Estimate:
         """Asks the network at a step's timestep."""
@@ -53,6 +69,14 @@ class Walk:
         return latents if amount == 0 else latents + amount * self.fresh_noise(self.plan.first + step)
 
     def settled(self, latents: Tensor, step: int) -> Tensor:
-        """Latents after a step, as the next one takes them."""
-        del step
-        return latents
+        """Latents after a step, as the next one takes them: with what is kept put back, as noisy as they are."""
+        if self.kept is None:
+            return latents
+        after = self.plan.scales[step + 1] if step + 1 < len(self.plan.scales) else CLEAN
+        image = noisy(self.kept.image, self.noise, after)
+        return torch.lerp(image, latents, self.kept.mask)
+
+
+def noisy(image: Tensor, noise: Tensor, scales: Scales) -> Tensor:
+    """An image's latents at a noise level."""
+    return scales.signal * image + scales.noise * noise

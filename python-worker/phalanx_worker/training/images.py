@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,11 @@ class CoverCrop:
         return np.asarray(picture.crop((left, top, left + self.width, top + self.height)))
 
 
+def whole_image(image: Image.Image) -> Pixels:
+    """[height, width, 3] RGB of an image at its own size; transparent pixels show white."""
+    return np.asarray(_opaque(image))
+
+
 def decode_image(path: Path, sha256: str, transform: CoverCrop) -> Pixels:
     """Read, verify and transform one image of a frozen dataset, [height, width, 3] uint8.
 
@@ -57,7 +63,7 @@ def decode_image(path: Path, sha256: str, transform: CoverCrop) -> Pixels:
     return _decode(path, data, transform)
 
 
-def read_image(path: Path, transform: CoverCrop) -> Pixels:
+def read_image(path: Path, transform: Callable[[Image.Image], Pixels]) -> Pixels:
     """Read and transform one image, [height, width, 3] uint8.
 
     Raises DatasetError: `missing-image`, `broken-image`, `image-too-large`.
@@ -76,7 +82,7 @@ def _read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def _decode(path: Path, data: bytes, transform: CoverCrop) -> Pixels:
+def _decode(path: Path, data: bytes, transform: Callable[[Image.Image], Pixels]) -> Pixels:
     try:
         with warnings.catch_warnings():
             # The limit below speaks first; Pillow's own would only warn.

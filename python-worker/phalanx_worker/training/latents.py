@@ -128,8 +128,8 @@ class LatentCache:
         write_tensors(self._folder / f"{name}.safetensors", tensors, {"keys": json.dumps(list(texts))})
 
 
-def encode(base: Base, images: Sequence[npt.NDArray[np.uint8]]) -> list[Posterior]:
-    """Posteriors of at most `ENCODE_BATCH` images.
+def encode(base: Base, images: Sequence[npt.NDArray[np.uint8 | np.float32]]) -> list[Posterior]:
+    """Posteriors of at most `ENCODE_BATCH` images with levels from 0 to 255.
 
     The batch is filled up to a constant size, so that a latent does not depend on how many were encoded with it.
     """
@@ -140,6 +140,6 @@ def encode(base: Base, images: Sequence[npt.NDArray[np.uint8]]) -> list[Posterio
     return [Posterior(means[row].clone(), spreads[row].clone()) for row in range(len(images))]
 
 
-def to_tensor(images: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
+def to_tensor(images: Sequence[npt.NDArray[np.uint8 | np.float32]]) -> Tensor:
     """[n, 3, height, width] in [-1, 1]."""
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(torch.float32).div(127.5).sub(1.0).contiguous()

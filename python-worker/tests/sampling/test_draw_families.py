@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
-from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.load import load_base
-from phalanx_worker.sampling.samplers import Sampler
+from phalanx_worker.sampling.samplers import SamplerName
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, request, sampling
-from tests.small import ARCHITECTURES, make_base
 
 REQUESTS = [
     request("a photo of a hand", 1, "a fist"),
@@ -29,7 +27,7 @@ ONE_LEVEL = 1
 @pytest.mark.parametrize("sampler", ["ddim", "euler"])
 @pytest.mark.parametrize("guidance", [7.5, 1.0])
 def test_images_are_those_of_diffusers(
-    family_folders: dict[str, Path], family: str, sampler: Sampler, guidance: float
+    family_folders: dict[str, Path], family: str, sampler: SamplerName, guidance: float
 ) -> None:
     settings = sampling(sampler, 6, guidance)
     base = load_base(family_folders[family])
@@ -58,13 +56,3 @@ def test_a_batch_gives_the_same_images_as_one_at_a_time(family_folders: dict[str
     together = drawn(base, REQUESTS, sampling(batch_size=3))
     alone = np.concatenate([drawn(base, [item], sampling(batch_size=1)) for item in REQUESTS])
     assert largest_difference(together, alone) <= ONE_LEVEL
-
-
-@pytest.mark.parametrize("family", ["sd-1", "sdxl"])
-def test_a_base_for_inpainting_draws_nothing_without_a_mask(tmp_path: Path, family: str) -> None:
-    architecture = msgspec.structs.replace(ARCHITECTURES[family], inpainting=True)
-    base = load_base(make_base(tmp_path / "base", architecture=architecture))
-    with pytest.raises(ConfigError) as caught:
-        drawn(base, REQUESTS, sampling())
-    assert caught.value.code == "inpainting-base"
-    assert caught.value.facts["channels"] == 9

@@ -39,7 +39,7 @@ def network(latents: Tensor, timestep: float) -> Tensor:
 def ours(sampler: SamplerName, config: dict[str, Any], steps: int) -> Tensor:
     chosen = SAMPLERS[sampler]
     plan = chosen.plan(noise_schedule_from_config(config), config, steps)
-    walk = Walk(plan, network, initial_noise(1, SHAPE)[None], lambda step: step_noise(1, SHAPE, step)[None])
+    walk = Walk(plan, network, initial_noise(1, SHAPE)[None], lambda step: step_noise(1, SHAPE, step)[None], None, None)
     return chosen.draw(walk)
 
 

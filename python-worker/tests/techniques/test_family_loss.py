@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -13,14 +14,14 @@ from PIL import Image
 from torch import Tensor
 
 from phalanx_worker.artefacts.series import read_series
-from phalanx_worker.errors import DatasetError
+from phalanx_worker.errors import ConfigError, DatasetError
 from phalanx_worker.jobs import train
 from phalanx_worker.protocol.messages import DatasetReference, FullTechnique
 from phalanx_worker.streams import Streams
 from phalanx_worker.training.data import read_dataset
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.sizes import ImageSizes, size_conditioning
-from tests.small import Recorder, make_dataset, train_job
+from tests.small import ARCHITECTURES, Recorder, make_base, make_dataset, train_job
 
 SEED, SIDE = 5, 16
 PIPELINES = {"sd-2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
@@ -114,3 +115,11 @@ def test_an_image_that_is_gone_has_no_size(wide: DatasetReference, tmp_path: Pat
     with pytest.raises(DatasetError) as caught:
         sizes.time_ids([0], [False])
     assert caught.value.code == "broken-image"
+
+
+def test_a_base_for_inpainting_is_not_trained_without_masks(dataset: DatasetReference, tmp_path: Path) -> None:
+    architecture = msgspec.structs.replace(ARCHITECTURES["sd-1"], inpainting=True)
+    base = make_base(tmp_path / "base", architecture=architecture)
+    with pytest.raises(ConfigError) as caught:
+        train.run(train_job(base, dataset, tmp_path / "run"), Recorder().context)
+    assert (caught.value.code, caught.value.facts["channels"]) == ("inpainting-base", 9)

@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve as absolute, join } from 'node:path'
 import { samplers } from '../../config/sampling.ts'
+import { ConfigError } from '../../errors/index.ts'
 import type { SampleOptions } from '../../lab/index.ts'
-import type { Command } from '../command.ts'
+import type { Arguments, Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
 import { optionNumber, optionText, optionTexts, parseRuns } from '../option-values.ts'
@@ -20,6 +21,15 @@ export const sample: Command = {
     sampler: { value: '<name>', text: `${samplers.slice(0, -1).join(', ')} or ${samplers.at(-1)} (ddim)` },
     steps: { value: '<number>', text: 'denoising steps (50)' },
     guidance: { value: '<number>', text: 'classifier-free guidance scale (7.5)' },
+    'guidance-rescale': { value: '<number>', text: 'share of guidance whose spread is brought back, 0 to 1 (0)' },
+    'zero-terminal-snr': { text: 'rescale the noise schedule, for adapters that were trained so' },
+    width: { value: '<pixels>', text: "the base's own by default" },
+    height: { value: '<pixels>', text: "the base's own by default" },
+    image: { value: '<file>', text: 'start from this image' },
+    strength: { value: '<number>', text: 'share of the steps taken on it, up to 1 (0.8)' },
+    mask: { value: '<file>', text: 'draw only where this image is light' },
+    'mask-blur': { value: '<pixels>', text: 'let the drawing fade in from the border of the mask (0)' },
+    'no-recipe': { text: 'leave out of the PNG files how they were drawn' },
     output: { value: '<folder>', text: 'where the PNG files go (./samples)' },
     ...labOptions,
   },
@@ -28,8 +38,7 @@ export const sample: Command = {
     const { positionals, options } = given
     const { terminal, signal } = context
     const folder = absolute(optionText(options, 'output') ?? 'samples')
-    const [steps, guidance] = [optionNumber(options, 'steps'), optionNumber(options, 'guidance')]
-    const sampler = optionText(options, 'sampler') as SampleOptions['sampler']
+    const image = imageOf(options)
     const seeds = parseRuns('seeds', optionText(options, 'seeds') ?? '1-4')
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
     const run = lab.sample(
@@ -39,9 +48,15 @@ export const sample: Command = {
         prompts: positionals,
         negativePrompt: optionText(options, 'negative-prompt'),
         seeds,
-        ...(sampler !== undefined && { sampler }),
-        ...(steps !== undefined && { steps }),
-        ...(guidance !== undefined && { guidance }),
+        sampler: optionText(options, 'sampler') as SampleOptions['sampler'],
+        steps: optionNumber(options, 'steps'),
+        guidance: optionNumber(options, 'guidance'),
+        guidanceRescale: optionNumber(options, 'guidance-rescale'),
+        zeroTerminalSnr: options['zero-terminal-snr'] === true,
+        width: optionNumber(options, 'width'),
+        height: optionNumber(options, 'height'),
+        image,
+        recipe: options['no-recipe'] !== true,
       },
       { signal },
     )
@@ -66,4 +81,20 @@ export const sample: Command = {
 function adapterOf(text: string): string | { file: string; strength: number } {
   const [, file, strength] = /^(.+):(-?\d+(?:\.\d+)?)$/.exec(text) ?? []
   return file === undefined ? text : { file, strength: Number(strength) }
+}
+
+/** What the drawings start from. Throws ConfigError (`image-missing`) for options of an image that is not given. */
+function imageOf(options: Arguments['options']): SampleOptions['image'] {
+  const file = optionText(options, 'image')
+  const given = ['strength', 'mask', 'mask-blur'].filter((name) => options[name] !== undefined)
+  if (file === undefined && given.length > 0) {
+    throw new ConfigError({
+      code: 'image-missing',
+      message: `${given.map((name) => `--${name}`).join(', ')} need${given.length === 1 ? 's' : ''} an image to start from. Give --image <file>.`,
+      facts: { options: given },
+    })
+  }
+  if (file === undefined) return null
+  const [strength, maskBlur] = [optionNumber(options, 'strength'), optionNumber(options, 'mask-blur')]
+  return { file, strength, mask: optionText(options, 'mask'), maskBlur }
 }
