@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "f54f736936255c342361baabed94cd83d7143edd269e125ca1e8fab230e5e7d5"
+SCHEMA_SHA256 = "b56ed1eb2989f6a4b0d3c30cb5756dbbf2d73fa728377fc7ba260b4a136c1eee"
 
 
 class Accepted(
@@ -785,6 +785,7 @@ class FullTechnique(
     tag_field="type",
     tag="full",
 ):
+    layout: Literal["diffusers", "single-file"]
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
     weights: Literal["float32", "float16", "bfloat16"]
 

@@ -75,7 +75,7 @@ def plain_prediction(pipeline, family: str, noisy: Tensor, timestep: Tensor, cap
 def test_the_loss_is_that_of_a_plain_step(
     family_folders: dict[str, Path], wide: DatasetReference, tmp_path: Path, family: str, parts: Sequence[str]
 ) -> None:
-    technique = FullTechnique(parts=tuple(parts), weights="float32")  # type: ignore[arg-type]
+    technique = FullTechnique(parts=tuple(parts), weights="float32", layout="diffusers")  # type: ignore[arg-type]
     changes = {"steps": 1, "accumulation": 1, "caption_dropout": 0.0, "flip": False, "ema_decay": None}
     job = train_job(family_folders[family], wide, tmp_path / "run", technique=technique, seed=SEED, **changes)
     train.run(job, Recorder().context)
