@@ -23,7 +23,7 @@ from phalanx_worker.model.create import SCHEDULER_CONFIG
 from phalanx_worker.model.families import recognise
 from phalanx_worker.model.load import empty_parts, fill, read_config, read_tokenizer, stored_to_module
 from phalanx_worker.model.noise_schedule import noise_schedule_from_config
-from phalanx_worker.model.single_file_layout import OPEN_CLIP, checkpoint_configs, checkpoint_family
+from phalanx_worker.model.single_file_layout import OPEN_CLIP, UNET, checkpoint_configs, checkpoint_family
 from phalanx_worker.model.vocabulary import ZERO
 
 CONFIGS_KEY = "phalanx.configs"
@@ -59,7 +59,9 @@ def load_single_file(path: Path) -> Base:
         configs = _described(path, family, shapes, velocity)
     recognise(path, configs)
     parts = empty_parts(configs)
-    for part, stored in _converted(family, tensors, parts).items():
+    converted = _converted(family, tensors, parts)
+    _refuse_unknown(path, tensors, converted["unet"])
+    for part, stored in converted.items():
         fill(parts[part], stored_to_module(part, stored), path)
     if _fingerprint(path) != before:
         raise ArtefactError(
@@ -116,6 +118,19 @@ def _converted(family: Family, tensors: Mapping[str, Tensor], parts: Mapping[str
     if family != "sd-2":
         converted["text_encoder"] = convert_ldm_clip_checkpoint(dict(tensors))
     return converted
+
+
+def _refuse_unknown(path: Path, tensors: Mapping[str, Tensor], unet: Mapping[str, Tensor]) -> None:
+    """The converter passes over names that it does not know, and with them what a UNet of another breed has more."""
+    known = {id(tensor) for tensor in unet.values()}
+    unknown = sorted(name for name, tensor in tensors.items() if name.startswith(UNET) and id(tensor) not in known)
+    if unknown:
+        raise ArtefactError(
+            f"{path} has {len(unknown)} tensors in its UNet that no Stable Diffusion has, such as "
+            f"{', '.join(unknown[:3])}. Use a checkpoint of Stable Diffusion 1, 2 or XL.",
+            code="weights-mismatch",
+            facts={"path": str(path), "unknown": len(unknown)},
+        )
 
 
 def _tokenizer(path: Path, family: Family) -> CLIPTokenizer:

@@ -168,6 +168,26 @@ def test_files_that_are_no_checkpoint_are_refused(family_folders: dict[str, Path
     assert code_of(path) == "missing-file"
 
 
+def test_tensors_that_no_unet_has_are_refused(family_folders: dict[str, Path], tmp_path: Path) -> None:
+    path = write(load_base(family_folders["sdxl"]), tmp_path / "file")
+    extra = {"model.diffusion_model.input_blocks.1.9.gate": torch.ones(1)}
+    save_file(read_tensors(path) | extra, path, read_metadata(path))
+    with pytest.raises(ArtefactError, match=r"input_blocks\.1\.9\.gate") as caught:
+        load_single_file(path)
+    assert caught.value.code == "weights-mismatch"
+
+
+def test_the_first_files_without_a_level_of_names_and_with_averages_are_read(tmp_path: Path) -> None:
+    base = conventional("sd-1", tmp_path / "folder")
+    path = without_configs(write(base, tmp_path / "file"))
+    renamed = {name.replace(".transformer.text_model.", ".transformer."): item
+               for name, item in read_tensors(path).items()}  # fmt: skip
+    renamed |= {f"model_ema.{number}": torch.ones(1) for number in range(101)}
+    renamed["cond_stage_model.transformer.embeddings.position_ids"] = torch.arange(77)[None]
+    save_file(renamed, path)
+    assert load_single_file(path).sha256 == base.sha256
+
+
 def test_pickles_are_refused_whatever_they_are_called(tmp_path: Path) -> None:
     for name in ("model.ckpt", "model.safetensors"):
         (tmp_path / name).write_bytes(pickle.dumps({"state_dict": {}}, protocol=2))

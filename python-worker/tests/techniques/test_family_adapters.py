@@ -107,6 +107,26 @@ def test_the_names_of_diffusers_mean_the_same(
     assert hashes[0] == hashes[1] != base.sha256
 
 
+def test_square_projections_from_a_single_file_base_mean_the_same(
+    family_folders: dict[str, Path], loras: dict[str, Path], tmp_path: Path
+) -> None:
+    base = load_base(family_folders["sd-2"])
+    # sd-scripts writes them so for an SD 2 of one file, whose projections are 1x1 convolutions there.
+    square = {
+        name: tensor[..., None, None].contiguous()
+        if "_proj_" in name and "unet" in name and tensor.ndim == 2
+        else tensor
+        for name, tensor in read_tensors(loras["sd-2"]).items()
+    }
+    assert any(tensor.ndim == 4 for tensor in square.values())
+    save_file(square, tmp_path / "square.safetensors", read_metadata(loras["sd-2"]))
+    hashes = []
+    for path in (loras["sd-2"], tmp_path / "square.safetensors"):
+        with applied(base, [reference(path)]) as changed:
+            hashes.append(base_sha256(changed.parts))
+    assert hashes[0] == hashes[1] != base.sha256
+
+
 def test_a_layer_under_both_names_is_refused(family_folders: dict[str, Path], tmp_path: Path) -> None:
     base = load_base(family_folders["sdxl"])
     other, own = next(iter(other_names(base).items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,8 +56,8 @@ def plain_loss(folder: Path, family: str, dataset: DatasetReference) -> float:
     return sum(losses) / 2
 
 
-def plain_prediction(pipeline, family: str, noisy: Tensor, timestep: Tensor, caption: str) -> Tensor:  # type: ignore[no-untyped-def]
-    def ids(tokenizer) -> Tensor:  # type: ignore[no-untyped-def]
+def plain_prediction(pipeline: Any, family: str, noisy: Tensor, timestep: Tensor, caption: str) -> Any:
+    def ids(tokenizer: Any) -> Any:
         return tokenizer(caption, padding="max_length", max_length=77, return_tensors="pt").input_ids
 
     if family == "sd-2":
