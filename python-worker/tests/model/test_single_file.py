@@ -59,6 +59,7 @@ def conventional(family: str, folder: Path, inpainting: bool = False) -> Base:
         autoencoder_channels=(32, 64),
         unet_channels=(width,) * len(architecture.unet_channels),
         unet_attention_heads=heads,
+        transformer_layers=architecture.transformer_layers or (1, 1, 1, 2),
         text_width=64,
         text_heads=1,
         second_text_width=64,

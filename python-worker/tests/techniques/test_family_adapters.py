@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
@@ -22,8 +23,10 @@ from phalanx_worker.protocol.messages import (
     LoraTechnique,
     TextualInversionTechnique,
 )
+from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.lora import Lora
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, request, sampling
-from tests.small import Recorder, train_job
+from tests.small import PLAIN, Recorder, train_job
 
 REQUESTS = [request("a photo of a hand", 1, "a fist"), request("a drawing of a fist", 2, "")]
 PIPELINES = {"sd-1": StableDiffusionPipeline, "sd-2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
@@ -68,6 +71,22 @@ def test_plain_diffusers_draws_the_same_with_the_file(
     assert largest_difference(ours, plain) > 20
     # Added into the weights here and beside them there: rounding differs, and seven and a half times guided.
     assert largest_difference(ours, drawn_by_diffusers(made, REQUESTS, sampling())) <= 2
+
+
+@pytest.mark.parametrize("family", ["sd-2", "sdxl"])
+def test_training_sees_the_base_that_the_file_makes(
+    family_folders: dict[str, Path], loras: dict[str, Path], family: str
+) -> None:
+    base = load_base(family_folders[family])
+    with applied(base, [reference(loras[family])]) as changed:
+        from_file = drawn(changed, REQUESTS, sampling())
+    technique = Lora(TECHNIQUE, PLAIN)
+    technique.attach(base, Streams(0))
+    technique.load_state({name: tensor for name, tensor in read_tensors(loras[family]).items() if tensor.ndim})
+    attached = drawn(technique.base, REQUESTS, sampling())
+    technique.detach()
+    assert np.array_equal(from_file, attached)
+    assert base_sha256(base.parts) == base.sha256
 
 
 def test_both_encoders_of_sdxl_are_trained(loras: dict[str, Path]) -> None:
