@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
+
+import torch
+
+from phalanx_worker.model.base import Base
+from phalanx_worker.model.load import empty_parts
 
 VAE: dict[str, Any] = {
     "down_block_types": ["DownEncoderBlock2D"] * 4,
@@ -73,3 +79,16 @@ LAYOUTS: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }
+
+
+def base_without_memory(base: Base) -> Base:
+    """A small base's counterpart with all layers of the published one, and no memory behind them."""
+    with torch.device("meta"):
+        parts = empty_parts(LAYOUTS[base.family])
+    return dataclasses.replace(
+        base,
+        unet=parts["unet"],
+        autoencoder=parts["vae"],
+        text_encoder=parts["text_encoder"],
+        text_encoder_2=parts.get("text_encoder_2"),
+    )

@@ -112,7 +112,7 @@ PLAIN = Objective(
 def settings(**changes: Any) -> TrainingSettings:
     """Full training with everything that has state switched on."""
     plain = TrainingSettings(
-        technique=FullTechnique(parts=("unet", "text-encoder"), weights="float32"),
+        technique=FullTechnique(parts=("unet", "text-encoder"), weights="float32", layout="diffusers"),
         optimizer=AdamwOptimizer(
             learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01, maximum_gradient_norm=1.0
         ),

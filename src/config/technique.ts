@@ -45,6 +45,8 @@ export const fullTechnique = z
     parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
     /** Numeric type of the weights in the result's files. */
     weights: z.enum(['float32', 'float16', 'bfloat16']).default('float32'),
+    /** A folder as diffusers has it, or one `.safetensors` as A1111, ComfyUI and sd-scripts have it (LDM's names). */
+    layout: z.enum(['diffusers', 'single-file']).default('diffusers'),
   })
   .meta({ id: 'FullTechnique' })
 

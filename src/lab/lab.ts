@@ -46,6 +46,7 @@ export interface Base {
   readonly type: 'base'
   /** As it was asked for. */
   readonly name: string
+  /** Path of its folder, or of its checkpoint file. */
   readonly folder: string
   readonly description: BaseDescription
 }
@@ -186,7 +187,10 @@ export interface Lab extends AsyncDisposable {
   readonly environment: LabEnvironment
   readonly workers: readonly WorkerIdentity[]
   /**
-   * A base by name (`tiny-hands`) or path of its folder. Throws ConfigError (`unknown-base`, `unsupported-base`) or
+   * A base by name (`tiny-hands`), by path of its folder in the diffusers layout, or by path of a single-file
+   * checkpoint in the LDM layout, of Stable Diffusion 1, 2 or XL. Beside a checkpoint must lie the folder `tokenizer`
+   * of any Stable Diffusion, since no checkpoint has the vocabulary; `scheduler/scheduler_config.json` beside it says
+   * what an SD 2 predicts when the file does not. Throws ConfigError (`unknown-base`, `unsupported-base`) or
    * what reading it throws (ArtefactError).
    */
   base(name: string, options?: CallOptions): Promise<Base>

@@ -1,3 +1,4 @@
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Dataset, full, type Lab } from '../../src/index.ts'
@@ -27,6 +28,32 @@ test.each([
     [16, 16],
     [16, 16],
   ])
+})
+
+test.each(['sd-1', 'sd-2', 'sdxl'] as const)(
+  'a training of %s ends as one checkpoint file, which is a base',
+  async (family) => {
+    const base = await tinyBase(lab, { architecture: { family } })
+    const technique = full({ parts: ['unet'], layout: 'single-file' })
+    const trained = await lab.train({ base, dataset, technique, steps: 1, batchSize: 2 })
+    expect(trained.folder).toMatch(/\.safetensors$/)
+    const { sha256: _, ...description } = base.description
+    expect(trained.description).toMatchObject(description)
+    const again = await lab.base(trained.folder)
+    expect(again.description).toEqual(trained.description)
+    expect(await lab.sample({ base: again, prompts: ['a hand'], seeds: [1], steps: 2 })).toHaveLength(1)
+  },
+)
+
+test('a checkpoint without a vocabulary, a pickle and another file are refused by what is in them', async () => {
+  const base = await tinyBase(lab)
+  const trained = await lab.train({ base, dataset, technique: full({ layout: 'single-file' }), steps: 1, batchSize: 2 })
+  const lonely = join(lab.folder, 'lonely.safetensors')
+  await copyFile(trained.folder, lonely)
+  await expect(lab.base(lonely)).rejects.toMatchObject({ name: 'ArtefactError', code: 'missing-tokenizer' })
+  await writeFolder(lab.folder, { 'model.ckpt': Buffer.from('80027d7100', 'hex'), 'notes.txt': Buffer.from('a hand') })
+  await expect(lab.base(join(lab.folder, 'model.ckpt'))).rejects.toMatchObject({ code: 'pickled-file' })
+  await expect(lab.base(join(lab.folder, 'notes.txt'))).rejects.toMatchObject({ code: 'broken-file' })
 })
 
 test('a base for inpainting is told from others, and asks for a mask', async () => {

@@ -13,13 +13,11 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from phalanx_worker.artefacts.atomic import whole_folder
 from phalanx_worker.errors import ConfigError
-from phalanx_worker.model.base import Family
-from phalanx_worker.model.families import SIZES_AND_CROP
+from phalanx_worker.model.families import SCALING_FACTORS, SIZES_AND_CROP
 from phalanx_worker.model.save import StoredType, model_index, write_json, write_parts
 from phalanx_worker.model.vocabulary import END, LENGTH, START, ZERO, learn_vocabulary, write_tokenizer
 from phalanx_worker.protocol.messages import BaseArchitecture
 
-SCALING_FACTORS: Mapping[Family, float] = {"sd-1": 0.18215, "sd-2": 0.18215, "sdxl": 0.13025}
 SIZE_WIDTH = 32
 """Width of the embedding of each of SDXL's sizes; the real one has 256."""
 SCHEDULER_CONFIG: Mapping[str, Any] = {

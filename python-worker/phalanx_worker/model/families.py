@@ -16,10 +16,13 @@ PIPELINES: Mapping[Family, tuple[str, str]] = {
 }
 """Diffusers' class for drawing from text, and for filling in a mask."""
 SIZES_AND_CROP = 6
+"""Numbers in SDXL's size conditioning."""
+SCALING_FACTORS: Mapping[Family, float] = {"sd-1": 0.18215, "sd-2": 0.18215, "sdxl": 0.13025}
+"""Of latents to unit variance, in the published autoencoders."""
 
 
 def recognise(folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> Family:
-    """The family of the base with these configs, by the name of their part and `model_index`.
+    """The family of the base with these configs, by the name of their part, and `model_index` where there is one.
 
     Two text encoders and size conditioning make an SDXL, OpenCLIP's activation an SD 2, CLIP's an SD 1. Whether a UNet
     of SD 2 projects by linear layers or by convolutions tells nothing: converters write both.
@@ -42,7 +45,7 @@ def recognise(folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> Family:
 
 
 def _contradictions(family: Family, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, bool]:
-    unet, index = configs["unet"], configs["model_index"]
+    unet, index = configs["unet"], configs.get("model_index", {})
     pipeline, width = index.get("_class_name"), unet.get("cross_attention_dim")
     encoders = [configs[part] for part in ("text_encoder", "text_encoder_2") if part in configs]
     given = sum(int(config.get("hidden_size", 0)) for config in encoders)
@@ -52,7 +55,7 @@ def _contradictions(family: Family, configs: Mapping[str, Mapping[str, Any]]) ->
     pooled = int(encoders[-1].get("projection_dim", 0))
     wanted = SIZES_AND_CROP * int(unet.get("addition_time_embed_dim") or 0) + pooled
     return {
-        f"its pipeline is {pipeline}": pipeline not in PIPELINES[family],
+        f"its pipeline is {pipeline}": "model_index" in configs and pipeline not in PIPELINES[family],
         f"its UNet attends to width {width}, its text encoders give {given}": width != given,
         f"its UNet takes {channels} channels for latents of {latent}": channels not in (latent, 2 * latent + 1),
         f"its UNet takes added conditions of kind {added}": added != ("text_time" if family == "sdxl" else None),

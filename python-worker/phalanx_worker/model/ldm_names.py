@@ -1,4 +1,4 @@
-"""Names of a UNet's layers in the layout of the original Latent Diffusion code (LDM), for those of diffusers."""
+"""Names of layers in the layout of the original Latent Diffusion code (LDM), for those of diffusers."""
 
 from __future__ import annotations
 
@@ -25,6 +25,23 @@ RESIDUAL = {
 }
 MIDDLE = {"resnets.0": "middle_block.0", "attentions.0": "middle_block.1", "resnets.1": "middle_block.2"}
 BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)(.*)")
+AUTOENCODER = {
+    ".conv_norm_out.": ".norm_out.",
+    "conv_shortcut": "nin_shortcut",
+    "mid_block.resnets.0": "mid.block_1",
+    "mid_block.resnets.1": "mid.block_2",
+    "mid_block.attentions.0": "mid.attn_1",
+    ".group_norm.": ".norm.",
+    ".to_q.": ".q.",
+    ".to_k.": ".k.",
+    ".to_v.": ".v.",
+    ".to_out.0.": ".proj_out.",
+    ".resnets.": ".block.",
+    ".downsamplers.0.": ".downsample.",
+    ".upsamplers.0.": ".upsample.",
+    ".down_blocks.": ".down.",
+}
+UP_LEVEL = re.compile(r"\.up_blocks\.(\d+)\.")
 
 
 def ldm_unet_path(path: str, config: Mapping[str, Any]) -> str:
@@ -61,3 +78,14 @@ def ldm_unet_path(path: str, config: Mapping[str, Any]) -> str:
 def _inner(rest: str) -> str:
     name, _, end = rest.removeprefix(".").partition(".")
     return f".{RESIDUAL.get(name, name)}" + (f".{end}" if end else "")
+
+
+def ldm_autoencoder_path(path: str, levels: int) -> str:
+    """`decoder.up.3.block.0.conv1.weight` for `decoder.up_blocks.0.resnets.0.conv1.weight` of an autoencoder of four.
+
+    LDM numbers the decoder's levels from the image inwards, the other way round.
+    """
+    path = UP_LEVEL.sub(lambda found: f".up.{levels - 1 - int(found[1])}.", path)
+    for own, other in AUTOENCODER.items():
+        path = path.replace(own, other)
+    return path

@@ -51,7 +51,7 @@ def load_base(folder: Path) -> Base:
     family = recognise(folder, {**configs, "model_index": read_config(folder / "model_index.json")})
     parts = empty_parts(configs)
     for part, module in parts.items():
-        fill(module, _rename(part, read_tensors(_weight_file(folder, part))), folder / part)
+        fill(module, stored_to_module(part, read_tensors(_weight_file(folder, part))), folder / part)
     scheduler_config = read_config(folder / "scheduler/scheduler_config.json")
     return Base(
         unet=parts["unet"],
@@ -126,7 +126,8 @@ def _weight_file(folder: Path, part: str) -> Path:
     )
 
 
-def _rename(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def stored_to_module(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a part by the names they have in the module, for those in files of any age."""
     renamed: dict[str, Tensor] = {}
     for stored, tensor in tensors.items():
         name = stored

@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import CLIPTokenizer, PreTrainedModel
 
 from phalanx_worker.artefacts.atomic import whole_folder
 from phalanx_worker.artefacts.tensors import save_tensors
 from phalanx_worker.model.base import Base, Family
 from phalanx_worker.model.families import PIPELINES
-from phalanx_worker.model.load import WEIGHT_FILES
+from phalanx_worker.model.load import WEIGHT_FILES, read_config, read_tokenizer
 
 StoredType = Literal["float32", "float16", "bfloat16"]
 STORED_TYPES: Mapping[str, torch.dtype] = {
@@ -29,13 +29,14 @@ STORED_TYPES: Mapping[str, torch.dtype] = {
 def save_base(base: Base, folder: Path, weights: StoredType) -> None:
     """Write a base with its weights as they are now; `folder` appears when it is whole.
 
-    Configs come from the modules, tokenizer files from the folder the base was read from.
+    Configs come from the modules, tokenizer files from where they were read.
     Raises ArtefactError (`disk-full`).
     """
     with whole_folder(folder) as temporary:
         write_parts(temporary, base.parts, weights)
-        for name in ("tokenizer",) if base.tokenizer_2 is None else ("tokenizer", "tokenizer_2"):
-            shutil.copytree(base.folder / name, temporary / name)
+        copy_tokenizer(base.tokenizer, temporary / "tokenizer")
+        if base.tokenizer_2 is not None:
+            copy_tokenizer(base.tokenizer_2, temporary / "tokenizer_2")
         write_json(temporary / "scheduler/scheduler_config.json", base.scheduler_config)
         write_json(temporary / "model_index.json", model_index(base.family, base.inpainting, base.scheduler_config))
 
@@ -44,9 +45,9 @@ def write_parts(folder: Path, parts: Mapping[str, nn.Module], weights: StoredTyp
     """Weights and config of each part in a folder of its own."""
     for part, module in parts.items():
         (folder / part).mkdir(parents=True)
-        write_json(folder / part / "config.json", _config(module))
+        write_json(folder / part / "config.json", module_config(module))
         tensors = {_stored_name(part, name): tensor for name, tensor in module.state_dict().items()}
-        save_tensors(folder / part / f"{WEIGHT_FILES[part]}.safetensors", _typed(tensors, weights), {"format": "pt"})
+        save_tensors(folder / part / f"{WEIGHT_FILES[part]}.safetensors", typed(tensors, weights), {"format": "pt"})
 
 
 def folder_bytes(folder: Path) -> int:
@@ -83,17 +84,29 @@ def model_index(family: Family, inpainting: bool, scheduler_config: Mapping[str,
     }
 
 
+def copy_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
+    """Copy the files a tokenizer was read from, with the padding it has now; files that are there are replaced."""
+    shutil.copytree(tokenizer.name_or_path, folder, dirs_exist_ok=True)
+    # A single-file base of two encoders has one folder for both, which pad differently.
+    if read_tokenizer(folder).pad_token != tokenizer.pad_token:
+        for name in ("tokenizer_config.json", "special_tokens_map.json"):
+            told = read_config(folder / name) if (folder / name).is_file() else {}
+            write_json(folder / name, {**told, "pad_token": tokenizer.pad_token})
+
+
 def _stored_name(part: str, name: str) -> str:
     # The name that every other tool expects in a file; see `model.load`.
     return f"text_model.{name}" if part == "text_encoder" else name
 
 
-def _typed(tensors: Mapping[str, Tensor], weights: StoredType) -> dict[str, Tensor]:
+def typed(tensors: Mapping[str, Tensor], weights: StoredType) -> dict[str, Tensor]:
+    """Tensors with numbers of a type; integers stay what they are."""
     kind = STORED_TYPES[weights]
     return {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
-def _config(module: Any) -> dict[str, Any]:
+def module_config(module: Any) -> dict[str, Any]:
+    """What a reader needs to build the module anew."""
     if isinstance(module, PreTrainedModel):
         # transformers would load the stored type, diffusers loads float32; a pipeline needs one for all.
         return {**module.config.to_diff_dict(), "dtype": "float32", "architectures": [type(module).__name__]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,24 @@ import torch
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base, base_tensors
 from phalanx_worker.model.load import load_base
+from phalanx_worker.model.single_file import load_single_file, single_file_parts
 
 WARM_PREFIX = "base:"
 MEMORY_BUDGET = 6 << 30
 """Bytes of weights of bases that are kept beside the one in use."""
 
 
-def warm_base(warm: dict[str, Any], folder: Path, device: str, load: Callable[[Path], Base] = load_base) -> Base:
-    """The base in `folder` on a torch device, loaded at most once while its files stay as they are.
+def warm_base(warm: dict[str, Any], folder: Path, device: str) -> Base:
+    """The base in a folder, or in a file, on a torch device, loaded at most once while its files stay as they are.
 
-    The least recently used ones are dropped beyond the budget. Raises as `load_base`, and ConfigError
-    (`device-unavailable`).
+    The least recently used ones are dropped beyond the budget. Raises as `load_base` and
+    `load_single_file`, and ConfigError (`device-unavailable`).
     """
     place = _device(device)
     key = WARM_PREFIX + _fingerprint(folder)
     base: Base | None = warm.pop(key, None)
     if base is None:
-        base = load(folder)
+        base = load_single_file(folder) if folder.is_file() else load_base(folder)
         for part in base.parts.values():
             part.to(place)
     warm[key] = base
@@ -50,7 +50,8 @@ def _device(name: str) -> torch.device:
 
 
 def _fingerprint(folder: Path) -> str:
-    files = sorted(path for path in folder.resolve().rglob("*") if path.is_file())
+    whole = folder.resolve()
+    files = single_file_parts(whole) if whole.is_file() else sorted(path for path in whole.rglob("*") if path.is_file())
     digest = hashlib.sha256(str(folder.resolve()).encode())
     for path in files:
         stat = path.stat()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "07f2223b15fd5fba145a4a19a44d4dfa88e43c2f755d783fcc730a05cd0aa997"
+SCHEMA_SHA256 = "3e55b1ed68f0598b23fde617ea3b0bcc5ef97ab40d0dca3ffd05042a696a05f0"
 
 
 class Accepted(
@@ -785,6 +785,7 @@ class FullTechnique(
     tag_field="type",
     tag="full",
 ):
+    layout: Literal["diffusers", "single-file"]
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
     weights: Literal["float32", "float16", "bfloat16"]
 

@@ -8,7 +8,9 @@ from torch import nn
 
 from phalanx_worker.model.base import Base, base_sha256
 from phalanx_worker.model.load import load_base
-from phalanx_worker.model.save import folder_bytes, save_base
+from phalanx_worker.model.save import copy_tokenizer, folder_bytes, save_base
+from phalanx_worker.model.single_file import load_single_file
+from phalanx_worker.model.single_file_save import save_single_file
 from phalanx_worker.protocol.messages import FullTechnique, Objective
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.denoising import DenoisingTechnique
@@ -48,11 +50,21 @@ class Full(DenoisingTechnique):
         return [ParameterGroup(named, None)]
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
-        path = request.folder / request.name
-        save_base(self.base, path, self._settings.weights)
+        weights = self._settings.weights
+        if self._settings.layout == "single-file":
+            path = request.folder / f"{request.name}.safetensors"
+            # Beside the file, so that it can be read from where it is.
+            copy_tokenizer(self.base.tokenizer, request.folder / "tokenizer")
+            save_single_file(self.base, path, weights)
+            size = path.stat().st_size
+        else:
+            path = request.folder / request.name
+            save_base(self.base, path, weights)
+            size = folder_bytes(path)
         # Half precision rounds: the identity is that of what a reader gets.
-        rounded = self.base if self._settings.weights == "float32" else load_base(path)
-        return WrittenArtefact("base", path, base_sha256(rounded.parts), folder_bytes(path))
+        exact = weights == "float32"
+        rounded = self.base if exact else load_single_file(path) if path.is_file() else load_base(path)
+        return WrittenArtefact("base", path, base_sha256(rounded.parts), size)
 
     def detach(self) -> None:
         for borrowed in self._borrowed.values():

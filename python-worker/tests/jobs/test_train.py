@@ -211,8 +211,8 @@ def test_a_loss_that_is_no_number_stops_before_harm(
 @pytest.mark.parametrize(
     "technique",
     [
-        FullTechnique(parts=("unet",), weights="float32"),
-        FullTechnique(parts=("text-encoder",), weights="float32"),
+        FullTechnique(parts=("unet",), weights="float32", layout="diffusers"),
+        FullTechnique(parts=("text-encoder",), weights="float32", layout="diffusers"),
         AutoencoderTechnique(kl_weight=1e-4, gradient_weight=1.0, crop=16),
     ],
 )

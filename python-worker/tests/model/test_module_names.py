@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -10,23 +9,18 @@ import pytest
 import torch
 
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.load import empty_parts, load_base
+from phalanx_worker.model.load import load_base
 from phalanx_worker.model.low_rank import Adaptable
 from phalanx_worker.model.module_names import adaptable_layers, other_names, target_layers
-from tests.layouts import LAYOUTS
+from tests.layouts import base_without_memory
 
 LDM_OUTSIDE = ("input_blocks_0_0", "time_embed", "label_emb", "out_2")
 
 
 @pytest.fixture(scope="module", params=["sd-1", "sd-2", "sdxl"])
 def full_size(request: pytest.FixtureRequest, family_folders: dict[str, Path]) -> Base:
-    """A base with all layers of a published one, and no memory behind them."""
-    base = load_base(family_folders[request.param])
-    with torch.device("meta"):
-        parts = empty_parts(LAYOUTS[request.param])
-    return dataclasses.replace(
-        base, unet=parts["unet"], text_encoder=parts["text_encoder"], text_encoder_2=parts.get("text_encoder_2")
-    )
+    """A base with all layers of a published one."""
+    return base_without_memory(load_base(family_folders[request.param]))
 
 
 def rank_one(layer: Adaptable) -> int:

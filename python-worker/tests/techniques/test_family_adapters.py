@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
@@ -23,8 +24,10 @@ from phalanx_worker.protocol.messages import (
     LoraTechnique,
     TextualInversionTechnique,
 )
+from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.lora import Lora
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, request, sampling
-from tests.small import Recorder, train_job
+from tests.small import PLAIN, Recorder, train_job
 
 REQUESTS = [request("a photo of a hand", 1, "a fist"), request("a drawing of a fist", 2, "")]
 PIPELINES = {"sd-1": StableDiffusionPipeline, "sd-2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
@@ -71,6 +74,22 @@ def test_plain_diffusers_draws_the_same_with_the_file(
     assert largest_difference(ours, drawn_by_diffusers(made, REQUESTS, sampling())) <= 2
 
 
+@pytest.mark.parametrize("family", ["sd-2", "sdxl"])
+def test_training_sees_the_base_that_the_file_makes(
+    family_folders: dict[str, Path], loras: dict[str, Path], family: str
+) -> None:
+    base = load_base(family_folders[family])
+    with applied(base, [reference(loras[family])]) as changed:
+        from_file = drawn(changed, REQUESTS, sampling())
+    technique = Lora(TECHNIQUE, PLAIN)
+    technique.attach(base, Streams(0))
+    technique.load_state({name: tensor for name, tensor in read_tensors(loras[family]).items() if tensor.ndim})
+    attached = drawn(technique.base, REQUESTS, sampling())
+    technique.detach()
+    assert np.array_equal(from_file, attached)
+    assert base_sha256(base.parts) == base.sha256
+
+
 def test_both_encoders_of_sdxl_are_trained(loras: dict[str, Path]) -> None:
     tensors = read_tensors(loras["sdxl"])
     for prefix in ("lora_te1_", "lora_te2_", "lora_unet_input_blocks_3_1_"):
@@ -103,6 +122,26 @@ def test_the_names_of_diffusers_mean_the_same(
     save_file(renamed, tmp_path / "renamed.safetensors", read_metadata(loras[family]))
     hashes = []
     for path in (loras[family], tmp_path / "renamed.safetensors"):
+        with applied(base, [reference(path)]) as changed:
+            hashes.append(base_sha256(changed.parts))
+    assert hashes[0] == hashes[1] != base.sha256
+
+
+def test_square_projections_from_a_single_file_base_mean_the_same(
+    family_folders: dict[str, Path], loras: dict[str, Path], tmp_path: Path
+) -> None:
+    base = load_base(family_folders["sd-2"])
+    # sd-scripts writes them so for an SD 2 of one file, whose projections are 1x1 convolutions there.
+    square = {
+        name: tensor[..., None, None].contiguous()
+        if "_proj_" in name and "unet" in name and tensor.ndim == 2
+        else tensor
+        for name, tensor in read_tensors(loras["sd-2"]).items()
+    }
+    assert any(tensor.ndim == 4 for tensor in square.values())
+    save_file(square, tmp_path / "square.safetensors", read_metadata(loras["sd-2"]))
+    hashes = []
+    for path in (loras["sd-2"], tmp_path / "square.safetensors"):
         with applied(base, [reference(path)]) as changed:
             hashes.append(base_sha256(changed.parts))
     assert hashes[0] == hashes[1] != base.sha256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -56,8 +57,8 @@ def plain_loss(folder: Path, family: str, dataset: DatasetReference) -> float:
     return sum(losses) / 2
 
 
-def plain_prediction(pipeline, family: str, noisy: Tensor, timestep: Tensor, caption: str) -> Tensor:  # type: ignore[no-untyped-def]
-    def ids(tokenizer) -> Tensor:  # type: ignore[no-untyped-def]
+def plain_prediction(pipeline: Any, family: str, noisy: Tensor, timestep: Tensor, caption: str) -> Any:
+    def ids(tokenizer: Any) -> Any:
         return tokenizer(caption, padding="max_length", max_length=77, return_tensors="pt").input_ids
 
     if family == "sd-2":
@@ -76,7 +77,7 @@ def plain_prediction(pipeline, family: str, noisy: Tensor, timestep: Tensor, cap
 def test_the_loss_is_that_of_a_plain_step(
     family_folders: dict[str, Path], wide: DatasetReference, tmp_path: Path, family: str, parts: Sequence[str]
 ) -> None:
-    technique = FullTechnique(parts=tuple(parts), weights="float32")  # type: ignore[arg-type]
+    technique = FullTechnique(parts=tuple(parts), weights="float32", layout="diffusers")  # type: ignore[arg-type]
     changes = {"steps": 1, "accumulation": 1, "caption_dropout": 0.0, "flip": False, "ema_decay": None}
     job = train_job(family_folders[family], wide, tmp_path / "run", technique=technique, seed=SEED, **changes)
     train.run(job, Recorder().context)
@@ -85,6 +86,14 @@ def test_the_loss_is_that_of_a_plain_step(
     found = read_series(tmp_path / "run/series.jsonl")[0].loss
     # Both add the same float32 numbers in another order.
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_base_for_inpainting_is_not_trained_without_masks(wide: DatasetReference, tmp_path: Path) -> None:
+    architecture = msgspec.structs.replace(ARCHITECTURES["sd-2"], inpainting=True)
+    folder = make_base(tmp_path / "base", architecture=architecture)
+    with pytest.raises(ConfigError) as caught:
+        train.run(train_job(folder, wide, tmp_path / "run"), Recorder().context)
+    assert caught.value.code == "inpainting-base"
 
 
 @pytest.mark.parametrize(
