@@ -124,11 +124,3 @@ def test_an_image_that_is_gone_has_no_size(wide: DatasetReference, tmp_path: Pat
     with pytest.raises(DatasetError) as caught:
         sizes.time_ids([0], [False])
     assert caught.value.code == "broken-image"
-
-
-def test_a_base_for_inpainting_is_not_trained_without_masks(dataset: DatasetReference, tmp_path: Path) -> None:
-    architecture = msgspec.structs.replace(ARCHITECTURES["sd-1"], inpainting=True)
-    base = make_base(tmp_path / "base", architecture=architecture)
-    with pytest.raises(ConfigError) as caught:
-        train.run(train_job(base, dataset, tmp_path / "run"), Recorder().context)
-    assert (caught.value.code, caught.value.facts["channels"]) == ("inpainting-base", 9)
