@@ -2,12 +2,14 @@
 import './util/disposable-symbols.ts'
 
 export type { Adapter } from './artefact/adapter.ts'
+export type { ControlNet } from './artefact/control-net.ts'
 export { type GenerationParameters, parseParameters } from './artefact/generation-parameters.ts'
 export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recipe.ts'
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export {
   autoencoder,
+  controlNet,
   full,
   lora,
   negativeEmbedding,

@@ -29,7 +29,10 @@ def measure(folder: Path) -> dict[str, Any]:
     base = load_base(folder)
     pipeline = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
-    requests = [SampleRequest(prompt=PROMPT, negative_prompt=NEGATIVE, seed=seed, image=None) for seed in range(IMAGES)]
+    requests = [
+        SampleRequest(prompt=PROMPT, negative_prompt=NEGATIVE, seed=seed, image=None, controls=())
+        for seed in range(IMAGES)
+    ]
     settings = SamplingSettings(
         sampler="ddim",
         steps=STEPS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from phalanx_worker.model.base import Base
 from phalanx_worker.protocol.messages import InitialImage, SampleRequest, SamplingSettings
+from phalanx_worker.sampling.controls import ControlInUse
 from phalanx_worker.sampling.draw import draw, initial_noise, step_noise
 from phalanx_worker.sampling.samplers import SamplerName
 
@@ -58,15 +59,23 @@ def sampling(
     )
 
 
-def request(prompt: str, seed: int = 1, negative: str = "", image: InitialImage | None = None) -> SampleRequest:
+def request(
+    prompt: str,
+    seed: int = 1,
+    negative: str = "",
+    image: InitialImage | None = None,
+    controls: tuple[str, ...] = (),
+) -> SampleRequest:
     """One image."""
-    return SampleRequest(prompt=prompt, negative_prompt=negative, seed=seed, image=image)
+    return SampleRequest(prompt=prompt, negative_prompt=negative, seed=seed, image=image, controls=controls)
 
 
-def drawn(base: Base, requests: list[SampleRequest], settings: SamplingSettings) -> Images:
+def drawn(
+    base: Base, requests: list[SampleRequest], settings: SamplingSettings, controls: Sequence[ControlInUse] = ()
+) -> Images:
     """[n, height, width, 3] from this worker."""
     images: dict[int, Images] = {}
-    draw(base, requests, settings, images.__setitem__, lambda *_: None)
+    draw(base, requests, settings, images.__setitem__, lambda *_: None, controls)
     return np.stack([images[index] for index in range(len(requests))])
 
 

@@ -82,6 +82,7 @@ def make_dataset(folder: Path, count: int = 7, size: tuple[int, int] = (16, 16))
                 caption=CAPTIONS[index % len(CAPTIONS)],
                 fingers=None,
                 defect=None,
+                control=None,
             )
         )
     return write_manifest(folder, items)

@@ -11,12 +11,24 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 export const recipe = z.strictObject({
   format: z.literal('phalanx-image'),
   version: z.literal(1),
-  ...sampleRequest.omit({ image: true }).shape,
+  ...sampleRequest.omit({ image: true, controls: true }).shape,
   ...samplingSettings.omit({ batchSize: true, width: true, height: true }).shape,
   width: z.int().min(1),
   height: z.int().min(1),
   /** What the drawing started from. */
   image: initialImage.nullable(),
+  /** ControlNets that acted on it. */
+  controls: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        picture: z.string(),
+        strength: z.number(),
+        start: z.number(),
+        end: z.number(),
+      }),
+    )
+    .default([]),
   /** `sha256` is over names, types, shapes and bytes of all tensors. */
   base: z.strictObject({ name: z.string(), sha256 }),
   adapters: z.array(

@@ -73,9 +73,31 @@ export const initialImage = z
   .meta({ id: 'InitialImage' })
 export type InitialImage = z.output<typeof initialImage>
 
+/** A ControlNet (Zhang et al., 2023) that acts on a drawing. */
+export const controlReference = z
+  .strictObject({
+    /** Path of a folder in the layout of diffusers, or of a `.safetensors` file. */
+    file: z.string().min(1),
+    /** Multiplies what it adds to the UNet. */
+    strength: z.number().min(0).finite().default(1),
+    /** Share of the steps after which it begins to act. */
+    start: z.number().min(0).lt(1).default(0),
+    /** Share of the steps after which it acts no more. */
+    end: z.number().gt(0).max(1).default(1),
+  })
+  .meta({ id: 'ControlReference' })
+export type ControlReference = z.output<typeof controlReference>
+
 /** One image to draw; `image` null draws it from noise alone. */
 export const sampleRequest = z
-  .strictObject({ prompt, negativePrompt: prompt.default(''), seed, image: initialImage.nullable().default(null) })
+  .strictObject({
+    prompt,
+    negativePrompt: prompt.default(''),
+    seed,
+    image: initialImage.nullable().default(null),
+    /** Paths of the pictures that control it, one per ControlNet in their order; scaled to cover and cropped. */
+    controls: z.array(z.string().min(1)).default([]),
+  })
   .meta({ id: 'SampleRequest' })
 export type SampleRequest = z.output<typeof sampleRequest>
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { controlNetTechnique } from './control-net.ts'
 import {
   negativeEmbeddingTechnique,
   type TextualInversionOptions,
@@ -71,6 +72,7 @@ export const technique = z
     loraTechnique,
     textualInversionTechnique,
     negativeEmbeddingTechnique,
+    controlNetTechnique,
     fullTechnique,
     autoencoderTechnique,
   ])
@@ -109,6 +111,13 @@ export function negativeEmbedding(
 /** Full training of UNet and text encoder; see {@link fullTechnique}. */
 export function full(options: Omit<z.input<typeof fullTechnique>, 'type'> = {}): TechniqueInputOf<'full'> {
   return { type: 'full', ...options }
+}
+
+/** Training of a ControlNet; see {@link controlNetTechnique} for fields and defaults. */
+export function controlNet(
+  options: Omit<z.input<typeof controlNetTechnique>, 'type'> = {},
+): TechniqueInputOf<'control-net'> {
+  return { type: 'control-net', ...options }
 }
 
 /** Training of the autoencoder; see {@link autoencoderTechnique}. */

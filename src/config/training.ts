@@ -14,6 +14,8 @@ export const previewSettings = z
     negativePrompt: prompt.default(''),
     seeds: z.array(seed).min(1).max(64).default([1]),
     sampling: samplingSettings.prefault({}),
+    /** Path of the picture that controls them while a ControlNet is trained, which needs one. */
+    control: z.string().min(1).nullable().default(null),
   })
   .meta({ id: 'PreviewSettings' })
 

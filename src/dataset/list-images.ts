@@ -12,6 +12,8 @@ export interface ListedImage {
   readonly caption: string
   readonly fingers: number | null
   readonly defect: boolean | null
+  /** Of the picture that controls it, beside `file`. */
+  readonly control: string | null
 }
 
 /** What a folder holds. */
@@ -63,11 +65,12 @@ export async function listImages(path: string): Promise<Listing> {
 
 async function listMetadata(root: string, name: string): Promise<Listing> {
   const { rows, problems } = await readMetadata(root, name)
-  const images = rows.map(({ file_name, text, fingers, defect }) => ({
+  const images = rows.map(({ file_name, text, fingers, defect, control }) => ({
     file: file_name,
     caption: text,
     fingers,
     defect,
+    control,
   }))
   return { root, images: images.sort(byFile), problems }
 }
@@ -75,15 +78,16 @@ async function listMetadata(root: string, name: string): Promise<Listing> {
 async function listFolder(root: string, files: readonly string[]): Promise<Listing> {
   const problems: DatasetProblem[] = []
   const images: ListedImage[] = []
+  const known = new Set(files)
   const texts = new Set(files.filter((file) => file.endsWith('.txt')))
   for (const file of files) {
     const extension = extname(file).toLowerCase()
     if (unsupported.has(extension)) problems.push(unsupportedType(file))
-    if (!supported.has(extension)) continue
+    if (!supported.has(extension) || isControl(file)) continue
     const text = `${file.slice(0, -extension.length)}.txt`
     const caption = texts.has(text) ? await readCaptionFile(root, text) : classCaption(file)
     if (typeof caption !== 'string') problems.push(caption)
-    else images.push({ file, caption, fingers: null, defect: null })
+    else images.push({ file, caption, fingers: null, defect: null, control: controlOf(file, known) })
   }
   return { root, images: images.sort(byFile), problems }
 }
@@ -99,6 +103,16 @@ async function listFiles(root: string): Promise<string[]> {
         .replaceAll('\\', '/'),
     )
     .filter((file) => !file.split('/').some((part) => part.startsWith('.')))
+}
+
+/** A picture that controls the image of the same name: `palm.control.png` that of `palm.jpg`. */
+function isControl(file: string): boolean {
+  return /\.control\.[a-z]+$/i.test(file)
+}
+
+function controlOf(file: string, known: ReadonlySet<string>): string | null {
+  const stem = file.slice(0, -extname(file).length)
+  return [...supported].map((extension) => `${stem}.control${extension}`).find((name) => known.has(name)) ?? null
 }
 
 /** The name of the folder right above an image, as words; empty at the top. */

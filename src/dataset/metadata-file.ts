@@ -10,12 +10,13 @@ const metadataRow = z.object({
   text: z.string().default(''),
   fingers: z.int().min(0).max(10).nullable().default(null),
   defect: z.boolean().nullable().default(null),
+  control: z.string().min(1).nullable().default(null),
 })
 export type MetadataRow = z.output<typeof metadataRow>
 
 /**
  * Reads a `metadata.jsonl` of Hugging Face's imagefolder layout: a JSON object per line with `file_name`, `text` and
- * the labels `fingers` and `defect`. Other fields are left alone, unless they look like one of these misspelt.
+ * the labels `fingers` and `defect`, and `control`, the picture that controls the image. Other fields are left alone, unless they look like one of these misspelt.
  */
 export async function readMetadata(
   root: string,

@@ -34,7 +34,7 @@ export async function openDataset(path: string, place: DatasetPlace, input: Data
   const { root, images, problems } = await listImages(path)
   const inspector = place.inspector ?? new ImageInspector()
   const inspected = await mapParallel(images, 4 * availableParallelism(), async (image) =>
-    freezeItem(image, await inspector.inspect(root, image.file), options.caption),
+    freezeItem(image, await inspectAll(inspector, root, image), options.caption),
   )
   const found = [...problems, ...inspected.filter(isProblem)]
   if (found.length > 0) throw datasetError(root, found)
@@ -43,9 +43,34 @@ export async function openDataset(path: string, place: DatasetPlace, input: Data
   return writeManifest(root, items, place.folder)
 }
 
+interface ItemFacts {
+  readonly sha256: string
+  readonly control: DatasetItem['control']
+}
+
+async function inspectAll(
+  inspector: ImageInspector,
+  root: string,
+  { file, control }: ListedImage,
+): Promise<ItemFacts | DatasetProblem> {
+  const image = await inspector.inspect(root, file)
+  if (!('sha256' in image) || control === null) return 'sha256' in image ? { ...image, control: null } : image
+  const picture = await inspector.inspect(root, control)
+  if (!('sha256' in picture)) return picture
+  if (picture.width * image.height === picture.height * image.width) {
+    return { sha256: image.sha256, control: { file: control, sha256: picture.sha256 } }
+  }
+  const [own, other] = [image, picture].map(({ width, height }) => `${width}x${height}`)
+  return {
+    file: control,
+    code: 'picture-mismatch',
+    message: `is ${other} pixels, its image ${own}; give it the image's shape`,
+  }
+}
+
 function freezeItem(
   { file, caption, fingers, defect }: ListedImage,
-  facts: { readonly sha256: string } | DatasetProblem,
+  facts: ItemFacts | DatasetProblem,
   wording: DatasetOptions['caption'],
 ): DatasetItem | DatasetProblem {
   if (!('sha256' in facts)) return facts
@@ -54,7 +79,9 @@ function freezeItem(
     return { file, code: 'caption-not-text', message: 'was given no text by the caption function' }
   }
   const checked = checkedCaption(file, worded)
-  return typeof checked === 'string' ? { file, sha256: facts.sha256, caption: checked, fingers, defect } : checked
+  return typeof checked === 'string'
+    ? { file, sha256: facts.sha256, caption: checked, fingers, defect, control: facts.control }
+    : checked
 }
 
 function isProblem(value: DatasetItem | DatasetProblem): value is DatasetProblem {

@@ -1,11 +1,13 @@
 import type { z } from 'zod'
 import type { Adapter } from '../artefact/adapter.ts'
+import type { ControlNet } from '../artefact/control-net.ts'
 import type { RunRecord } from '../artefact/record.ts'
 import type { BaseArchitectureInput } from '../config/architecture.ts'
 import type { classifierSettings } from '../config/classifier.ts'
 import type { engine } from '../config/engine.ts'
 import type {
   adapterReference,
+  controlReference,
   initialImage,
   SampleRequest,
   sampleRequest,
@@ -78,17 +80,26 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
   readonly folder?: string | undefined
 }
 
-/** What a technique makes: adapters from LoRA and from learned tokens, a whole base from full training. */
+/** What a technique makes: adapters from LoRA and from learned tokens, a ControlNet, a whole base from full training. */
 export type Trained<Technique extends TechniqueInput> = Technique extends {
   type: 'lora' | 'textual-inversion' | 'negative-embedding'
 }
   ? Adapter
-  : Base
+  : Technique extends { type: 'control-net' }
+    ? ControlNet
+    : Base
 
 /** What {@link Lab.sample} takes: prompts with seeds (every prompt with every seed, prompt by prompt) or requests. */
 export type SampleOptions = z.input<typeof samplingSettings> & {
   readonly base: Base
   readonly adapters?: readonly (Adapter | z.input<typeof adapterReference> | string)[] | undefined
+  /**
+   * ControlNets that act on all drawings, each with the picture it reads (scaled to cover, cropped at the centre), save
+   * for requests that name pictures of their own.
+   */
+  readonly controls?:
+    | readonly (z.input<typeof controlReference> & { readonly picture?: string | undefined })[]
+    | undefined
   /** What all drawings start from, but those whose request has an image of its own; from noise alone by default. */
   readonly image?: z.input<typeof initialImage> | null | undefined
   /** Write how an image was drawn into its PNG, for A1111 and as JSON; true by default. */
@@ -196,6 +207,8 @@ export interface Lab extends AsyncDisposable {
   base(name: string, options?: CallOptions): Promise<Base>
   /** An adapter file. Throws ArtefactError for what is not a whole, harmless safetensors file of a known kind. */
   adapter(file: string): Promise<Adapter>
+  /** A ControlNet: a folder in the layout of diffusers, or a file. Throws ArtefactError. */
+  controlNet(path: string): Promise<ControlNet>
   /**
    * A folder of images, frozen and hashed. Throws DatasetError with all problems of the folder, ConfigError for
    * options.

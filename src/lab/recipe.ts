@@ -16,7 +16,7 @@ export function recipesOf(job: JobOf<'sample'>, base: Base): (index: number, ima
   adapters.catch(() => undefined)
   const { batchSize: _speed, width: _width, height: _height, ...sampling } = job.sampling
   return async (index, { width, height }) => {
-    const { prompt, negativePrompt, seed, image } = job.requests[index] as SampleRequest
+    const { prompt, negativePrompt, seed, image, controls } = job.requests[index] as SampleRequest
     return {
       format: 'phalanx-image',
       version: 1,
@@ -27,6 +27,11 @@ export function recipesOf(job: JobOf<'sample'>, base: Base): (index: number, ima
       width,
       height,
       image: image && { ...image, file: basename(image.file), mask: image.mask && basename(image.mask) },
+      controls: job.controls.map(({ file, ...how }, i) => ({
+        name: basename(file),
+        picture: basename(controls[i] ?? ''),
+        ...how,
+      })),
       base: { name: basename(base.name), sha256: base.description.sha256 },
       adapters: await adapters,
     }

@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { resolve } from '../config/resolve.ts'
 import {
   adapterReference,
+  type ControlReference,
+  controlReference,
   initialImage,
   prompt,
   type SampleRequest,
@@ -29,6 +31,13 @@ const sampleOptions = samplingSettings.extend({
   negativePrompt: prompt.default(''),
   requests: z.array(sampleRequest).min(1).optional(),
   image: initialImage.nullable().default(null),
+  controls: z
+    .array(
+      controlReference
+        .extend({ picture: z.string().min(1).optional() })
+        .refine(({ start, end }) => start < end, { message: 'must be greater than start', path: ['end'] }),
+    )
+    .default([]),
   /** Write how an image was drawn into its PNG. */
   recipe: z.boolean().default(true),
 })
@@ -44,7 +53,7 @@ export interface SamplePlan {
 export function planSampling(input: SampleOptions): SamplePlan {
   const adapters = input.adapters?.map(referenceOf)
   const given = resolve(sampleOptions, { ...input, ...(adapters && { adapters }) }, 'sampling')
-  const { base, prompts, seeds, negativePrompt, requests, image, recipe, ...rest } = given
+  const { base, prompts, seeds, negativePrompt, requests, image, controls, recipe, ...rest } = given
   const { adapters: references, ...sampling } = rest
   if ((requests === undefined) === (prompts === undefined) || (prompts === undefined) !== (seeds === undefined)) {
     throw new ConfigError({
@@ -54,13 +63,14 @@ export function planSampling(input: SampleOptions): SamplePlan {
     })
   }
   const expanded = (prompts ?? []).flatMap((text) =>
-    (seeds ?? []).map((number) => ({ prompt: text, negativePrompt, seed: number, image: null })),
+    (seeds ?? []).map((number) => ({ prompt: text, negativePrompt, seed: number, image: null, controls: [] })),
   )
   const job: JobOf<'sample'> = {
     type: 'sample',
     base: base.folder,
     adapters: references.map(({ file, strength }) => ({ file: absolute(file), strength })),
-    requests: (requests ?? expanded).map((request) => withImage(request, image)),
+    controls: controls.map(({ picture: _picture, file, ...how }) => ({ ...how, file: absolute(file) })),
+    requests: (requests ?? expanded).map((request) => withPictures(withImage(request, image), controls)),
     sampling,
   }
   return { job, recipes: recipe ? recipesOf(job, base) : null }
@@ -124,6 +134,23 @@ function withImage(request: SampleRequest, forAll: SampleRequest['image']): Samp
   if (image === null) return request
   const mask = image.mask === null ? null : absolute(image.mask)
   return { ...request, image: { ...image, file: absolute(image.file), mask } }
+}
+
+/** The pictures that control a request: its own, or those that came with the ControlNets. */
+function withPictures(
+  request: SampleRequest,
+  controls: readonly (ControlReference & { readonly picture?: string | undefined })[],
+): SampleRequest {
+  const common = controls.flatMap(({ picture }) => (picture === undefined ? [] : [picture]))
+  const pictures = request.controls.length > 0 ? request.controls : common
+  if (pictures.length === controls.length) {
+    return { ...request, controls: pictures.map((picture) => absolute(picture)) }
+  }
+  throw new ConfigError({
+    code: 'control-picture-missing',
+    message: `There are ${controls.length} ControlNets and ${pictures.length} pictures for "${request.prompt.slice(0, 60)}". Name one picture for each, in controls or in the request.`,
+    facts: { controls: controls.length, pictures: pictures.length },
+  })
 }
 
 function referenceOf(adapter: NonNullable<SampleOptions['adapters']>[number]): z.input<typeof adapterReference> {

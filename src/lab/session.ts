@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { openAdapter } from '../artefact/adapter.ts'
+import { openControlNet } from '../artefact/control-net.ts'
 import { labFolders } from '../artefact/run-folder.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import { type Dataset, type DatasetOptions, ImageInspector, openDataset } from '../dataset/index.ts'
@@ -63,6 +64,10 @@ export class LabSession implements api.Lab {
 
   adapter(file: string): ReturnType<typeof openAdapter> {
     return openAdapter(file)
+  }
+
+  controlNet(path: string): ReturnType<typeof openControlNet> {
+    return openControlNet(path)
   }
 
   dataset(folder: string, options: DatasetOptions = {}): Promise<Dataset> {

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { resolve as absolute, basename, isAbsolute, join, relative } from 'node:path'
 import { z } from 'zod'
 import { type Adapter, openAdapter } from '../artefact/adapter.ts'
+import { type ControlNet, openControlNet } from '../artefact/control-net.ts'
 import { type RunRecord, writeRunRecord } from '../artefact/record.ts'
 import { labFolders } from '../artefact/run-folder.ts'
 import { engine, type KohyaEngine } from '../config/engine.ts'
@@ -106,17 +107,21 @@ function refuseOverlap(trained: Dataset, heldOut: Dataset): void {
 }
 
 /** Runs a training and writes its record when it is finished. */
-export function startTraining(plan: TrainPlan, place: TrainPlace, { signal }: CallOptions): TrainRun<Adapter | Base> {
+export function startTraining(
+  plan: TrainPlan,
+  place: TrainPlace,
+  { signal }: CallOptions,
+): TrainRun<Adapter | ControlNet | Base> {
   const { job } = plan
   const folder = job.output
-  const run = new JobRun<TrainResult, { record: RunRecord; trained: Adapter | Base }>({
+  const run = new JobRun<TrainResult, { record: RunRecord; trained: Adapter | ControlNet | Base }>({
     signal,
     prepare: () => makeFolder(folder),
     submit: () => place.submit(plan),
     finish: async (result) => {
       const record = await recordOf(plan, result, place.environment())
       const path = join(folder, record.result.path)
-      const trained = result.kind === 'base' ? await place.openBase(path) : await openAdapter(path)
+      const trained = await openResult(result.kind, path, place)
       await writeRunRecord(folder, record)
       return { record, trained }
     },
@@ -138,6 +143,15 @@ export function startTraining(plan: TrainPlan, place: TrainPlace, { signal }: Ca
       yield* run
     },
   }
+}
+
+function openResult(
+  kind: TrainResult['kind'],
+  path: string,
+  { openBase }: TrainPlace,
+): Promise<Adapter | ControlNet | Base> {
+  if (kind === 'base') return openBase(path)
+  return kind === 'control-net' ? openControlNet(path) : openAdapter(path)
 }
 
 async function recordOf(plan: TrainPlan, trained: TrainResult, own: LabEnvironment): Promise<RunRecord> {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { baseArchitecture } from '../config/architecture.ts'
 import { classifierSettings } from '../config/classifier.ts'
-import { adapterReference, prompt, sampleRequest, samplingSettings } from '../config/sampling.ts'
+import { adapterReference, controlReference, prompt, sampleRequest, samplingSettings } from '../config/sampling.ts'
 import { trainingSettings } from '../config/training.ts'
 
 /** A dataset by path: `manifest` has one JSON object per line, whose `file` is relative to `root`. */
@@ -16,6 +16,12 @@ export const datasetReference = z
   .meta({ id: 'DatasetReference' })
 export type DatasetReference = z.output<typeof datasetReference>
 
+/** A picture that belongs to an image of a dataset. */
+export const itemPicture = z
+  .strictObject({ file: z.string(), sha256: z.string().length(64) })
+  .meta({ id: 'ItemPicture' })
+export type ItemPicture = z.output<typeof itemPicture>
+
 /** One image of a dataset, a line of its manifest. Label fields are null when unknown. */
 export const datasetItem = z
   .strictObject({
@@ -26,6 +32,8 @@ export const datasetItem = z
     fingers: z.int().min(0).max(10).nullable(),
     /** Whether the anatomy is wrong. */
     defect: z.boolean().nullable(),
+    /** The picture that controls the image, for the training of a ControlNet. */
+    control: itemPicture.nullable(),
   })
   .meta({ id: 'DatasetItem' })
 export type DatasetItem = z.output<typeof datasetItem>
@@ -83,6 +91,8 @@ export const sampleJob = z
     type: z.literal('sample'),
     base: z.string(),
     adapters: z.array(adapterReference),
+    /** Each acts on all requests. */
+    controls: z.array(controlReference),
     requests: z.array(sampleRequest).min(1),
     sampling: samplingSettings,
   })

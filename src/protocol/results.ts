@@ -40,7 +40,7 @@ export const trainResult = z
     /** Of the adapter file's bytes, or the identity of the base. */
     sha256: z.string().length(64),
     bytes: z.int(),
-    kind: z.enum(['lora', 'embedding', 'base']),
+    kind: z.enum(['lora', 'embedding', 'base', 'control-net']),
     steps: z.int(),
     /** Step from which this job went on; 0 when it started anew. */
     resumedFrom: z.int(),

@@ -26,7 +26,10 @@ export function defineStudy(input: StudyInput): StudyDefinition {
     if (arm.train === null) continue
     requireName(`arms.${name}.train.dataset`, datasetOf(arm.train, study), Object.keys(study.datasets), 'dataset')
   }
-  for (const arm of expandArms(study)) requireLearnedWord(arm)
+  for (const arm of expandArms(study)) {
+    refuseControlNet(arm)
+    requireLearnedWord(arm)
+  }
   return study
 }
 
@@ -42,6 +45,16 @@ export function datasetOf(
     code: 'dataset-not-named',
     message: `The study has ${names.length} datasets, so each training must say which it uses: train: { dataset: '…' }.`,
     facts: { datasets: names },
+  })
+}
+
+/** An arm has no pictures that a ControlNet could read. */
+function refuseControlNet({ name: arm, settings: { train } }: Arm): void {
+  if (train?.technique.type !== 'control-net') return
+  throw new ConfigError({
+    code: 'technique-not-drawn',
+    message: `Arm "${arm}" trains a ControlNet, and the arms of a study name no pictures for it to read. Train it with lab.train and draw with lab.sample({ controls }).`,
+    facts: { arm },
   })
 }
 

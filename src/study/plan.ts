@@ -120,7 +120,7 @@ function sampleCell(arm: Arm, prompt: number, training: string | null, study: St
       input: {
         base: arm.base,
         adapters,
-        requests: study.seeds.map((seed) => ({ prompt: text, negativePrompt, seed, image: null })),
+        requests: study.seeds.map((seed) => ({ prompt: text, negativePrompt, seed, image: null, controls: [] })),
         sampling: study.sampling,
       },
       identity: {

@@ -29,6 +29,8 @@ function describeTechnique(technique: NonNullable<Arm['settings']['train']>['tec
       return `textual inversion of ${technique.tokens.map(describeToken).join(' and ')}`
     case 'negative-embedding':
       return `negative embedding ${describeToken(technique)} at guidance ${technique.guidance}`
+    case 'control-net':
+      return 'training of a ControlNet'
     case 'full':
       return `full training of ${technique.parts.join(' and ')}`
     case 'autoencoder':

@@ -63,6 +63,8 @@ test('a part of an image is drawn anew from the command line, with its recipe un
 
   const alone = await phalanx('sample', 'a hand', '--mask', mask, '--json')
   expect([alone.exitCode, JSON.parse(alone.stdout).error.code]).toEqual([2, 'image-missing'])
+  const uneven = await phalanx('sample', 'a hand', '--control', 'depth', '--json')
+  expect(JSON.parse(uneven.stdout)).toMatchObject({ error: { code: 'control-picture-missing' } })
   const absurd = await phalanx('sample', 'a hand', '--sampler', 'eular', '--json')
   expect([absurd.exitCode, JSON.parse(absurd.stdout).error.message]).toEqual([2, expect.stringContaining('euler')])
 })

@@ -53,6 +53,7 @@ export async function request(settings: Partial<TrainingSettingsInput> = {}, fol
     caption: `a photo of ${file}`,
     fingers: null,
     defect: null,
+    control: null,
   }))
   const job = { ...jobOf(settings, output), base: join(output, 'base') }
   return { job, items, base, engine: { type: 'kohya', home: checkout, python }, config: 'e'.repeat(64) }

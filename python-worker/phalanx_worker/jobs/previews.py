@@ -7,10 +7,18 @@ from pathlib import Path
 from PIL import Image
 
 from phalanx_worker.artefacts.atomic import whole_file
+from phalanx_worker.errors import ConfigError
 from phalanx_worker.jobs.context import JobContext
-from phalanx_worker.model.base import Base
-from phalanx_worker.protocol.messages import ImageEndEvent, PreviewSettings, ProgressEvent, SampleRequest
+from phalanx_worker.protocol.messages import (
+    ControlReference,
+    ImageEndEvent,
+    PreviewSettings,
+    ProgressEvent,
+    SampleRequest,
+)
+from phalanx_worker.sampling.controls import ControlInUse
 from phalanx_worker.sampling.draw import Pixels, draw
+from phalanx_worker.techniques.technique import Technique
 
 PREVIEW_FOLDER = "previews"
 
@@ -19,13 +27,16 @@ class _StopRequestedError(Exception):
     """The job is asked to stop while it draws."""
 
 
-def draw_previews(preview: PreviewSettings, step: int, base: Base, output: Path, context: JobContext) -> None:
+def draw_previews(preview: PreviewSettings, step: int, technique: Technique, output: Path, context: JobContext) -> None:
     """Every prompt with every seed, told as events and written to `output`/previews/step-00000100/0000.png.
 
-    Returns early when the job is asked to stop. Raises as `draw`, and ArtefactError (`disk-full`).
+    Returns early when the job is asked to stop. Raises as `draw`, ArtefactError (`disk-full`) and ConfigError
+    (`preview-without-control`).
     """
+    controls = _controls(preview, technique)
+    pictures = tuple(preview.control for _ in controls if preview.control is not None)
     requests = [
-        SampleRequest(prompt=prompt, negative_prompt=preview.negative_prompt, seed=seed, image=None)
+        SampleRequest(prompt=prompt, negative_prompt=preview.negative_prompt, seed=seed, image=None, controls=pictures)
         for prompt in preview.prompts
         for seed in preview.seeds
     ]
@@ -52,6 +63,17 @@ def draw_previews(preview: PreviewSettings, step: int, base: Base, output: Path,
 
     context.phase("sampling", len(requests) * preview.sampling.steps)
     try:
-        draw(base, requests, preview.sampling, on_image, on_step)
+        draw(technique.base, requests, preview.sampling, on_image, on_step, controls)
     except _StopRequestedError:
         return
+
+
+def _controls(preview: PreviewSettings, technique: Technique) -> tuple[ControlInUse, ...]:
+    nets = technique.control_nets()
+    if nets and preview.control is None:
+        raise ConfigError(
+            "Previews of a ControlNet need a picture that controls them. Name one as preview.control.",
+            code="preview-without-control",
+        )
+    reference = ControlReference(file="", strength=1.0, start=0.0, end=1.0)
+    return tuple(ControlInUse(net, reference) for net in nets)

@@ -8,8 +8,9 @@ from pathlib import Path
 from phalanx_worker.jobs.context import JobContext
 from phalanx_worker.jobs.training_run import peak_memory
 from phalanx_worker.model.adapters import applied
-from phalanx_worker.model.warm import warm_base
+from phalanx_worker.model.warm import warm_base, warm_control_net
 from phalanx_worker.protocol.messages import ImageEndEvent, ProgressEvent, SampleJob, SampleResult
+from phalanx_worker.sampling.controls import ControlInUse
 from phalanx_worker.sampling.draw import Pixels, draw, predictions
 
 
@@ -39,9 +40,13 @@ def run(job: SampleJob, context: JobContext) -> SampleResult:
         context.emit(ProgressEvent(done=done, total=total), ())
         context.check_cancelled()
 
+    controls = [
+        ControlInUse(warm_control_net(context.warm, Path(reference.file), base), reference)
+        for reference in job.controls
+    ]
     with applied(base, job.adapters) as changed:
         context.phase("sampling", predictions(changed, job.requests, job.sampling))
-        drawn = draw(changed, job.requests, job.sampling, on_image, on_step)
+        drawn = draw(changed, job.requests, job.sampling, on_image, on_step, controls)
     return SampleResult(
         images=len(job.requests),
         seconds=time.perf_counter() - began,

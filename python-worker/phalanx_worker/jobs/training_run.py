@@ -33,7 +33,7 @@ from phalanx_worker.protocol.messages import (
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.technique import ExportRequest, Technique, WrittenArtefact, named_parameters
-from phalanx_worker.training.data import EpochOrder, PixelStore, read_dataset
+from phalanx_worker.training.data import EpochOrder, PixelStore, control_items, read_dataset
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.held_out import BestStep, BestWeights, held_out_loss
 from phalanx_worker.training.images import CoverCrop
@@ -138,7 +138,12 @@ class TrainingRun:
         order = EpochOrder(self._streams, len(items))
         text = TextCache(self._base)
         sizes = ImageSizes(Path(dataset.root), items, transform)
-        return Feed(self._base, self._technique, settings, self._streams, store, order, text, sizes, keys, posteriors)
+        controls = (
+            PixelStore(Path(dataset.root), control_items(items), transform) if self._technique.reads_controls else None
+        )
+        return Feed(
+            self._base, self._technique, settings, self._streams, store, order, text, sizes, keys, posteriors, controls
+        )
 
     def _take_steps(self, feed: Feed, state: TrainingState, series: SeriesWriter) -> None:
         settings = self._job.settings
@@ -150,7 +155,7 @@ class TrainingRun:
                     series.write(_line(step, held_out))
                     self._context.emit(_event(step, settings.steps, held_out), ())
                     if settings.preview is not None and (last or step.step % settings.preview.every == 0):
-                        draw_previews(settings.preview, step.step, self._technique.base, self._output, self._context)
+                        draw_previews(settings.preview, step.step, self._technique, self._output, self._context)
                         self._context.phase("stepping", settings.steps)
                     if last or step.step % settings.checkpoint_every == 0 or self._context.cancelled:
                         self._write_checkpoint(state, step, series)

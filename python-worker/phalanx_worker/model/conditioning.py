@@ -61,8 +61,27 @@ class SizeConditioning:
         return torch.tensor([*self.original, *self.crop, *self.target], dtype=torch.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """What ControlNets add to the UNet's features."""
+
+    down: tuple[Tensor, ...]
+    """At each of the encoder's outputs."""
+    middle: Tensor
+
+    def plus(self, other: Residuals) -> Residuals:
+        """Both together."""
+        down = tuple(one + another for one, another in zip(self.down, other.down, strict=True))
+        return Residuals(down, self.middle + other.middle)
+
+
 def predict(
-    base: Base, latents: Tensor, timesteps: Tensor | float, conditioning: Conditioning, time_ids: Tensor | None
+    base: Base,
+    latents: Tensor,
+    timesteps: Tensor | float,
+    conditioning: Conditioning,
+    time_ids: Tensor | None,
+    residuals: Residuals | None = None,
 ) -> Tensor:
     """The UNet's prediction for `latents` [n, channels, height, width].
 
@@ -77,12 +96,22 @@ def predict(
             code="inpainting-base",
             facts={"base": str(base.folder), "channels": channels, "given": latents.shape[1]},
         )
-    added = None
-    if base.family == "sdxl":
-        if conditioning.pooled is None or time_ids is None:
-            raise ValueError("SDXL needs a pooled embedding and sizes")
-        added = {"text_embeds": conditioning.pooled, "time_ids": time_ids}
     prediction: Tensor = base.unet(
-        latents, timesteps, conditioning.embeddings, added_cond_kwargs=added, return_dict=False
+        latents,
+        timesteps,
+        conditioning.embeddings,
+        added_cond_kwargs=added_conditions(base, conditioning, time_ids),
+        down_block_additional_residuals=None if residuals is None else residuals.down,
+        mid_block_additional_residual=None if residuals is None else residuals.middle,
+        return_dict=False,
     )[0]
     return prediction
+
+
+def added_conditions(base: Base, conditioning: Conditioning, time_ids: Tensor | None) -> dict[str, Tensor] | None:
+    """What SDXL's networks take beside the text; None for the other families."""
+    if base.family != "sdxl":
+        return None
+    if conditioning.pooled is None or time_ids is None:
+        raise ValueError("SDXL needs a pooled embedding and sizes")
+    return {"text_embeds": conditioning.pooled, "time_ids": time_ids}

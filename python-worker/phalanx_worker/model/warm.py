@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base, base_tensors
+from phalanx_worker.model.control_net import ControlNet, read_control_net
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.single_file import load_single_file, single_file_parts
 
 WARM_PREFIX = "base:"
+CONTROL_PREFIX = "control-net:"
 MEMORY_BUDGET = 6 << 30
-"""Bytes of weights of bases that are kept beside the one in use."""
+"""Bytes of weights of one kind that are kept beside those in use."""
+Model = TypeVar("Model")
 
 
 def warm_base(warm: dict[str, Any], folder: Path, device: str) -> Base:
@@ -31,9 +35,18 @@ def warm_base(warm: dict[str, Any], folder: Path, device: str) -> Base:
         base = load_single_file(folder) if folder.is_file() else load_base(folder)
         for part in base.parts.values():
             part.to(place)
-    warm[key] = base
-    _evict(warm, key)
-    return base
+    return _kept(warm, WARM_PREFIX, key, base, _bytes)
+
+
+def warm_control_net(warm: dict[str, Any], path: Path, base: Base) -> ControlNet:
+    """The ControlNet at `path` for a base, loaded at most once while its files stay as they are.
+
+    Raises as `read_control_net`.
+    """
+    key = f"{CONTROL_PREFIX}{base.sha256}:{_fingerprint(path)}"
+    found: ControlNet | None = warm.pop(key, None)
+    net = found or read_control_net(path, base)
+    return _kept(warm, CONTROL_PREFIX, key, net, lambda one: sum(item.nbytes for item in one.module.parameters()))
 
 
 def _device(name: str) -> torch.device:
@@ -59,14 +72,16 @@ def _fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _evict(warm: dict[str, Any], current: str) -> None:
-    # A dict keeps the order of insertion, and a base is inserted anew whenever it is used.
-    keys = [key for key in warm if key.startswith(WARM_PREFIX)]
-    total = sum(_bytes(warm[key]) for key in keys)
-    for key in keys:
-        if total <= MEMORY_BUDGET or key == current:
-            return
-        total -= _bytes(warm.pop(key))
+def _kept(warm: dict[str, Any], prefix: str, key: str, model: Model, size: Callable[[Model], int]) -> Model:
+    warm[key] = model
+    # A dict keeps the order of insertion, and a model is inserted anew whenever it is used.
+    keys = [other for other in warm if other.startswith(prefix)]
+    total = sum(size(warm[other]) for other in keys)
+    for other in keys:
+        if total <= MEMORY_BUDGET or other == key:
+            break
+        total -= size(warm.pop(other))
+    return model
 
 
 def _bytes(base: Base) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "3e55b1ed68f0598b23fde617ea3b0bcc5ef97ab40d0dca3ffd05042a696a05f0"
+SCHEMA_SHA256 = "e1183873091fb62d7c7e3883034a0f483e5bc831d06cb14f90bd681d0082b834"
 
 
 class Accepted(
@@ -266,6 +266,33 @@ class ConstantSchedule(
     warmup_steps: Annotated[int, Meta(ge=0)]
 
 
+class ControlNetTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="control-net",
+):
+    channels: Annotated[tuple[Annotated[int, Meta(ge=1, le=1024)], ...], Meta(min_length=2, max_length=8)]
+    start: Annotated[str, Meta(min_length=1)] | None
+    weights: Literal["float32", "float16", "bfloat16"]
+
+
+class ControlReference(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    end: Annotated[float, Meta(gt=0, le=1)]
+    file: Annotated[str, Meta(min_length=1)]
+    start: Annotated[float, Meta(ge=0, lt=1)]
+    strength: Annotated[float, Meta(ge=0)]
+
+
 class Welcome(
     Struct,
     frozen=True,
@@ -454,6 +481,17 @@ class Credit(
     job_id: str
 
 
+class ItemPicture(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    file: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
 class DatasetItem(
     Struct,
     frozen=True,
@@ -462,6 +500,7 @@ class DatasetItem(
     rename="camel",
 ):
     caption: str
+    control: ItemPicture | None
     defect: bool | None
     file: str
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
@@ -559,7 +598,7 @@ class TrainResult(
     exported_step: int
     final_loss: float
     held_out_loss: float | None
-    kind: Literal["lora", "embedding", "base"]
+    kind: Literal["lora", "embedding", "base", "control-net"]
     path: str
     peak_memory_bytes: int
     resumed_from: int
@@ -931,6 +970,7 @@ class PreviewSettings(
     forbid_unknown_fields=True,
     rename="camel",
 ):
+    control: Annotated[str, Meta(min_length=1)] | None
     every: Annotated[int, Meta(ge=1)]
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompts: Annotated[tuple[Annotated[str, Meta(max_length=8192)], ...], Meta(min_length=1, max_length=64)]
@@ -1043,7 +1083,12 @@ class NegativeEmbeddingTechnique(
 
 
 Technique = (
-    LoraTechnique | TextualInversionTechnique | NegativeEmbeddingTechnique | FullTechnique | AutoencoderTechnique
+    LoraTechnique
+    | TextualInversionTechnique
+    | NegativeEmbeddingTechnique
+    | ControlNetTechnique
+    | FullTechnique
+    | AutoencoderTechnique
 )
 
 
@@ -1097,6 +1142,7 @@ class SampleRequest(
     forbid_unknown_fields=True,
     rename="camel",
 ):
+    controls: tuple[Annotated[str, Meta(min_length=1)], ...]
     image: InitialImage | None
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompt: Annotated[str, Meta(max_length=8192)]
@@ -1114,6 +1160,7 @@ class SampleJob(
 ):
     adapters: tuple[AdapterReference, ...]
     base: str
+    controls: tuple[ControlReference, ...]
     requests: Annotated[tuple[SampleRequest, ...], Meta(min_length=1)]
     sampling: SamplingSettings
 

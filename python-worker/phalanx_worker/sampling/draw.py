@@ -17,17 +17,19 @@ from phalanx_worker.errors import ConfigError, JobError
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.attention import cached_attention
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.conditioning import Conditioning, SizeConditioning, joined, predict
+from phalanx_worker.model.conditioning import Conditioning, SizeConditioning, joined
 from phalanx_worker.model.low_rank import merged
 from phalanx_worker.model.terminal_snr import with_zero_terminal_snr
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.model.tokens import tokenize
 from phalanx_worker.protocol.messages import InitialImage, SampleRequest, SamplingSettings
+from phalanx_worker.sampling.controls import ControlInUse, OpenControls, open_controls
+from phalanx_worker.sampling.network import Beside, guided, network_of
 from phalanx_worker.sampling.picture import Picture, open_picture
 from phalanx_worker.sampling.plan import SamplingPlan
 from phalanx_worker.sampling.samplers import SAMPLERS
 from phalanx_worker.sampling.sources import sources_of
-from phalanx_worker.sampling.walk import Denoiser, Walk
+from phalanx_worker.sampling.walk import Walk
 from phalanx_worker.streams import Streams
 
 Pixels = npt.NDArray[np.uint8]
@@ -52,6 +54,7 @@ def draw(
     sampling: SamplingSettings,
     on_image: OnImage,
     on_step: OnStep,
+    controls: Sequence[ControlInUse] = (),
 ) -> DrawnImages:
     """Draw an image per request, `sampling.batch_size` at a time.
 
@@ -60,6 +63,7 @@ def draw(
     A request with an image starts from it (SDEdit, Meng et al., 2022); with a mask only the masked part is drawn: an
     ordinary UNet has the rest put back after every step (Lugmayr et al., 2022, without resampling), a UNet made for
     inpainting is shown it, and either way the pixels outside are returned as they were given.
+    Every one of `controls` acts on all requests, each with the request's picture for it.
     Raises ConfigError (`size-mismatch`, `too-many-steps`, `zero-snr-epsilon`, `no-steps`, `mask-mismatch`,
     `mask-empty`, `unknown-channels`), DatasetError for images that cannot be read, ArtefactError (`unknown-scheduler`)
     and JobError (`image-not-finite`).
@@ -68,6 +72,7 @@ def draw(
     count = _Progress(predictions(base, requests, sampling), on_step)
     size = (shape[2] * base.reduction, shape[1] * base.reduction)
     images = dict.fromkeys(request.image for request in requests)
+    opened = open_controls(base, controls, requests, size)
     pictures = {image: None if image is None else open_picture(image, *size) for image in images}
     with merged([*base.text_encoders, base.unet]), Lanes(base.device, 2 * sampling.batch_size) as lanes:
         texts = _embeddings(base, requests, sampling.guidance)
@@ -75,7 +80,7 @@ def draw(
         for batch in _batches(requests, sampling.batch_size):
             shown = [pictures[request.image] for request in batch]
             with cached_attention(base.unet):
-                latents = _denoised(base, batch, shown, sampling, texts, shape, count, lanes)
+                latents = _denoised(base, batch, shown, sampling, texts, opened, shape, count, lanes)
             decoded = lanes.map(partial(decode, base), [latents[span] for span in lanes.spans(len(batch))])
             for picture, pixels in zip(shown, (image for part in decoded for image in part), strict=True):
                 on_image(first, pixels if picture is None else picture.keep(pixels))
@@ -183,6 +188,7 @@ def _denoised(
     pictures: Sequence[Picture | None],
     sampling: SamplingSettings,
     texts: dict[str, Conditioning],
+    controls: OpenControls,
     shape: tuple[int, int, int],
     count: _Progress,
     lanes: Lanes,
@@ -191,11 +197,13 @@ def _denoised(
     height, width = (side * base.reduction for side in shape[1:])
     sizes = SizeConditioning(original=(height, width), crop=(0, 0), target=(height, width))
     positive = joined([texts[request.prompt] for request in batch])
+    plan = plan_of(base, batch[0].image, sampling)
+    beside = Beside(sizes, sources.shown, controls.of(batch, plan))
     if sampling.guidance == 1:
-        network = _network(base, positive, sizes, sources.shown, lanes)
+        network = network_of(base, positive, beside, lanes)
     else:
         negative = joined([texts[request.negative_prompt] for request in batch])
-        network = _guided(_network(base, joined([negative, positive]), sizes, sources.shown, lanes), sampling)
+        network = guided(network_of(base, joined([negative, positive]), beside, lanes), sampling)
 
     def counted(latents: Tensor, timestep: float) -> Tensor:
         prediction = network(latents, timestep)
@@ -205,7 +213,6 @@ def _denoised(
     def drawn(draws: Callable[[int], Tensor]) -> Tensor:
         return torch.stack([draws(request.seed) for request in batch]).to(base.device)
 
-    plan = plan_of(base, batch[0].image, sampling)
     masked = sources.mask is not None
     walk = Walk(
         plan=plan,
@@ -229,38 +236,3 @@ def _batches(requests: Sequence[SampleRequest], size: int) -> Iterator[Sequence[
         group = list(alike)
         for first in range(0, len(group), size):
             yield group[first : first + size]
-
-
-def _network(
-    base: Base, conditioning: Conditioning, sizes: SizeConditioning, shown: Tensor | None, lanes: Lanes
-) -> Denoiser:
-    """The UNet's prediction for as many latents as there are rows of `conditioning`, with `shown` beside them."""
-    spans = lanes.spans(len(conditioning))
-    # One tensor per part for all steps: what attention remembers of it goes by identity.
-    texts = [conditioning.rows(span) for span in spans]
-    time_ids = [sizes.time_ids.to(base.device).expand(len(text), -1) for text in texts]
-    beside = None if shown is None else shown.repeat(len(conditioning) // len(shown), 1, 1, 1)
-
-    def network(latents: Tensor, timestep: float) -> Tensor:
-        given = latents if beside is None else torch.cat([latents, beside], dim=1)
-
-        @torch.inference_mode()
-        def part(place: int) -> Tensor:
-            return predict(base, given[spans[place]], timestep, texts[place], time_ids[place])
-
-        return torch.cat(lanes.map(part, range(len(spans))))
-
-    return network
-
-
-def _guided(network: Denoiser, sampling: SamplingSettings) -> Denoiser:
-    def steered(latents: Tensor, timestep: float) -> Tensor:
-        without, given = network(torch.cat([latents, latents]), timestep).chunk(2)
-        guided = torch.lerp(without, given, sampling.guidance)
-        if sampling.guidance_rescale == 0:
-            return guided
-        every = tuple(range(1, guided.ndim))
-        spread = given.std(every, keepdim=True) / guided.std(every, keepdim=True)
-        return torch.lerp(guided, guided * spread, sampling.guidance_rescale)
-
-    return steered

@@ -32,6 +32,9 @@ class Batch:
     time_ids: Tensor | None = None
     """[n, 6] sizes and crops, for SDXL."""
 
+    controls: Tensor | None = None
+    """[n, 3, height, width] in [0, 1]: pictures that control the images, for techniques that read them."""
+
     def __len__(self) -> int:
         return len(self.samples)
 
@@ -46,6 +49,7 @@ class Batch:
             latents=None if self.latents is None else self.latents[span],
             conditioning=None if self.conditioning is None else self.conditioning.rows(span),
             time_ids=None if self.time_ids is None else self.time_ids[span],
+            controls=None if self.controls is None else self.controls[span],
         )
 
     def normal(self, purpose: str, shape: tuple[int, ...]) -> Tensor:

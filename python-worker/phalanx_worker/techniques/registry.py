@@ -14,6 +14,7 @@ CLASSES = MappingProxyType(
         "textual-inversion": ("textual_inversion", "TextualInversion"),
         "negative-embedding": ("negative_embedding", "NegativeEmbedding"),
         "full": ("full", "Full"),
+        "control-net": ("control_net", "ControlNetTraining"),
         "autoencoder": ("autoencoder", "Autoencoder"),
     }
 )

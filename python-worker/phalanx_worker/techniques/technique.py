@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base
+from phalanx_worker.model.control_net import ControlNet
 from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 
-ArtefactKind = Literal["lora", "embedding", "base"]
+ArtefactKind = Literal["lora", "embedding", "base", "control-net"]
 Feed = Literal["latents", "pixels"]
 
 
@@ -66,6 +67,8 @@ class Technique(ABC):
 
     feed: ClassVar[Feed]
     """What its batches carry."""
+    reads_controls: ClassVar[bool] = False
+    """Whether its batches also carry pictures that control the images."""
 
     _base: Base | None = None
 
@@ -112,6 +115,10 @@ class Technique(ABC):
     def after_step(self) -> None:
         """Called after every optimizer step, before the moving average: limits parameters that have limits."""
         return
+
+    def control_nets(self) -> Sequence[ControlNet]:
+        """Networks that act on pictures drawn with it attached."""
+        return ()
 
     def state(self) -> dict[str, Tensor]:
         """Everything trained, for a checkpoint: by default the parameters by name."""

@@ -67,6 +67,26 @@ def read_dataset(reference: DatasetReference) -> tuple[DatasetItem, ...]:
     return tuple(items)
 
 
+def control_items(items: tuple[DatasetItem, ...]) -> tuple[DatasetItem, ...]:
+    """The pictures that control the images of a dataset, as items of their own.
+
+    Raises DatasetError (`missing-control`) when one has none.
+    """
+    lacking = [item.file for item in items if item.control is None]
+    if lacking:
+        raise DatasetError(
+            f"{len(lacking)} of {len(items)} images have no picture that controls them, such as {lacking[0]}. "
+            "Put palm.control.png beside palm.jpg, or name it as `control` in metadata.jsonl.",
+            code="missing-control",
+            facts={"file": lacking[0], "lacking": len(lacking)},
+        )
+    return tuple(
+        msgspec.structs.replace(item, file=item.control.file, sha256=item.control.sha256)
+        for item in items
+        if item.control is not None
+    )
+
+
 class PixelStore:
     """Decoded images of a dataset, the latest of them kept in memory."""
 

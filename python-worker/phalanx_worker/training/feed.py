@@ -14,7 +14,7 @@ from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import Technique
 from phalanx_worker.training.data import EpochOrder, PixelStore
-from phalanx_worker.training.latents import LatentKey, Posterior, to_tensor
+from phalanx_worker.training.latents import LatentKey, Posterior, to_tensor, to_unit_tensor
 from phalanx_worker.training.sizes import ImageSizes
 from phalanx_worker.training.text import TextCache
 
@@ -36,6 +36,8 @@ class Feed:
     keys: dict[tuple[int, bool], LatentKey]
     posteriors: dict[str, Posterior]
     """By text of the key; empty for techniques that train on pixels."""
+    controls: PixelStore | None = None
+    """Pictures that control the images, in the order of `store`, for techniques that read them."""
 
     def batches(self, step: int) -> Iterator[Batch]:
         """The forward passes of the 1-based optimizer step."""
@@ -72,12 +74,17 @@ class Feed:
             latents=None if on_pixels else self._latents(items, flips, step, samples),
             conditioning=None if on_pixels or self.technique.trains_text_encoder else self.text.embeddings(captions),
             time_ids=self._time_ids(items, flips),
+            controls=None if self.controls is None else self._controls(self.controls, items, flips),
         )
 
     def _time_ids(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor | None:
         if self.base.family != "sdxl" or self.technique.feed == "pixels":
             return None
         return self.sizes.time_ids(items, flips).to(self.base.device)
+
+    def _controls(self, store: PixelStore, items: Sequence[int], flips: Sequence[bool]) -> Tensor:
+        pictures = [store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]
+        return to_unit_tensor(pictures).to(self.base.device)
 
     def _flipped(self, step: int, sample: int) -> bool:
         return self.settings.flip and self.streams.uniform("flip", step, sample) < 0.5

@@ -142,4 +142,13 @@ def encode(base: Base, images: Sequence[npt.NDArray[np.uint8 | np.float32]]) -> 
 
 def to_tensor(images: Sequence[npt.NDArray[np.uint8 | np.float32]]) -> Tensor:
     """[n, 3, height, width] in [-1, 1]."""
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(torch.float32).div(127.5).sub(1.0).contiguous()
+    return _levels(images).div(127.5).sub(1.0).contiguous()
+
+
+def to_unit_tensor(images: Sequence[npt.NDArray[np.uint8 | np.float32]]) -> Tensor:
+    """[n, 3, height, width] in [0, 1], as ControlNets read pictures."""
+    return _levels(images).div(255.0).contiguous()
+
+
+def _levels(images: Sequence[npt.NDArray[np.uint8 | np.float32]]) -> Tensor:
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(torch.float32)

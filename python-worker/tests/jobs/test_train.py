@@ -261,7 +261,7 @@ def test_previews_are_told_written_and_without_influence(
 ) -> None:
     settings = sampling(steps=2, guidance=2.0, batch_size=2)
     preview = PreviewSettings(
-        every=4, prompts=("a hand", "a fist"), negative_prompt="", seeds=(1, 2), sampling=settings
+        every=4, prompts=("a hand", "a fist"), negative_prompt="", seeds=(1, 2), sampling=settings, control=None
     )
     recorder = Recorder()
     train.run(train_job(base_folder, dataset, tmp_path / "run", preview=preview), recorder.context)

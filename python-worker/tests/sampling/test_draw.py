@@ -112,7 +112,11 @@ def test_an_output_without_numbers_is_an_error_and_the_base_survives(base_folder
 def sample_job(base_folder: Path) -> SampleJob:
     long = request("hand " * 90, 5, "hand " * 80)
     return SampleJob(
-        base=str(base_folder), adapters=(), requests=(*REQUESTS, long), sampling=sampling(steps=3, batch_size=3)
+        base=str(base_folder),
+        adapters=(),
+        controls=(),
+        requests=(*REQUESTS, long),
+        sampling=sampling(steps=3, batch_size=3),
     )
 
 

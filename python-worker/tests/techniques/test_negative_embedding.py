@@ -54,7 +54,12 @@ def trained(
     """Sixteen steps with the loss of the same images, and previews drawn away from the token."""
     output = tmp_path_factory.mktemp("negative") / "run"
     preview = PreviewSettings(
-        every=16, prompts=("a photo of a hand",), seeds=(1,), negative_prompt="<bad-hands>", sampling=sampling()
+        every=16,
+        prompts=("a photo of a hand",),
+        seeds=(1,),
+        negative_prompt="<bad-hands>",
+        sampling=sampling(),
+        control=None,
     )
     job = job_for(base_folder, dataset, output, steps=16, batch_size=4, preview=preview)
     held_out = HeldOutSettings(dataset=dataset, every=1, keep_best=False, patience=None)

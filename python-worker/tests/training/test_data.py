@@ -23,7 +23,9 @@ from tests.small import make_dataset, write_manifest
 
 
 def item(file: str, data: bytes) -> DatasetItem:
-    return DatasetItem(file=file, sha256=hashlib.sha256(data).hexdigest(), caption="", fingers=None, defect=None)
+    return DatasetItem(
+        file=file, sha256=hashlib.sha256(data).hexdigest(), caption="", fingers=None, defect=None, control=None
+    )
 
 
 def png(mode: str = "RGB", size: tuple[int, int] = (16, 16), color: object = 0) -> bytes:

@@ -29,6 +29,8 @@ export const sample: Command = {
     strength: { value: '<number>', text: 'share of the steps taken on it, up to 1 (0.8)' },
     mask: { value: '<file>', text: 'draw only where this image is light' },
     'mask-blur': { value: '<pixels>', text: 'let the drawing fade in from the border of the mask (0)' },
+    control: { value: '<path>', multiple: true, text: 'a ControlNet, as folder, file or path:strength' },
+    'control-picture': { value: '<file>', multiple: true, text: 'what each --control reads, in their order' },
     'no-recipe': { text: 'leave out of the PNG files how they were drawn' },
     output: { value: '<folder>', text: 'where the PNG files go (./samples)' },
     ...labOptions,
@@ -56,6 +58,7 @@ export const sample: Command = {
         width: optionNumber(options, 'width'),
         height: optionNumber(options, 'height'),
         image,
+        controls: controlsOf(options),
         recipe: options['no-recipe'] !== true,
       },
       { signal },
@@ -81,6 +84,20 @@ export const sample: Command = {
 function adapterOf(text: string): string | { file: string; strength: number } {
   const [, file, strength] = /^(.+):(-?\d+(?:\.\d+)?)$/.exec(text) ?? []
   return file === undefined ? text : { file, strength: Number(strength) }
+}
+
+/** ControlNets with their pictures. Throws ConfigError (`control-picture-missing`) for unequal counts. */
+function controlsOf(options: Arguments['options']): NonNullable<SampleOptions['controls']> {
+  const nets = optionTexts(options, 'control').map(adapterOf)
+  const pictures = optionTexts(options, 'control-picture')
+  if (nets.length !== pictures.length) {
+    throw new ConfigError({
+      code: 'control-picture-missing',
+      message: `There are ${nets.length} --control and ${pictures.length} --control-picture. Give one picture for each ControlNet.`,
+      facts: { controls: nets.length, pictures: pictures.length },
+    })
+  }
+  return nets.map((net, i) => ({ ...(typeof net === 'string' ? { file: net } : net), picture: pictures[i] }))
 }
 
 /** What the drawings start from. Throws ConfigError (`image-missing`) for options of an image that is not given. */
