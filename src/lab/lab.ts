@@ -17,6 +17,7 @@ import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettingsInput } from '../config/training.ts'
 import type { WorkerSettingsInput } from '../config/worker.ts'
 import type { Dataset, DatasetOptions } from '../dataset/index.ts'
+import type { FetchProgress } from '../hub/index.ts'
 import type { heldOutSettings } from '../protocol/jobs.ts'
 import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.ts'
 import type { EnvironmentProgress } from '../worker/environment.ts'
@@ -40,8 +41,8 @@ export interface OpenLabOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What opening a lab is busy with. */
-export type LabProgress = EnvironmentProgress | { readonly type: 'worker-start'; readonly text: string }
+/** What opening a lab, or fetching a base, is busy with. */
+export type LabProgress = EnvironmentProgress | FetchProgress | { readonly type: 'worker-start'; readonly text: string }
 
 /** A pretrained text-to-image model in the diffusers layout. */
 export interface Base {
@@ -198,11 +199,13 @@ export interface Lab extends AsyncDisposable {
   readonly environment: LabEnvironment
   readonly workers: readonly WorkerIdentity[]
   /**
-   * A base by name (`tiny-hands`), by path of its folder in the diffusers layout, or by path of a single-file
-   * checkpoint in the LDM layout, of Stable Diffusion 1, 2 or XL. Beside a checkpoint must lie the folder `tokenizer`
-   * of any Stable Diffusion, since no checkpoint has the vocabulary; `scheduler/scheduler_config.json` beside it says
-   * what an SD 2 predicts when the file does not. Throws ConfigError (`unknown-base`, `unsupported-base`) or
-   * what reading it throws (ArtefactError).
+   * A base by name (`tiny-hands`, `sd-1.5`, `sd-2.1`, `sdxl-1.0`), by hub id (`owner/name@revision`; fetched on first
+   * use with resume and checksums, from the cache without a network), by path of its folder in the diffusers layout,
+   * or by path of a single-file checkpoint in the LDM layout, of Stable Diffusion 1, 2 or XL. Beside a checkpoint must
+   * lie the folder `tokenizer` of any Stable Diffusion, since no checkpoint has the vocabulary;
+   * `scheduler/scheduler_config.json` beside it says what an SD 2 predicts when the file does not. Throws ConfigError (`unknown-base`,
+   * `unsupported-base`) or what fetching (`hub-not-found`, `hub-refused`, `hub-unreachable`, `hub-checksum`) and reading
+   * it throws (ArtefactError).
    */
   base(name: string, options?: CallOptions): Promise<Base>
   /** An adapter file. Throws ArtefactError for what is not a whole, harmless safetensors file of a known kind. */

@@ -25,6 +25,7 @@ export interface SessionParts {
   readonly lock: FileLock
   readonly workers: readonly Worker[]
   readonly installed: Installed
+  readonly onProgress: api.OpenLabOptions['onProgress']
 }
 
 export class LabSession implements api.Lab {
@@ -32,14 +33,16 @@ export class LabSession implements api.Lab {
   readonly #lock: FileLock
   readonly #pool: WorkerPool
   readonly #installed: Installed
+  readonly #onProgress: api.OpenLabOptions['onProgress']
   readonly #inspector = new ImageInspector()
   readonly #kohya = new KohyaTrainings()
 
-  constructor({ folder, lock, workers, installed }: SessionParts) {
+  constructor({ folder, lock, workers, installed, onProgress }: SessionParts) {
     this.folder = folder
     this.#lock = lock
     this.#pool = new WorkerPool(workers)
     this.#installed = installed
+    this.#onProgress = onProgress
   }
 
   get workers(): readonly WorkerIdentity[] {
@@ -52,7 +55,7 @@ export class LabSession implements api.Lab {
   }
 
   async base(name: string, { signal }: api.CallOptions = {}): Promise<api.Base> {
-    const folder = await baseFolder(name)
+    const folder = await baseFolder(name, { signal, onProgress: this.#onProgress })
     const run = new JobRun({
       signal,
       submit: () => this.#pool.submit({ type: 'inspect-base', base: folder }),
