@@ -21,6 +21,8 @@ export interface Faults {
 /** A real HTTP server that speaks as a model hub does. */
 export class LocalHub implements AsyncDisposable {
   readonly files: Readonly<Record<string, Buffer>>
+  /** Stays what it was when nobody answers any more. */
+  endpoint = ''
   faults: Faults = {}
   /** Method-less log: path and range of every question. */
   readonly asked: string[] = []
@@ -36,11 +38,8 @@ export class LocalHub implements AsyncDisposable {
     const hub = new LocalHub(files)
     hub.#server.listen(0, '127.0.0.1')
     await once(hub.#server, 'listening')
+    hub.endpoint = `http://127.0.0.1:${(hub.#server.address() as AddressInfo).port}`
     return hub
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
   /** Nobody answers any more. */
