@@ -82,6 +82,9 @@ def training_settings(text_encoder: bool) -> TrainingSettings:
         technique=LoraTechnique(
             rank=RANK,
             alpha=1.0,
+            convolution_rank=None,
+            convolution_alpha=None,
+            patterns=(),
             targets=("attention", "mlp"),
             parts=("unet", "text-encoder") if text_encoder else ("unet",),
             unet_learning_rate=None,

@@ -21,6 +21,7 @@ from phalanx_worker.protocol.messages import (
     DatasetReference,
     FullTechnique,
     JobEvent,
+    LoraTechnique,
     Objective,
     SquaredLoss,
     StepEndEvent,
@@ -107,6 +108,22 @@ PLAIN = Objective(
     zero_terminal_snr=False,
 )
 """The mean squared error of plain noise."""
+
+
+def lora_technique(**changes: Any) -> LoraTechnique:
+    """Over attention and feed-forward layers of UNet and text encoder, with nothing else switched on."""
+    plain = LoraTechnique(
+        rank=4,
+        alpha=8.0,
+        convolution_rank=None,
+        convolution_alpha=None,
+        targets=("attention", "mlp"),
+        patterns=(),
+        parts=("unet", "text-encoder"),
+        unet_learning_rate=None,
+        text_encoder_learning_rate=None,
+    )
+    return msgspec.structs.replace(plain, **changes)
 
 
 def settings(**changes: Any) -> TrainingSettings:

@@ -90,12 +90,19 @@ function sayTechnique(said: Sentence, technique: Technique): void {
     said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
     return
   }
-  const { type: _type, rank, alpha, targets, parts, unetLearningRate, textEncoderLearningRate, ...unknown } = technique
+  const { type: _type, rank, alpha, targets, parts, unetLearningRate, textEncoderLearningRate, ...others } = technique
+  const { convolutionRank, convolutionAlpha, patterns, ...unknown } = others
   nothingIsLeft(unknown)
   said.say('network_module', 'networks.lora')
   said.say('network_dim', rank)
   said.say('network_alpha', alpha)
-  if (new Set(targets).size < 2) said.refuse('technique.targets', 'it adapts attention and mlp together')
+  if (!(targets.includes('attention') && targets.includes('mlp'))) {
+    said.refuse('technique.targets', 'it adapts attention and mlp together')
+  }
+  if (targets.includes('convolution')) {
+    said.say('network_args', `conv_dim=${convolutionRank ?? rank}`, `conv_alpha=${convolutionAlpha ?? alpha}`)
+  }
+  if (patterns.length > 0) said.refuse('technique.patterns', 'it chooses layers by kind alone')
   if (!parts.includes('text-encoder')) said.say('network_train_unet_only')
   if (!parts.includes('unet')) said.say('network_train_text_encoder_only')
   if (unetLearningRate !== null) said.say('unet_lr', unetLearningRate)

@@ -40,6 +40,16 @@ test('the paper’s LoRA is said in options of sd-scripts', () => {
   })
 })
 
+test('a LoCon has its ranks among the arguments of the network, and patterns are refused', () => {
+  const targets = ['attention', 'mlp', 'convolution'] as const
+  const locon = lora({ rank: 32, alpha: 1, convolutionRank: 8, convolutionAlpha: 4, targets: [...targets] })
+  expect(optionsOf({ technique: locon })).toMatchObject({ network_args: ['conv_dim=8', 'conv_alpha=4'] })
+  const same = lora({ rank: 16, alpha: 2, targets: [...targets] })
+  expect(optionsOf({ technique: same })).toMatchObject({ network_args: ['conv_dim=16', 'conv_alpha=2'] })
+  expect(optionsOf()).not.toHaveProperty('network_args')
+  expect(() => optionsOf({ technique: lora({ patterns: [{ match: '*' }] }) })).toThrowError(/technique\.patterns/)
+})
+
 test('a constant rate with warm-up has a name of its own there, and no limit of the gradients is 0', () => {
   const schedule = { type: 'constant', warmupSteps: 5 } as const
   const said = optionsOf({ schedule, optimizer: { maximumGradientNorm: null } })

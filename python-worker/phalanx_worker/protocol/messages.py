@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "306f2cc0f4f9470458b97bd643f0c8de62e827a3a697be069505b55e11813eca"
+SCHEMA_SHA256 = "e71ef75678dc84e65416c78b1946255b48333d7742163156665c7d386bbafcdc"
 
 
 class Accepted(
@@ -968,6 +968,18 @@ Schedule = (
 )
 
 
+class LoraPattern(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    alpha: Annotated[float, Meta(gt=0)] | None
+    match: Annotated[str, Meta(min_length=1, max_length=512)]
+    rank: Annotated[int, Meta(ge=0, le=1024)] | None
+
+
 class LoraTechnique(
     Struct,
     frozen=True,
@@ -978,9 +990,12 @@ class LoraTechnique(
     tag="lora",
 ):
     alpha: Annotated[float, Meta(gt=0)]
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
     rank: Annotated[int, Meta(ge=1, le=1024)]
-    targets: Annotated[tuple[Literal["attention", "mlp"], ...], Meta(min_length=1)]
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
     text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
     unet_learning_rate: Annotated[float, Meta(gt=0)] | None
 

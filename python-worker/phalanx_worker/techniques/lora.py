@@ -13,29 +13,24 @@ import torch
 from torch import Tensor, nn
 
 from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
-from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.adapter_family import architecture, base_version
 from phalanx_worker.model.adapter_file import ALPHA, DOWN, UP
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.low_rank import Adaptable, LowRankFactors, attach, detach, initial_factors
-from phalanx_worker.model.module_names import Part, target_layers
+from phalanx_worker.model.low_rank import LowRankFactors, attach, detach, initial_factors
+from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import LoraTechnique, Objective, TrainingSettings
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.denoising import DenoisingTechnique
-from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata
+from phalanx_worker.techniques.kohya_metadata import network_arguments, objective_metadata, schedule_metadata
+from phalanx_worker.techniques.lora_layers import PARTS, LayerPlan, layer_plans
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
-
-PARTS: tuple[Part, ...] = ("unet", "text-encoder")
 
 
 @dataclass(frozen=True, eq=False)
 class AdaptedLayer:
     """A layer of the base with its trained factors."""
 
-    part: Part
-    name: str
-    """As in the file."""
-    module: Adaptable
+    plan: LayerPlan
     down: nn.Parameter
     up: nn.Parameter
     factors: LowRankFactors
@@ -55,24 +50,14 @@ class Lora(DenoisingTechnique):
         return "text-encoder" in self._settings.parts
 
     def attach(self, base: Base, streams: Streams) -> None:
-        """Raises ConfigError (`no-layers`) when a part has no layer of the wanted kind."""
+        """Raises what `layer_plans` raises."""
         self._base = base
-        settings = self._settings
-        scale = settings.alpha / settings.rank
-        for part in (part for part in PARTS if part in settings.parts):
-            found = list(target_layers(base, part, settings.targets))
-            if not found:
-                raise ConfigError(
-                    f"The {part} of {base.folder} has no {' or '.join(settings.targets)} layers to adapt. "
-                    "Choose other parts or targets.",
-                    code="no-layers",
-                    facts={"part": part, "targets": ", ".join(settings.targets)},
-                )
-            for name, module in found:
-                down, up = initial_factors(module, settings.rank, name, streams)
-                layer = AdaptedLayer(part, name, module, down, up, LowRankFactors(down, up, scale))
-                attach(module, layer.factors)
-                self._layers.append(layer)
+        for plan in layer_plans(self._settings, base):
+            named = plan.layer
+            down, up = initial_factors(named.layer, plan.rank, named.name, streams)
+            layer = AdaptedLayer(plan, down, up, LowRankFactors(down, up, plan.alpha / plan.rank))
+            attach(named.layer, layer.factors)
+            self._layers.append(layer)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         rates = {
@@ -85,23 +70,23 @@ class Lora(DenoisingTechnique):
         tensors: dict[str, Tensor] = {
             name: tensor.detach() for part in PARTS for name, tensor in self._parameters(part).items()
         }
-        tensors |= {layer.name + ALPHA: torch.tensor(self._settings.alpha) for layer in self._layers}
+        tensors |= {layer.plan.layer.name + ALPHA: torch.tensor(layer.plan.alpha) for layer in self._layers}
         path = request.folder / f"{request.name}.safetensors"
         write_tensors(path, tensors, lora_metadata(self._settings, self.base, request, tensors))
         return WrittenArtefact("lora", path, file_sha256(path), path.stat().st_size)
 
     def detach(self) -> None:
         for layer in self._layers:
-            detach(layer.module, layer.factors)
+            detach(layer.plan.layer.layer, layer.factors)
         self._layers = []
         self._base = None
 
     def _parameters(self, part: Part) -> dict[str, nn.Parameter]:
-        layers = [layer for layer in self._layers if layer.part == part]
         return {
-            name: parameter
-            for layer in layers
-            for name, parameter in ((layer.name + DOWN, layer.down), (layer.name + UP, layer.up))
+            layer.plan.layer.name + end: parameter
+            for layer in self._layers
+            if layer.plan.layer.part == part
+            for end, parameter in ((DOWN, layer.down), (UP, layer.up))
         }
 
 
@@ -121,7 +106,7 @@ def lora_metadata(
         "ss_network_module": "networks.lora",
         "ss_network_dim": str(technique.rank),
         "ss_network_alpha": str(technique.alpha),
-        "ss_network_args": json.dumps({}),
+        "ss_network_args": json.dumps(network_arguments(technique)),
         "ss_output_name": request.name,
         "ss_learning_rate": str(optimizer.learning_rate),
         "ss_unet_lr": _rate("unet", technique.unet_learning_rate, technique, settings),
