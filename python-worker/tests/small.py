@@ -21,6 +21,12 @@ from phalanx_worker.protocol.messages import (
     DatasetReference,
     FullTechnique,
     JobEvent,
+    LoraBlockAlphas,
+    LoraBlockRanks,
+    LoraBlockRates,
+    LoraBlocks,
+    LoraConvolutionAlphas,
+    LoraConvolutionRanks,
     LoraTechnique,
     Objective,
     SquaredLoss,
@@ -110,6 +116,19 @@ PLAIN = Objective(
 """The mean squared error of plain noise."""
 
 
+def lora_blocks(**changes: Any) -> LoraBlocks:
+    """What `changes` says of blocks, as `rates={"down": (1.0, 0.5)}`, and nothing else."""
+    kinds = {
+        "rates": LoraBlockRates,
+        "ranks": LoraBlockRanks,
+        "alphas": LoraBlockAlphas,
+        "convolution_ranks": LoraConvolutionRanks,
+        "convolution_alphas": LoraConvolutionAlphas,
+    }
+    given = {name: dict.fromkeys(kind.__struct_fields__) | changes.get(name, {}) for name, kind in kinds.items()}
+    return LoraBlocks(**{name: kinds[name](**values) for name, values in given.items()})
+
+
 def lora_technique(**changes: Any) -> LoraTechnique:
     """Over attention and feed-forward layers of UNet and text encoder, with nothing else switched on."""
     plain = LoraTechnique(
@@ -119,6 +138,7 @@ def lora_technique(**changes: Any) -> LoraTechnique:
         convolution_alpha=None,
         targets=("attention", "mlp"),
         patterns=(),
+        blocks=lora_blocks(),
         parts=("unet", "text-encoder"),
         unet_learning_rate=None,
         text_encoder_learning_rate=None,

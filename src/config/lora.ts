@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { basePart } from './base-part.ts'
 import { learningRate } from './learning-rate.ts'
+import { loraBlocks } from './lora-blocks.ts'
 
 /** Width of a low-rank bottleneck. */
 const rank = z.int().min(1).max(1024)
@@ -46,6 +47,8 @@ export const loraTechnique = z
     targets: z.array(z.enum(['attention', 'mlp', 'convolution'])).default(['attention', 'mlp']),
     /** Further layers, and other ranks for layers of the targets. Of several that match a layer, the last one counts. */
     patterns: z.array(loraPattern).default([]),
+    /** What differs from block to block; patterns come before it. */
+    blocks: loraBlocks.prefault({}),
     /** Parts of the base that are adapted. */
     parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
     /** Learning rate of the UNet's factors; null takes the optimizer's. */

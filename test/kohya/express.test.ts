@@ -50,6 +50,33 @@ test('a LoCon has its ranks among the arguments of the network, and patterns are
   expect(() => optionsOf({ technique: lora({ patterns: [{ match: '*' }] }) })).toThrowError(/technique\.patterns/)
 })
 
+test('blocks are said in the lists of sd-scripts, and those of text encoders refused', () => {
+  const targets = ['attention', 'mlp', 'convolution'] as const
+  const rates = { down: { curve: 'reverse-linear', base: 0.25 }, middle: [0.5], up: 'cosine' } as const
+  const blocks = {
+    rates: { ...rates, middle: [...rates.middle] },
+    ranks: { middle: [2] },
+    convolutionAlphas: { down: Array<number>(12).fill(3) },
+  }
+  const technique = lora({ rank: 4, alpha: 1, targets: [...targets], blocks })
+  const others = (value: number) => Array<number>(12).fill(value).join(',')
+  expect(optionsOf({ technique }).network_args).toEqual([
+    'down_lr_weight=reverse_linear+0.25',
+    'mid_lr_weight=0.5',
+    'up_lr_weight=cosine',
+    `block_dims=${others(4)},2,${others(4)}`,
+    `block_alphas=${others(1)},1,${others(1)}`,
+    'conv_dim=4',
+    'conv_alpha=1',
+    `conv_block_dims=${others(4)},2,${others(4)}`,
+    `conv_block_alphas=${others(3)},1,${others(1)}`,
+  ])
+  const wrong = lora({ blocks: { rates: { down: [1], middle: 'sine', textEncoder: 'linear' } } })
+  expect(() => optionsOf({ technique: wrong })).toThrowError(
+    /blocks\.rates\.down: must have 12.*\n.*blocks\.rates\.middle.*\n.*blocks\.rates\.textEncoder/,
+  )
+})
+
 test('a constant rate with warm-up has a name of its own there, and no limit of the gradients is 0', () => {
   const schedule = { type: 'constant', warmupSteps: 5 } as const
   const said = optionsOf({ schedule, optimizer: { maximumGradientNorm: null } })

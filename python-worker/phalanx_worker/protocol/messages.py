@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "e71ef75678dc84e65416c78b1946255b48333d7742163156665c7d386bbafcdc"
+SCHEMA_SHA256 = "58f0a6d35f471a9b11e566e0b90c01463ba7ad2ae1a30fa59b080c2e2d6afc26"
 
 
 class Accepted(
@@ -968,6 +968,97 @@ Schedule = (
 )
 
 
+class LoraBlockAlphas(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    middle: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    second_text_encoder: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    text_encoder: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    up: tuple[Annotated[float, Meta(gt=0)], ...] | None
+
+
+class LoraConvolutionAlphas(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    middle: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    up: tuple[Annotated[float, Meta(gt=0)], ...] | None
+
+
+class LoraConvolutionRanks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    middle: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    up: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+
+
+class LoraBlockRanks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    middle: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    second_text_encoder: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    text_encoder: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    up: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+
+
+class LoraCurve(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    base: Annotated[float, Meta(ge=0)]
+    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
+
+
+class LoraBlockRates(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    middle: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    second_text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    up: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+
+
+class LoraBlocks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    alphas: LoraBlockAlphas
+    convolution_alphas: LoraConvolutionAlphas
+    convolution_ranks: LoraConvolutionRanks
+    ranks: LoraBlockRanks
+    rates: LoraBlockRates
+
+
 class LoraPattern(
     Struct,
     frozen=True,
@@ -990,6 +1081,7 @@ class LoraTechnique(
     tag="lora",
 ):
     alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
     convolution_alpha: Annotated[float, Meta(gt=0)] | None
     convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]

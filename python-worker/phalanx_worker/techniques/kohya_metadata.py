@@ -6,7 +6,6 @@ from phalanx_worker.protocol.messages import (
     CosineRestartsSchedule,
     DebiasedWeighting,
     HuberLoss,
-    LoraTechnique,
     MinSnrWeighting,
     Objective,
     OneCycleSchedule,
@@ -48,14 +47,4 @@ def objective_metadata(objective: Objective) -> dict[str, str]:
         "ss_loss_type": LOSS_TYPES[type(loss)],
         "ss_huber_schedule": str(huber and huber.schedule),
         "ss_huber_c": str(huber and huber.delta),
-    }
-
-
-def network_arguments(technique: LoraTechnique) -> dict[str, str]:
-    """What `--network_args` would have been, as far as it has words for it."""
-    if "convolution" not in technique.targets:
-        return {}
-    return {
-        "conv_dim": str(technique.convolution_rank or technique.rank),
-        "conv_alpha": str(technique.convolution_alpha or technique.alpha),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import final
 
@@ -21,8 +22,9 @@ from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import LoraTechnique, Objective, TrainingSettings
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.denoising import DenoisingTechnique
-from phalanx_worker.techniques.kohya_metadata import network_arguments, objective_metadata, schedule_metadata
-from phalanx_worker.techniques.lora_layers import PARTS, LayerPlan, layer_plans
+from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata
+from phalanx_worker.techniques.kohya_network import network_arguments
+from phalanx_worker.techniques.lora_layers import LayerPlan, layer_plans
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
 
 
@@ -34,6 +36,10 @@ class AdaptedLayer:
     down: nn.Parameter
     up: nn.Parameter
     factors: LowRankFactors
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """By their names in the file."""
+        return {self.plan.layer.name + DOWN: self.down, self.plan.layer.name + UP: self.up}
 
 
 @final
@@ -60,15 +66,19 @@ class Lora(DenoisingTechnique):
             self._layers.append(layer)
 
     def parameter_groups(self) -> list[ParameterGroup]:
+        """One group for each part and factor."""
+        groups: dict[tuple[Part, float], dict[str, nn.Parameter]] = defaultdict(dict)
+        for layer in self._layers:
+            groups[layer.plan.layer.part, layer.plan.rate_factor] |= layer.parameters()
         rates = {
             "unet": self._settings.unet_learning_rate,
             "text-encoder": self._settings.text_encoder_learning_rate,
         }
-        return [ParameterGroup(self._parameters(part), rates[part]) for part in PARTS if part in self._settings.parts]
+        return [ParameterGroup(parameters, rates[part], factor) for (part, factor), parameters in groups.items()]
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
         tensors: dict[str, Tensor] = {
-            name: tensor.detach() for part in PARTS for name, tensor in self._parameters(part).items()
+            name: tensor.detach() for layer in self._layers for name, tensor in layer.parameters().items()
         }
         tensors |= {layer.plan.layer.name + ALPHA: torch.tensor(layer.plan.alpha) for layer in self._layers}
         path = request.folder / f"{request.name}.safetensors"
@@ -80,14 +90,6 @@ class Lora(DenoisingTechnique):
             detach(layer.plan.layer.layer, layer.factors)
         self._layers = []
         self._base = None
-
-    def _parameters(self, part: Part) -> dict[str, nn.Parameter]:
-        return {
-            layer.plan.layer.name + end: parameter
-            for layer in self._layers
-            if layer.plan.layer.part == part
-            for end, parameter in ((DOWN, layer.down), (UP, layer.up))
-        }
 
 
 def lora_metadata(
@@ -106,7 +108,7 @@ def lora_metadata(
         "ss_network_module": "networks.lora",
         "ss_network_dim": str(technique.rank),
         "ss_network_alpha": str(technique.alpha),
-        "ss_network_args": json.dumps(network_arguments(technique)),
+        "ss_network_args": json.dumps(network_arguments(technique, base)),
         "ss_output_name": request.name,
         "ss_learning_rate": str(optimizer.learning_rate),
         "ss_unet_lr": _rate("unet", technique.unet_learning_rate, technique, settings),
