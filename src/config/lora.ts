@@ -8,6 +8,9 @@ const rank = z.int().min(1).max(1024)
 /** Scale numerator; a change is multiplied by alpha / rank. */
 const alpha = z.number().positive().finite()
 
+/** Probability of dropping something; never 1, which would drop everything. */
+const dropout = z.number().min(0).lt(1).default(0)
+
 /** Layers by their paths, with ranks of their own. */
 export const loraPattern = z
   .strictObject({
@@ -49,6 +52,29 @@ export const loraTechnique = z
     patterns: z.array(loraPattern).default([]),
     /** What differs from block to block; patterns come before it. */
     blocks: loraBlocks.prefault({}),
+    /**
+     * Learns a magnitude for each output beside the direction (DoRA, Liu et al., 2024), `dora_scale` in the file.
+     * Lengths are those without dropout.
+     */
+    decomposed: z.boolean().default(false),
+    /** Probability with which numbers between the two factors are 0 in a training step; the others grow for it. */
+    networkDropout: dropout,
+    /** Probability with which a rank is left out for one sample of a training step; the others grow for it. */
+    rankDropout: dropout,
+    /** Probability with which a layer is not adapted in a training step. */
+    moduleDropout: dropout,
+    /**
+     * After every step, changes with a larger Frobenius norm are scaled down to it, as by sd-scripts'
+     * `scale_weight_norms`; null sets no limit.
+     */
+    maximumNorm: z.number().positive().finite().nullable().default(null),
+    /** LoRA+ (Hayou et al., 2024): `up` learns this many times faster than `down`. */
+    upLearningRateRatio: z.number().positive().finite().default(1),
+    /**
+     * Path of a LoRA to start from. Its layers must be adapted here with the same ranks; an alpha of its own is worked
+     * into the factors, and layers it has not start without change.
+     */
+    start: z.string().min(1).nullable().default(null),
     /** Parts of the base that are adapted. */
     parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
     /** Learning rate of the UNet's factors; null takes the optimizer's. */

@@ -13,7 +13,9 @@ const rateNames = { down: 'down_lr_weight', middle: 'mid_lr_weight', up: 'up_lr_
 /** Says a LoRA in options of sd-scripts, or refuses what there is none for. */
 export function sayNetwork(said: Sentence, technique: Lora): void {
   const { type: _type, rank, alpha, targets, parts, unetLearningRate, textEncoderLearningRate, ...others } = technique
-  const { convolutionRank: _rank, convolutionAlpha: _alpha, patterns, blocks: _blocks, ...unknown } = others
+  const { convolutionRank: _rank, convolutionAlpha: _alpha, patterns, blocks, ...limits } = others
+  const { decomposed, networkDropout, rankDropout, moduleDropout, maximumNorm, ...rest } = limits
+  const { upLearningRateRatio, start, ...unknown } = rest
   nothingIsLeft(unknown)
   said.say('network_module', 'networks.lora')
   said.say('network_dim', rank)
@@ -26,8 +28,15 @@ export function sayNetwork(said: Sentence, technique: Lora): void {
   if (!parts.includes('unet')) said.say('network_train_text_encoder_only')
   if (unetLearningRate !== null) said.say('unet_lr', unetLearningRate)
   if (textEncoderLearningRate !== null) said.say('text_encoder_lr', textEncoderLearningRate)
-  refuseBlocks(said, technique.blocks)
+  if (networkDropout > 0) said.say('network_dropout', networkDropout)
+  if (maximumNorm !== null) said.say('scale_weight_norms', maximumNorm)
+  if (decomposed) said.refuse('technique.decomposed', 'its LoRA learns no magnitudes')
+  if (start !== null) said.refuse('technique.start', 'it takes the factors of a file without their alpha')
+  refuseBlocks(said, blocks)
   const networkArguments = [...rateArguments(technique), ...rankArguments(technique)]
+  if (rankDropout > 0) networkArguments.push(`rank_dropout=${rankDropout}`)
+  if (moduleDropout > 0) networkArguments.push(`module_dropout=${moduleDropout}`)
+  if (upLearningRateRatio !== 1) networkArguments.push(`loraplus_lr_ratio=${upLearningRateRatio}`)
   if (networkArguments.length > 0) said.say('network_args', ...networkArguments)
 }
 

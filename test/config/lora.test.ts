@@ -18,6 +18,7 @@ test.each([
   { blocks: { convolutionRanks: { textEncoder: [1] } } },
   { patterns: [{ match: '' }] },
   { convolutionRank: 0 },
+  { networkDropout: 1 },
 ])('%j is refused', (options) => {
   expect(technique.safeParse({ type: 'lora', ...options }).success).toBe(false)
 })

@@ -77,6 +77,17 @@ test('blocks are said in the lists of sd-scripts, and those of text encoders ref
   )
 })
 
+test('dropout, limits and LoRA+ have options, DoRA and a start have none', () => {
+  const dropouts = { networkDropout: 0.1, rankDropout: 0.2, moduleDropout: 0.3 }
+  expect(optionsOf({ technique: lora({ ...dropouts, maximumNorm: 1, upLearningRateRatio: 16 }) })).toMatchObject({
+    network_dropout: ['0.1'],
+    scale_weight_norms: ['1'],
+    network_args: ['rank_dropout=0.2', 'module_dropout=0.3', 'loraplus_lr_ratio=16'],
+  })
+  const technique = lora({ decomposed: true, start: 'a.safetensors' })
+  expect(() => optionsOf({ technique })).toThrowError(/technique\.decomposed.*\n.*technique\.start/)
+})
+
 test('a constant rate with warm-up has a name of its own there, and no limit of the gradients is 0', () => {
   const schedule = { type: 'constant', warmupSteps: 5 } as const
   const said = optionsOf({ schedule, optimizer: { maximumGradientNorm: null } })

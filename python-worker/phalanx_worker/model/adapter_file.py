@@ -18,11 +18,10 @@ from phalanx_worker.model.embedding_file import (
     unsupported,
 )
 
-DOWN, UP, ALPHA = ".lora_down.weight", ".lora_up.weight", ".alpha"
+DOWN, UP, ALPHA, MAGNITUDE = ".lora_down.weight", ".lora_up.weight", ".alpha", ".dora_scale"
 FOREIGN_LAYOUTS = {
     "hada_": "a LoHa",
     "lokr_": "a LoKr",
-    "dora_scale": "a DoRA",
     "lora_A.": "a LoRA in the layout of PEFT",
     "lora.up.": "a LoRA in the former layout of diffusers",
 }
@@ -37,6 +36,8 @@ class LoraModule:
     up: Tensor
     alpha: float
     """The rank when the file gives none, as everywhere."""
+    magnitude: Tensor | None
+    """Of a DoRA, one number for each output."""
 
     @property
     def rank(self) -> int:
@@ -73,15 +74,15 @@ def read_adapter(path: Path) -> LoraFile | EmbeddingFile:
 
 
 def _lora_modules(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, LoraModule]:
-    unknown = sorted(name for name in tensors if not name.endswith((DOWN, UP, ALPHA)))
+    unknown = sorted(name for name in tensors if not name.endswith((DOWN, UP, ALPHA, MAGNITUDE)))
     if unknown:
         raise unsupported(path, f"its tensor {unknown[0]!r} is no part of a LoRA")
-    names = sorted({name.removesuffix(DOWN).removesuffix(UP).removesuffix(ALPHA) for name in tensors})
+    names = sorted({_layer_name(name) for name in tensors})
     return {name: _lora_module(path, name, tensors) for name in names}
 
 
 def _lora_module(path: Path, name: str, tensors: Mapping[str, Tensor]) -> LoraModule:
-    down, up, alpha = (tensors.get(name + part) for part in (DOWN, UP, ALPHA))
+    down, up, alpha, magnitude = (tensors.get(name + part) for part in (DOWN, UP, ALPHA, MAGNITUDE))
     if down is None or up is None:
         raise broken(path, f"{name} lacks {DOWN if down is None else UP}")
     fits = down.ndim in (2, 4) and up.ndim == down.ndim and down.shape[0] == up.shape[1] and down.shape[0] > 0
@@ -89,7 +90,20 @@ def _lora_module(path: Path, name: str, tensors: Mapping[str, Tensor]) -> LoraMo
         raise broken(path, f"{name} has factors {tuple(down.shape)} and {tuple(up.shape)}, which have no common rank")
     if alpha is not None and alpha.numel() != 1:
         raise broken(path, f"the alpha of {name} is not one number")
-    whole = down.isfinite().all() and up.isfinite().all() and (alpha is None or alpha.isfinite().all())
-    if not whole:
+    if magnitude is not None and (magnitude.numel() != len(up) or magnitude.shape[0] != len(up)):
+        raise unsupported(path, f"it is a DoRA that has magnitudes {tuple(magnitude.shape)} for {len(up)} outputs")
+    given = [tensor for tensor in (down, up, alpha, magnitude) if tensor is not None]
+    if not all(bool(tensor.isfinite().all()) for tensor in given):
         raise broken(path, f"{name} holds numbers that are not finite")
-    return LoraModule(down.float(), up.float(), float(down.shape[0] if alpha is None else alpha))
+    return LoraModule(
+        down.float(),
+        up.float(),
+        float(down.shape[0] if alpha is None else alpha),
+        None if magnitude is None else magnitude.float(),
+    )
+
+
+def _layer_name(tensor: str) -> str:
+    for part in (DOWN, UP, ALPHA, MAGNITUDE):
+        tensor = tensor.removesuffix(part)
+    return tensor

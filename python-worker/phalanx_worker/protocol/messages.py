@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "58f0a6d35f471a9b11e566e0b90c01463ba7ad2ae1a30fa59b080c2e2d6afc26"
+SCHEMA_SHA256 = "679218d1c1875b7fcc21887eec9e1a004c812b437c8693f683566abc99b1d440"
 
 
 class Accepted(
@@ -1084,12 +1084,19 @@ class LoraTechnique(
     blocks: LoraBlocks
     convolution_alpha: Annotated[float, Meta(gt=0)] | None
     convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    decomposed: bool
+    maximum_norm: Annotated[float, Meta(gt=0)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    network_dropout: Annotated[float, Meta(ge=0, lt=1)]
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
     patterns: tuple[LoraPattern, ...]
     rank: Annotated[int, Meta(ge=1, le=1024)]
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    start: Annotated[str, Meta(min_length=1)] | None
     targets: tuple[Literal["attention", "mlp", "convolution"], ...]
     text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
     unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+    up_learning_rate_ratio: Annotated[float, Meta(gt=0)]
 
 
 class LearnedToken(

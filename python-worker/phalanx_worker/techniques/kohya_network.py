@@ -21,6 +21,17 @@ RATE_NAMES = {"down": "down_lr_weight", "middle": "mid_lr_weight", "up": "up_lr_
 
 def network_arguments(technique: LoraTechnique, base: Base) -> dict[str, str]:
     """What `--network_args` would have been, as far as it has words for it: it knows no blocks of text encoders."""
+    arguments = _block_arguments(technique, base)
+    if technique.rank_dropout > 0:
+        arguments["rank_dropout"] = str(technique.rank_dropout)
+    if technique.module_dropout > 0:
+        arguments["module_dropout"] = str(technique.module_dropout)
+    if technique.up_learning_rate_ratio != 1:
+        arguments["loraplus_lr_ratio"] = str(technique.up_learning_rate_ratio)
+    return arguments
+
+
+def _block_arguments(technique: LoraTechnique, base: Base) -> dict[str, str]:
     blocks = technique.blocks
     arguments: dict[str, str] = {}
     for region, name in RATE_NAMES.items():

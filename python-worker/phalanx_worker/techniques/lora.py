@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from pathlib import Path
 from typing import final
 
 import msgspec
@@ -15,72 +15,79 @@ from torch import Tensor, nn
 
 from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
 from phalanx_worker.model.adapter_family import architecture, base_version
-from phalanx_worker.model.adapter_file import ALPHA, DOWN, UP
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.low_rank import LowRankFactors, attach, detach, initial_factors
+from phalanx_worker.model.low_rank import detach
+from phalanx_worker.model.low_rank_dropout import Dropout, DropoutRates, DropoutRows
 from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import LoraTechnique, Objective, TrainingSettings
 from phalanx_worker.streams import Streams
-from phalanx_worker.techniques.denoising import DenoisingTechnique
+from phalanx_worker.techniques.adapted_layer import AdaptedLayer, adapt
+from phalanx_worker.techniques.batch import Batch
+from phalanx_worker.techniques.denoising import DenoisingTechnique, unique_texts
 from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata
 from phalanx_worker.techniques.kohya_network import network_arguments
-from phalanx_worker.techniques.lora_layers import LayerPlan, layer_plans
+from phalanx_worker.techniques.lora_layers import layer_plans
+from phalanx_worker.techniques.lora_start import start_from
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
-
-
-@dataclass(frozen=True, eq=False)
-class AdaptedLayer:
-    """A layer of the base with its trained factors."""
-
-    plan: LayerPlan
-    down: nn.Parameter
-    up: nn.Parameter
-    factors: LowRankFactors
-
-    def parameters(self) -> dict[str, nn.Parameter]:
-        """By their names in the file."""
-        return {self.plan.layer.name + DOWN: self.down, self.plan.layer.name + UP: self.up}
 
 
 @final
 class Lora(DenoisingTechnique):
-    """Its result is a file in kohya's layout: `<layer>.lora_down.weight`, `.lora_up.weight`, `.alpha`."""
+    """Its result is a file in kohya's layout: `<layer>.lora_down.weight`, `.lora_up.weight`, `.alpha`.
+
+    With `decomposed` there is `<layer>.dora_scale` too.
+    """
 
     def __init__(self, settings: LoraTechnique, objective: Objective) -> None:
         super().__init__(objective)
         self._settings = settings
         self._layers: list[AdaptedLayer] = []
+        rates = DropoutRates(settings.network_dropout, settings.rank_dropout, settings.module_dropout)
+        self._dropout = Dropout(rates)
 
     @property
     def trains_text_encoder(self) -> bool:
         return "text-encoder" in self._settings.parts
 
     def attach(self, base: Base, streams: Streams) -> None:
-        """Raises what `layer_plans` raises."""
+        """Raises what `layer_plans` and `start_from` raise."""
         self._base = base
         for plan in layer_plans(self._settings, base):
-            named = plan.layer
-            down, up = initial_factors(named.layer, plan.rank, named.name, streams)
-            layer = AdaptedLayer(plan, down, up, LowRankFactors(down, up, plan.alpha / plan.rank))
-            attach(named.layer, layer.factors)
-            self._layers.append(layer)
+            self._layers.append(adapt(plan, self._settings.decomposed, self._dropout, streams))
+        if self._settings.start is not None:
+            start_from(Path(self._settings.start), base, self._layers)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """One group for each part and factor."""
         groups: dict[tuple[Part, float], dict[str, nn.Parameter]] = defaultdict(dict)
         for layer in self._layers:
-            groups[layer.plan.layer.part, layer.plan.rate_factor] |= layer.parameters()
+            part, factor = layer.plan.layer.part, layer.plan.rate_factor
+            for name, parameter in layer.parameters().items():
+                ratio = self._settings.up_learning_rate_ratio if parameter is layer.up else 1.0
+                groups[part, factor * ratio][name] = parameter
         rates = {
             "unet": self._settings.unet_learning_rate,
             "text-encoder": self._settings.text_encoder_learning_rate,
         }
         return [ParameterGroup(parameters, rates[part], factor) for (part, factor), parameters in groups.items()]
 
+    def loss(self, batch: Batch) -> Tensor:
+        """As of every denoising technique, with dropout where gradients are computed."""
+        keys = {"unet": [str(sample) for sample in batch.samples], "text-encoder": unique_texts(batch.captions)}
+        with self._dropout.drawing(DropoutRows(batch.streams, batch.step, keys)):
+            loss = super().loss(batch)
+        if torch.is_grad_enabled() and not loss.requires_grad:
+            # Every layer has been dropped.
+            return loss + 0 * self._layers[0].up.sum()
+        return loss
+
+    def after_step(self) -> None:
+        if self._settings.maximum_norm is not None:
+            for layer in self._layers:
+                layer.limit_norm(self._settings.maximum_norm)
+
     def export(self, request: ExportRequest) -> WrittenArtefact:
-        tensors: dict[str, Tensor] = {
-            name: tensor.detach() for layer in self._layers for name, tensor in layer.parameters().items()
-        }
-        tensors |= {layer.plan.layer.name + ALPHA: torch.tensor(layer.plan.alpha) for layer in self._layers}
+        tensors = {name: tensor for layer in self._layers for name, tensor in layer.stored().items()}
         path = request.folder / f"{request.name}.safetensors"
         write_tensors(path, tensors, lora_metadata(self._settings, self.base, request, tensors))
         return WrittenArtefact("lora", path, file_sha256(path), path.stat().st_size)
@@ -115,6 +122,8 @@ def lora_metadata(
         "ss_text_encoder_lr": _rate("text-encoder", technique.text_encoder_learning_rate, technique, settings),
         "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay},"
         f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.epsilon})",
+        "ss_network_dropout": str(technique.network_dropout or None),
+        "ss_scale_weight_norms": str(technique.maximum_norm),
         "ss_max_grad_norm": str(optimizer.maximum_gradient_norm),
         "ss_max_train_steps": str(settings.steps),
         "ss_steps": str(request.steps),

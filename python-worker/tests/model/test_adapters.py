@@ -120,7 +120,7 @@ def bad_tensors(name: str) -> dict[str, torch.Tensor]:
         "integers": good | {down: torch.ones(2, 16, 1, 1, dtype=torch.int32)},
         "two alphas": good | {f"{LAYER}.alpha": torch.ones(2)},
         "alpha alone": good | {"lora_unet_conv_in.alpha": torch.tensor(1.0)},
-        "dora": good | {f"{LAYER}.dora_scale": torch.ones(16)},
+        "dora": good | {f"{LAYER}.dora_scale": torch.ones(1, 16, 1, 1)},
         "loha": {f"{LAYER}.hada_w1_a": torch.ones(2, 2)},
         "peft": {"unet.conv_in.lora_A.weight": torch.ones(2, 2)},
         "foreign tensor": good | {"unet.conv_in.weight": torch.ones(2, 2)},
