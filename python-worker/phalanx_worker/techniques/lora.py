@@ -13,7 +13,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
+from phalanx_worker.artefacts.tensors import file_sha256, read_tensors, tensors_sha256, write_tensors
+from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.adapter_family import architecture, base_version
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.low_rank import detach
@@ -90,6 +91,13 @@ class Lora(DenoisingTechnique):
         tensors = {name: tensor for layer in self._layers for name, tensor in layer.stored().items()}
         path = request.folder / f"{request.name}.safetensors"
         write_tensors(path, tensors, lora_metadata(self._settings, self.base, request, tensors))
+        if tensors_sha256(read_tensors(path)) != tensors_sha256(tensors):
+            raise ArtefactError(
+                f"{path} does not hold what was written to it. Check the disk, and train again: the training goes on "
+                "from its last checkpoint.",
+                code="written-differently",
+                facts={"path": str(path)},
+            )
         return WrittenArtefact("lora", path, file_sha256(path), path.stat().st_size)
 
     def detach(self) -> None:
