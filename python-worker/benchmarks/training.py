@@ -32,7 +32,6 @@ from phalanx_worker.model.text import embed_texts
 from phalanx_worker.protocol.messages import (
     AdamwOptimizer,
     ConstantSchedule,
-    LoraTechnique,
     Objective,
     SquaredLoss,
     TrainingNoise,
@@ -44,6 +43,7 @@ from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.registry import create_technique
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.loop import Step, new_state, train
+from tests.small import lora_technique
 
 RANK, BATCH, REPEATS = 32, 4, 15
 UNET_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"]
@@ -79,14 +79,7 @@ def our_steps(base: Base, latents: Tensor, text_encoder: bool, lanes: Lanes) -> 
 def training_settings(text_encoder: bool) -> TrainingSettings:
     """Those of the plain loop."""
     return TrainingSettings(
-        technique=LoraTechnique(
-            rank=RANK,
-            alpha=1.0,
-            targets=("attention", "mlp"),
-            parts=("unet", "text-encoder") if text_encoder else ("unet",),
-            unet_learning_rate=None,
-            text_encoder_learning_rate=None,
-        ),
+        technique=lora_technique(rank=RANK, alpha=1.0, parts=("unet", "text-encoder") if text_encoder else ("unet",)),
         optimizer=AdamwOptimizer(
             learning_rate=RATE,
             beta1=BETAS[0],

@@ -21,6 +21,13 @@ from phalanx_worker.protocol.messages import (
     DatasetReference,
     FullTechnique,
     JobEvent,
+    LoraBlockAlphas,
+    LoraBlockRanks,
+    LoraBlockRates,
+    LoraBlocks,
+    LoraConvolutionAlphas,
+    LoraConvolutionRanks,
+    LoraTechnique,
     Objective,
     SquaredLoss,
     StepEndEvent,
@@ -108,6 +115,43 @@ PLAIN = Objective(
     zero_terminal_snr=False,
 )
 """The mean squared error of plain noise."""
+
+
+def lora_blocks(**changes: Any) -> LoraBlocks:
+    """What `changes` says of blocks, as `rates={"down": (1.0, 0.5)}`, and nothing else."""
+    kinds = {
+        "rates": LoraBlockRates,
+        "ranks": LoraBlockRanks,
+        "alphas": LoraBlockAlphas,
+        "convolution_ranks": LoraConvolutionRanks,
+        "convolution_alphas": LoraConvolutionAlphas,
+    }
+    given = {name: dict.fromkeys(kind.__struct_fields__) | changes.get(name, {}) for name, kind in kinds.items()}
+    return LoraBlocks(**{name: kinds[name](**values) for name, values in given.items()})
+
+
+def lora_technique(**changes: Any) -> LoraTechnique:
+    """Over attention and feed-forward layers of UNet and text encoder, with nothing else switched on."""
+    plain = LoraTechnique(
+        rank=4,
+        alpha=8.0,
+        convolution_rank=None,
+        convolution_alpha=None,
+        targets=("attention", "mlp"),
+        patterns=(),
+        blocks=lora_blocks(),
+        decomposed=False,
+        network_dropout=0.0,
+        rank_dropout=0.0,
+        module_dropout=0.0,
+        maximum_norm=None,
+        up_learning_rate_ratio=1.0,
+        start=None,
+        parts=("unet", "text-encoder"),
+        unet_learning_rate=None,
+        text_encoder_learning_rate=None,
+    )
+    return msgspec.structs.replace(plain, **changes)
 
 
 def settings(**changes: Any) -> TrainingSettings:

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { learningRate } from './technique.ts'
+import { learningRate } from './learning-rate.ts'
 
 /** How the finger classifier is trained: a small convolutional network with a count head and a defect head. */
 export const classifierSettings = z

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { learningRate } from './technique.ts'
+import { learningRate } from './learning-rate.ts'
 
 /** AdamW (Loshchilov and Hutter, 2019), as `torch.optim.AdamW`. */
 export const adamwOptimizer = z

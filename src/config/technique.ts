@@ -1,42 +1,12 @@
 import { z } from 'zod'
+import { basePart } from './base-part.ts'
 import { controlNetTechnique } from './control-net.ts'
+import { loraTechnique } from './lora.ts'
 import {
   negativeEmbeddingTechnique,
   type TextualInversionOptions,
   textualInversionTechnique,
 } from './textual-inversion.ts'
-
-/** A positive learning rate, the step size of the optimizer. */
-export const learningRate = z.number().positive().finite()
-
-/** Parts of a base whose modules a technique may change. */
-export const basePart = z.enum(['unet', 'text-encoder'])
-export type BasePart = z.output<typeof basePart>
-
-/**
- * Low-rank adaptation (Hu et al., 2021): every matched linear layer W gets W + alpha / rank * up @ down.
- * Names, alpha and metadata in the file are those of kohya sd-scripts (`networks/lora.py`).
- */
-export const loraTechnique = z
-  .strictObject({
-    type: z.literal('lora'),
-    /** Width of the low-rank bottleneck. */
-    rank: z.int().min(1).max(1024).default(32),
-    /** Scale numerator; the change is multiplied by alpha / rank. */
-    alpha: z.number().positive().finite().default(1),
-    /** Which modules of the attention blocks are adapted: projections (`attention`), feed-forward layers (`mlp`). */
-    targets: z
-      .array(z.enum(['attention', 'mlp']))
-      .min(1)
-      .default(['attention', 'mlp']),
-    /** Parts of the base that are adapted. */
-    parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
-    /** Learning rate of the UNet's factors; null takes the optimizer's. */
-    unetLearningRate: learningRate.nullable().default(null),
-    /** Learning rate of the text encoder's factors; null takes the optimizer's. */
-    textEncoderLearningRate: learningRate.nullable().default(null),
-  })
-  .meta({ id: 'LoraTechnique' })
 
 /** Trains all weights of the named parts against the denoising loss. The result is a whole base. */
 export const fullTechnique = z

@@ -5,6 +5,8 @@ import type { TrainingSettings } from '../config/training.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { BaseDescription } from '../protocol/results.ts'
+import { sayNetwork } from './network.ts'
+import { nothingIsLeft, Sentence } from './sentence.ts'
 
 /** A training in the words of sd-scripts. */
 export interface Expressed {
@@ -23,20 +25,6 @@ export interface Expressed {
 const unetParameters = 859_520_964
 /** Largest seed of numpy, which sd-scripts seeds too. */
 const largestSeed = 2 ** 32 - 1
-
-/** Collects options, and what cannot be said with them. */
-class Sentence {
-  readonly options: string[] = []
-  readonly refused: string[] = []
-
-  say(name: string, ...values: readonly (string | number)[]): void {
-    this.options.push(`--${name}`, ...values.map(String))
-  }
-
-  refuse(path: string, why: string): void {
-    this.refused.push(`${path}: ${why}`)
-  }
-}
 
 /**
  * The options with which sd-scripts does the same training.
@@ -86,20 +74,8 @@ function saySettings(said: Sentence, settings: TrainingSettings): Record<string,
 }
 
 function sayTechnique(said: Sentence, technique: Technique): void {
-  if (technique.type !== 'lora') {
-    said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
-    return
-  }
-  const { type: _type, rank, alpha, targets, parts, unetLearningRate, textEncoderLearningRate, ...unknown } = technique
-  nothingIsLeft(unknown)
-  said.say('network_module', 'networks.lora')
-  said.say('network_dim', rank)
-  said.say('network_alpha', alpha)
-  if (new Set(targets).size < 2) said.refuse('technique.targets', 'it adapts attention and mlp together')
-  if (!parts.includes('text-encoder')) said.say('network_train_unet_only')
-  if (!parts.includes('unet')) said.say('network_train_text_encoder_only')
-  if (unetLearningRate !== null) said.say('unet_lr', unetLearningRate)
-  if (textEncoderLearningRate !== null) said.say('text_encoder_lr', textEncoderLearningRate)
+  if (technique.type === 'lora') sayNetwork(said, technique)
+  else said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
 }
 
 function sayOptimizer(said: Sentence, optimizer: Optimizer): void {
@@ -157,9 +133,4 @@ function sayObjective(said: Sentence, { loss, weighting, noise, zeroTerminalSnr,
     said.say('multires_noise_discount', pyramid.discount)
   }
   if (perturbation > 0) said.say('ip_noise_gamma', perturbation)
-}
-
-/** Does not compile when a setting is neither said nor refused above. */
-function nothingIsLeft(_settings: Readonly<Record<string, never>>): void {
-  return
 }

@@ -40,6 +40,54 @@ test('the paper’s LoRA is said in options of sd-scripts', () => {
   })
 })
 
+test('a LoCon has its ranks among the arguments of the network, and patterns are refused', () => {
+  const targets = ['attention', 'mlp', 'convolution'] as const
+  const locon = lora({ rank: 32, alpha: 1, convolutionRank: 8, convolutionAlpha: 4, targets: [...targets] })
+  expect(optionsOf({ technique: locon })).toMatchObject({ network_args: ['conv_dim=8', 'conv_alpha=4'] })
+  const same = lora({ rank: 16, alpha: 2, targets: [...targets] })
+  expect(optionsOf({ technique: same })).toMatchObject({ network_args: ['conv_dim=16', 'conv_alpha=2'] })
+  expect(optionsOf()).not.toHaveProperty('network_args')
+  expect(() => optionsOf({ technique: lora({ patterns: [{ match: '*' }] }) })).toThrowError(/technique\.patterns/)
+})
+
+test('blocks are said in the lists of sd-scripts, and those of text encoders refused', () => {
+  const targets = ['attention', 'mlp', 'convolution'] as const
+  const rates = { down: { curve: 'reverse-linear', base: 0.25 }, middle: [0.5], up: 'cosine' } as const
+  const blocks = {
+    rates: { ...rates, middle: [...rates.middle] },
+    ranks: { middle: [2] },
+    convolutionAlphas: { down: Array<number>(12).fill(3) },
+  }
+  const technique = lora({ rank: 4, alpha: 1, targets: [...targets], blocks })
+  const others = (value: number) => Array<number>(12).fill(value).join(',')
+  expect(optionsOf({ technique }).network_args).toEqual([
+    'down_lr_weight=reverse_linear+0.25',
+    'mid_lr_weight=0.5',
+    'up_lr_weight=cosine',
+    `block_dims=${others(4)},2,${others(4)}`,
+    `block_alphas=${others(1)},1,${others(1)}`,
+    'conv_dim=4',
+    'conv_alpha=1',
+    `conv_block_dims=${others(4)},2,${others(4)}`,
+    `conv_block_alphas=${others(3)},1,${others(1)}`,
+  ])
+  const wrong = lora({ blocks: { rates: { down: [1], middle: 'sine', textEncoder: 'linear' } } })
+  expect(() => optionsOf({ technique: wrong })).toThrowError(
+    /blocks\.rates\.down: must have 12.*\n.*blocks\.rates\.middle.*\n.*blocks\.rates\.textEncoder/,
+  )
+})
+
+test('dropout, limits and LoRA+ have options, DoRA and a start have none', () => {
+  const dropouts = { networkDropout: 0.1, rankDropout: 0.2, moduleDropout: 0.3 }
+  expect(optionsOf({ technique: lora({ ...dropouts, maximumNorm: 1, upLearningRateRatio: 16 }) })).toMatchObject({
+    network_dropout: ['0.1'],
+    scale_weight_norms: ['1'],
+    network_args: ['rank_dropout=0.2', 'module_dropout=0.3', 'loraplus_lr_ratio=16'],
+  })
+  const technique = lora({ decomposed: true, start: 'a.safetensors' })
+  expect(() => optionsOf({ technique })).toThrowError(/technique\.decomposed.*\n.*technique\.start/)
+})
+
 test('a constant rate with warm-up has a name of its own there, and no limit of the gradients is 0', () => {
   const schedule = { type: 'constant', warmupSteps: 5 } as const
   const said = optionsOf({ schedule, optimizer: { maximumGradientNorm: null } })

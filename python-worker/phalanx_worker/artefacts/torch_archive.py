@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
@@ -20,6 +22,8 @@ from phalanx_worker.artefacts.pickle_values import (
 )
 from phalanx_worker.errors import ArtefactError
 
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OSError, RuntimeError, OverflowError)
+"""What zipfile raises for archives that are cut off, altered, encrypted, or of a kind it does not know."""
 LARGEST_ARCHIVE = 64 << 20
 """Bytes; an embedding of 75 vectors for SDXL has less than one million."""
 LARGEST_COUNT = 256
@@ -60,8 +64,7 @@ def read_torch_archive(path: Path) -> object:
             return _Archive(archive).value()
     except RefusedPickleError as error:
         raise _refused(path, str(error)) from error
-    # zipfile raises the last ones for encrypted parts and for what it does not know.
-    except (BrokenPickleError, zipfile.BadZipFile, ValueError, OSError, RuntimeError) as error:
+    except (BrokenPickleError, *DAMAGE) as error:
         raise _broken(path, str(error)) from error
 
 

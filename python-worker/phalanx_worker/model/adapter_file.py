@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from phalanx_worker.artefacts.tensors import file_sha256, read_metadata, read_tensors
+from phalanx_worker.model.adapter_layouts import in_kohya_layout
 from phalanx_worker.model.embedding_file import (
     PICKLED_SUFFIXES,
     EmbeddingFile,
@@ -18,13 +19,12 @@ from phalanx_worker.model.embedding_file import (
     unsupported,
 )
 
-DOWN, UP, ALPHA = ".lora_down.weight", ".lora_up.weight", ".alpha"
+DOWN, UP, ALPHA, MAGNITUDE = ".lora_down.weight", ".lora_up.weight", ".alpha", ".dora_scale"
+LISTED = 8
+"""How many unknown tensors an error names."""
 FOREIGN_LAYOUTS = {
     "hada_": "a LoHa",
     "lokr_": "a LoKr",
-    "dora_scale": "a DoRA",
-    "lora_A.": "a LoRA in the layout of PEFT",
-    "lora.up.": "a LoRA in the former layout of diffusers",
 }
 """Part of a tensor's name to what such a file is."""
 
@@ -37,6 +37,8 @@ class LoraModule:
     up: Tensor
     alpha: float
     """The rank when the file gives none, as everywhere."""
+    magnitude: Tensor | None
+    """Of a DoRA, one number for each output."""
 
     @property
     def rank(self) -> int:
@@ -46,7 +48,7 @@ class LoraModule:
 
 @dataclass(frozen=True, eq=False)
 class LoraFile:
-    """A LoRA in kohya's layout."""
+    """A LoRA, by the names of kohya's layout."""
 
     path: Path
     sha256: str
@@ -64,6 +66,7 @@ def read_adapter(path: Path) -> LoraFile | EmbeddingFile:
         return read_pickled_embedding(path)
     tensors = read_tensors(path)
     sha256 = file_sha256(path)
+    tensors = in_kohya_layout(tensors, read_metadata(path))
     for part, kind in FOREIGN_LAYOUTS.items():
         if any(part in name for name in tensors):
             raise unsupported(path, f"it is {kind}")
@@ -73,15 +76,16 @@ def read_adapter(path: Path) -> LoraFile | EmbeddingFile:
 
 
 def _lora_modules(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, LoraModule]:
-    unknown = sorted(name for name in tensors if not name.endswith((DOWN, UP, ALPHA)))
+    unknown = sorted(name for name in tensors if not name.endswith((DOWN, UP, ALPHA, MAGNITUDE)))
     if unknown:
-        raise unsupported(path, f"its tensor {unknown[0]!r} is no part of a LoRA")
-    names = sorted({name.removesuffix(DOWN).removesuffix(UP).removesuffix(ALPHA) for name in tensors})
+        more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
+        raise unsupported(path, f"{', '.join(unknown[:LISTED])}{more} are no parts of a LoRA")
+    names = sorted({_layer_name(name) for name in tensors})
     return {name: _lora_module(path, name, tensors) for name in names}
 
 
 def _lora_module(path: Path, name: str, tensors: Mapping[str, Tensor]) -> LoraModule:
-    down, up, alpha = (tensors.get(name + part) for part in (DOWN, UP, ALPHA))
+    down, up, alpha, magnitude = (tensors.get(name + part) for part in (DOWN, UP, ALPHA, MAGNITUDE))
     if down is None or up is None:
         raise broken(path, f"{name} lacks {DOWN if down is None else UP}")
     fits = down.ndim in (2, 4) and up.ndim == down.ndim and down.shape[0] == up.shape[1] and down.shape[0] > 0
@@ -89,7 +93,20 @@ def _lora_module(path: Path, name: str, tensors: Mapping[str, Tensor]) -> LoraMo
         raise broken(path, f"{name} has factors {tuple(down.shape)} and {tuple(up.shape)}, which have no common rank")
     if alpha is not None and alpha.numel() != 1:
         raise broken(path, f"the alpha of {name} is not one number")
-    whole = down.isfinite().all() and up.isfinite().all() and (alpha is None or alpha.isfinite().all())
-    if not whole:
+    if magnitude is not None and (magnitude.numel() != len(up) or magnitude.shape[:1] != up.shape[:1]):
+        raise unsupported(path, f"it is a DoRA that has magnitudes {tuple(magnitude.shape)} for {len(up)} outputs")
+    given = [tensor for tensor in (down, up, alpha, magnitude) if tensor is not None]
+    if not all(bool(tensor.isfinite().all()) for tensor in given):
         raise broken(path, f"{name} holds numbers that are not finite")
-    return LoraModule(down.float(), up.float(), float(down.shape[0] if alpha is None else alpha))
+    return LoraModule(
+        down.float(),
+        up.float(),
+        float(down.shape[0] if alpha is None else alpha),
+        None if magnitude is None else magnitude.float(),
+    )
+
+
+def _layer_name(tensor: str) -> str:
+    for part in (DOWN, UP, ALPHA, MAGNITUDE):
+        tensor = tensor.removesuffix(part)
+    return tensor

@@ -63,7 +63,10 @@ def factors_for(layer: Adaptable, module: LoraModule, strength: float) -> LowRan
         return None
     device = layer.weight.device
     down, up = module.down.reshape(down_shape).to(device), module.up.reshape(up_shape).to(device)
-    return LowRankFactors(down, up, strength * module.alpha / module.rank)
+    if module.magnitude is None:
+        return LowRankFactors(down, up, strength * module.alpha / module.rank)
+    magnitude = module.magnitude.view(-1, *[1] * (down.ndim - 1)).to(device)
+    return LowRankFactors(down, up, module.alpha / module.rank, magnitude, strength)
 
 
 def _changed_weights(base: Base, loras: Sequence[tuple[LoraFile, float]]) -> dict[Adaptable, Tensor]:

@@ -83,8 +83,8 @@ def read_pickled_embedding(path: Path) -> EmbeddingFile:
 def unsupported(path: Path, why: str) -> ArtefactError:
     """The error for a file that is neither a LoRA nor an embedding."""
     return ArtefactError(
-        f"{path} is not an adapter that can be used: {why}. Use a LoRA in kohya's layout or a textual-inversion "
-        "embedding.",
+        f"{path} is not an adapter that can be used: {why}. Use a LoRA in the layout of kohya, PEFT or "
+        "diffusers, or a textual-inversion embedding.",
         code="unsupported-adapter",
         facts={"path": str(path)},
     )

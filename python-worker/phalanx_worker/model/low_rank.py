@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from phalanx_worker.model.low_rank_dropout import LayerDropout
 from phalanx_worker.streams import Streams
 
 Adaptable = nn.Linear | nn.Conv2d
@@ -26,7 +27,12 @@ class LowRankFactors:
     up: Tensor
     """[out, rank] or [out, rank, 1, 1]."""
     scale: float
-    """strength * alpha / rank."""
+    """alpha / rank, times the strength unless there is a magnitude."""
+    magnitude: Tensor | None = None
+    """Length of each row of the changed weight, [out, 1] or [out, 1, 1, 1] (DoRA, Liu et al., 2024)."""
+    strength: float = 1.0
+    """With a magnitude, the share of the whole change that takes effect."""
+    dropout: LayerDropout | None = None
 
     @property
     def rank(self) -> int:
@@ -61,11 +67,35 @@ def initial_factors(module: Adaptable, rank: int, name: str, streams: Streams) -
 
 
 def changed_weight(weight: Tensor, factors: Iterable[LowRankFactors]) -> Tensor:
-    """`weight` plus all changes, differentiable in their factors."""
+    """`weight` plus all changes, differentiable in their factors.
+
+    Each change is one of `weight`, whatever others there are.
+    """
     changed = weight.flatten(1)
     for item in factors:
-        changed = torch.addmm(changed, item.up.flatten(1), item.down.flatten(1), alpha=item.scale)
+        if item.magnitude is None:
+            changed = torch.addmm(changed, item.up.flatten(1), item.down.flatten(1), alpha=item.scale)
+        else:
+            directed = row_scales(weight, item) * _directed(weight, item)
+            changed = changed + item.strength * (directed - weight.flatten(1))
     return changed.view_as(weight)
+
+
+def row_lengths(weight: Tensor) -> Tensor:
+    """Euclidean length of what each output is computed with, [out, 1] or [out, 1, 1, 1]."""
+    lengths: Tensor = torch.linalg.vector_norm(weight.flatten(1), dim=1)
+    return lengths.view(-1, *[1] * (weight.ndim - 1))
+
+
+def row_scales(weight: Tensor, item: LowRankFactors) -> Tensor:
+    """Magnitude over length of each row, [out, 1]; the length is a constant to gradients, as in the paper and PEFT."""
+    if item.magnitude is None:
+        raise ValueError("the change has no magnitude")
+    return item.magnitude.flatten(1) / row_lengths(_directed(weight, item).detach())
+
+
+def _directed(weight: Tensor, item: LowRankFactors) -> Tensor:
+    return torch.addmm(weight.flatten(1), item.up.flatten(1), item.down.flatten(1), alpha=item.scale)
 
 
 class LowRankLayer:
@@ -86,13 +116,23 @@ class LowRankLayer:
 
     def __call__(self, rows: Tensor) -> Tensor:
         module = self._module
-        if self._merging_is_cheaper(rows):
-            return _transform(module, rows, self.weight(), module.bias)
-        result = _transform(module, rows, module.weight, module.bias)
-        for item in self.factors:
-            hidden = _transform(module, rows, item.down, None)
-            result = torch.add(result, _widen(hidden, item.up), alpha=item.scale)
-        return result
+        factors = [item for item in self.factors if item.dropout is None or not item.dropout.skipped()]
+        thinning = any(item.dropout is not None and item.dropout.active() for item in factors)
+        if not thinning and self._merging_is_cheaper(rows):
+            return _transform(module, rows, changed_weight(module.weight, factors), module.bias)
+        if all(item.magnitude is None for item in factors):
+            result = _transform(module, rows, module.weight, module.bias)
+            for item in factors:
+                result = torch.add(result, _low_rank(module, rows, item), alpha=item.scale)
+            return result
+        plain = result = _transform(module, rows, module.weight, None)
+        for item in factors:
+            change = item.scale * _low_rank(module, rows, item)
+            if item.magnitude is not None:
+                scales = _across(row_scales(module.weight, item), plain)
+                change = item.strength * ((scales - 1) * plain + scales * change)
+            result = result + change
+        return result if module.bias is None else result + _across(module.bias, plain)
 
     def _merging_is_cheaper(self, rows: Tensor) -> bool:
         weight = self._module.weight
@@ -175,5 +215,13 @@ def _transform(module: Adaptable, rows: Tensor, weight: Tensor, bias: Tensor | N
     return functional.linear(rows, weight, bias)
 
 
-def _widen(hidden: Tensor, up: Tensor) -> Tensor:
-    return functional.conv2d(hidden, up) if up.ndim == 4 else functional.linear(hidden, up)
+def _low_rank(module: Adaptable, rows: Tensor, item: LowRankFactors) -> Tensor:
+    hidden = _transform(module, rows, item.down, None)
+    if item.dropout is not None:
+        hidden = item.dropout.thinned(hidden)
+    return functional.conv2d(hidden, item.up) if item.up.ndim == 4 else functional.linear(hidden, item.up)
+
+
+def _across(values: Tensor, rows: Tensor) -> Tensor:
+    """One value for each output, in the shape in which it meets `rows`."""
+    return values.view(1, -1, 1, 1) if rows.ndim == 4 else values.flatten()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from torch import nn
@@ -12,14 +13,40 @@ from phalanx_worker.model.ldm_names import ldm_unet_path
 from phalanx_worker.model.low_rank import Adaptable, is_adaptable
 
 Part = Literal["unet", "text-encoder"]
-Target = Literal["attention", "mlp"]
+Target = Literal["attention", "mlp", "convolution"]
 
 UNET_PREFIX = "lora_unet_"
 TARGET_CLASSES: dict[Part, dict[str, Target | None]] = {
-    "unet": {"Transformer2DModel": None},
+    "unet": {
+        "Transformer2DModel": None,
+        "ResnetBlock2D": "convolution",
+        "Downsample2D": "convolution",
+        "Upsample2D": "convolution",
+    },
     "text-encoder": {"CLIPAttention": "attention", "CLIPMLP": "mlp"},
 }
-"""Classes whose layers are targets; None where both kinds lie in one class and the layer's path tells them apart."""
+"""Classes whose layers are targets; None where two kinds lie in one class and the layer's path tells them apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class NamedLayer:
+    """An adaptable layer and what it is called."""
+
+    part: Part
+    module: str
+    """Key among `Base.parts`."""
+    path: str
+    """In its module, as diffusers and transformers name it."""
+    name: str
+    """In files."""
+    layer: Adaptable
+    target: Target | None
+    """The kind of layers it belongs to, if any."""
+
+    @property
+    def is_wide_convolution(self) -> bool:
+        """Whether it is a convolution of more than one pixel; kohya calls them all 3x3."""
+        return isinstance(self.layer, nn.Conv2d) and tuple(self.layer.kernel_size) != (1, 1)
 
 
 def file_name(base: Base, module: str, path: str) -> str:
@@ -57,22 +84,35 @@ def adaptable_layers(base: Base) -> dict[str, Adaptable]:
     return {file_name(base, module, path): layer for module, path, layer in _adaptable(base)}
 
 
-def target_layers(base: Base, part: Part, targets: tuple[Target, ...]) -> Iterator[tuple[str, Adaptable]]:
-    """The layers that kohya's `networks/lora.py` adapts in a part, with their names in files.
+def named_layers(base: Base, part: Part) -> list[NamedLayer]:
+    """All adaptable layers of a part, with the targets of kohya's `networks/lora.py` told apart.
 
-    With both targets these are all linear layers and convolutions in the UNet's `Transformer2DModel`s and all linear
-    layers in the text encoders' `CLIPAttention` and `CLIPMLP`. `attention` alone takes the projections to query, key,
-    value and output and, in the UNet, the transformers' `proj_in` and `proj_out`; `mlp` the feed-forward layers.
+    `attention` and `mlp` together are what it adapts by default: all linear layers and convolutions in the UNet's
+    `Transformer2DModel`s and all linear layers in the text encoders' `CLIPAttention` and `CLIPMLP`. `attention` has the
+    projections to query, key, value and output and, in the UNet, the transformers' `proj_in` and `proj_out`; `mlp` the
+    feed-forward layers. `convolution` is what `conv_dim` adds: everything in `ResnetBlock2D`, `Downsample2D` and
+    `Upsample2D`.
     """
-    for name, module in _modules(base, part):
-        for path, block in module.named_modules():
-            if type(block).__name__ not in TARGET_CLASSES[part]:
-                continue
-            for inner, layer in block.named_modules():
-                kind = TARGET_CLASSES[part][type(block).__name__]
-                target = kind or ("mlp" if ".ff." in f".{inner}." else "attention")
-                if is_adaptable(layer) and target in targets:
-                    yield file_name(base, name, f"{path}.{inner}"), layer
+    found = []
+    for module, root in _modules(base, part):
+        targets = _targets(part, root)
+        for path, layer in root.named_modules():
+            if is_adaptable(layer):
+                name = file_name(base, module, path)
+                found.append(NamedLayer(part, module, path, name, layer, targets.get(path)))
+    return found
+
+
+def _targets(part: Part, root: nn.Module) -> dict[str, Target]:
+    targets: dict[str, Target] = {}
+    for path, block in root.named_modules():
+        if type(block).__name__ not in TARGET_CLASSES[part]:
+            continue
+        kind = TARGET_CLASSES[part][type(block).__name__]
+        for inner, layer in block.named_modules():
+            if is_adaptable(layer):
+                targets[f"{path}.{inner}"] = kind or ("mlp" if ".ff." in f".{inner}." else "attention")
+    return targets
 
 
 def _adaptable(base: Base) -> Iterator[tuple[str, str, Adaptable]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "e1183873091fb62d7c7e3883034a0f483e5bc831d06cb14f90bd681d0082b834"
+SCHEMA_SHA256 = "25203a55f6eaec0ac1f1a739d713234b765893250a2f03fbae27437fbe5af294"
 
 
 class Accepted(
@@ -1023,6 +1023,109 @@ Schedule = (
 )
 
 
+class LoraBlockAlphas(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    middle: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    second_text_encoder: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    text_encoder: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    up: tuple[Annotated[float, Meta(gt=0)], ...] | None
+
+
+class LoraConvolutionAlphas(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    middle: tuple[Annotated[float, Meta(gt=0)], ...] | None
+    up: tuple[Annotated[float, Meta(gt=0)], ...] | None
+
+
+class LoraConvolutionRanks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    middle: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    up: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+
+
+class LoraBlockRanks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    middle: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    second_text_encoder: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    text_encoder: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+    up: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
+
+
+class LoraCurve(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    base: Annotated[float, Meta(ge=0)]
+    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
+
+
+class LoraBlockRates(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    middle: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    second_text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    up: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+
+
+class LoraBlocks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    alphas: LoraBlockAlphas
+    convolution_alphas: LoraConvolutionAlphas
+    convolution_ranks: LoraConvolutionRanks
+    ranks: LoraBlockRanks
+    rates: LoraBlockRates
+
+
+class LoraPattern(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    alpha: Annotated[float, Meta(gt=0)] | None
+    match: Annotated[str, Meta(min_length=1, max_length=512)]
+    rank: Annotated[int, Meta(ge=0, le=1024)] | None
+
+
 class LoraTechnique(
     Struct,
     frozen=True,
@@ -1033,11 +1136,22 @@ class LoraTechnique(
     tag="lora",
 ):
     alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    decomposed: bool
+    maximum_norm: Annotated[float, Meta(gt=0)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    network_dropout: Annotated[float, Meta(ge=0, lt=1)]
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
     rank: Annotated[int, Meta(ge=1, le=1024)]
-    targets: Annotated[tuple[Literal["attention", "mlp"], ...], Meta(min_length=1)]
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    start: Annotated[str, Meta(min_length=1)] | None
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
     text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
     unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+    up_learning_rate_ratio: Annotated[float, Meta(gt=0)]
 
 
 class LearnedToken(

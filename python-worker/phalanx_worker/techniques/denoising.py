@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
@@ -44,5 +45,10 @@ class DenoisingTechnique(Technique, ABC):
     def _conditioning(self, batch: Batch) -> Conditioning:
         if batch.conditioning is not None:
             return batch.conditioning
-        unique = list(dict.fromkeys(batch.captions))
+        unique = unique_texts(batch.captions)
         return embed_texts(self.base, unique).rows([unique.index(caption) for caption in batch.captions])
+
+
+def unique_texts(captions: Sequence[str]) -> list[str]:
+    """The texts that are encoded for a batch, in their order."""
+    return list(dict.fromkeys(captions))

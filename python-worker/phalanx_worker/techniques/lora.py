@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections import defaultdict
+from pathlib import Path
 from typing import final
 
 import msgspec
@@ -12,97 +13,98 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
-from phalanx_worker.errors import ConfigError
+from phalanx_worker.artefacts.tensors import file_sha256, read_tensors, tensors_sha256, write_tensors
+from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.adapter_family import architecture, base_version
-from phalanx_worker.model.adapter_file import ALPHA, DOWN, UP
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.low_rank import Adaptable, LowRankFactors, attach, detach, initial_factors
-from phalanx_worker.model.module_names import Part, target_layers
+from phalanx_worker.model.low_rank import detach
+from phalanx_worker.model.low_rank_dropout import Dropout, DropoutRates, DropoutRows
+from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import LoraTechnique, Objective, TrainingSettings
 from phalanx_worker.streams import Streams
-from phalanx_worker.techniques.denoising import DenoisingTechnique
+from phalanx_worker.techniques.adapted_layer import AdaptedLayer, adapt
+from phalanx_worker.techniques.batch import Batch
+from phalanx_worker.techniques.denoising import DenoisingTechnique, unique_texts
 from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata
+from phalanx_worker.techniques.kohya_network import network_arguments
+from phalanx_worker.techniques.lora_layers import layer_plans
+from phalanx_worker.techniques.lora_start import start_from
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
-
-PARTS: tuple[Part, ...] = ("unet", "text-encoder")
-
-
-@dataclass(frozen=True, eq=False)
-class AdaptedLayer:
-    """A layer of the base with its trained factors."""
-
-    part: Part
-    name: str
-    """As in the file."""
-    module: Adaptable
-    down: nn.Parameter
-    up: nn.Parameter
-    factors: LowRankFactors
 
 
 @final
 class Lora(DenoisingTechnique):
-    """Its result is a file in kohya's layout: `<layer>.lora_down.weight`, `.lora_up.weight`, `.alpha`."""
+    """Its result is a file in kohya's layout: `<layer>.lora_down.weight`, `.lora_up.weight`, `.alpha`.
+
+    With `decomposed` there is `<layer>.dora_scale` too.
+    """
 
     def __init__(self, settings: LoraTechnique, objective: Objective) -> None:
         super().__init__(objective)
         self._settings = settings
         self._layers: list[AdaptedLayer] = []
+        rates = DropoutRates(settings.network_dropout, settings.rank_dropout, settings.module_dropout)
+        self._dropout = Dropout(rates)
 
     @property
     def trains_text_encoder(self) -> bool:
         return "text-encoder" in self._settings.parts
 
     def attach(self, base: Base, streams: Streams) -> None:
-        """Raises ConfigError (`no-layers`) when a part has no layer of the wanted kind."""
+        """Raises what `layer_plans` and `start_from` raise."""
         self._base = base
-        settings = self._settings
-        scale = settings.alpha / settings.rank
-        for part in (part for part in PARTS if part in settings.parts):
-            found = list(target_layers(base, part, settings.targets))
-            if not found:
-                raise ConfigError(
-                    f"The {part} of {base.folder} has no {' or '.join(settings.targets)} layers to adapt. "
-                    "Choose other parts or targets.",
-                    code="no-layers",
-                    facts={"part": part, "targets": ", ".join(settings.targets)},
-                )
-            for name, module in found:
-                down, up = initial_factors(module, settings.rank, name, streams)
-                layer = AdaptedLayer(part, name, module, down, up, LowRankFactors(down, up, scale))
-                attach(module, layer.factors)
-                self._layers.append(layer)
+        for plan in layer_plans(self._settings, base):
+            self._layers.append(adapt(plan, self._settings.decomposed, self._dropout, streams))
+        if self._settings.start is not None:
+            start_from(Path(self._settings.start), base, self._layers)
 
     def parameter_groups(self) -> list[ParameterGroup]:
+        """One group for each part and factor."""
+        groups: dict[tuple[Part, float], dict[str, nn.Parameter]] = defaultdict(dict)
+        for layer in self._layers:
+            part, factor = layer.plan.layer.part, layer.plan.rate_factor
+            for name, parameter in layer.parameters().items():
+                ratio = self._settings.up_learning_rate_ratio if parameter is layer.up else 1.0
+                groups[part, factor * ratio][name] = parameter
         rates = {
             "unet": self._settings.unet_learning_rate,
             "text-encoder": self._settings.text_encoder_learning_rate,
         }
-        return [ParameterGroup(self._parameters(part), rates[part]) for part in PARTS if part in self._settings.parts]
+        return [ParameterGroup(parameters, rates[part], factor) for (part, factor), parameters in groups.items()]
+
+    def loss(self, batch: Batch) -> Tensor:
+        """As of every denoising technique, with dropout where gradients are computed."""
+        keys = {"unet": [str(sample) for sample in batch.samples], "text-encoder": unique_texts(batch.captions)}
+        with self._dropout.drawing(DropoutRows(batch.streams, batch.step, keys)):
+            loss = super().loss(batch)
+        if torch.is_grad_enabled() and not loss.requires_grad:
+            # Every layer has been dropped.
+            return loss + 0 * self._layers[0].up.sum()
+        return loss
+
+    def after_step(self) -> None:
+        if self._settings.maximum_norm is not None:
+            for layer in self._layers:
+                layer.limit_norm(self._settings.maximum_norm)
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
-        tensors: dict[str, Tensor] = {
-            name: tensor.detach() for part in PARTS for name, tensor in self._parameters(part).items()
-        }
-        tensors |= {layer.name + ALPHA: torch.tensor(self._settings.alpha) for layer in self._layers}
+        tensors = {name: tensor for layer in self._layers for name, tensor in layer.stored().items()}
         path = request.folder / f"{request.name}.safetensors"
         write_tensors(path, tensors, lora_metadata(self._settings, self.base, request, tensors))
+        if tensors_sha256(read_tensors(path)) != tensors_sha256(tensors):
+            raise ArtefactError(
+                f"{path} does not hold what was written to it. Check the disk, and train again: the training goes on "
+                "from its last checkpoint.",
+                code="written-differently",
+                facts={"path": str(path)},
+            )
         return WrittenArtefact("lora", path, file_sha256(path), path.stat().st_size)
 
     def detach(self) -> None:
         for layer in self._layers:
-            detach(layer.module, layer.factors)
+            detach(layer.plan.layer.layer, layer.factors)
         self._layers = []
         self._base = None
-
-    def _parameters(self, part: Part) -> dict[str, nn.Parameter]:
-        layers = [layer for layer in self._layers if layer.part == part]
-        return {
-            name: parameter
-            for layer in layers
-            for name, parameter in ((layer.name + DOWN, layer.down), (layer.name + UP, layer.up))
-        }
 
 
 def lora_metadata(
@@ -121,13 +123,15 @@ def lora_metadata(
         "ss_network_module": "networks.lora",
         "ss_network_dim": str(technique.rank),
         "ss_network_alpha": str(technique.alpha),
-        "ss_network_args": json.dumps({}),
+        "ss_network_args": json.dumps(network_arguments(technique, base)),
         "ss_output_name": request.name,
         "ss_learning_rate": str(optimizer.learning_rate),
         "ss_unet_lr": _rate("unet", technique.unet_learning_rate, technique, settings),
         "ss_text_encoder_lr": _rate("text-encoder", technique.text_encoder_learning_rate, technique, settings),
         "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay},"
         f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.epsilon})",
+        "ss_network_dropout": str(technique.network_dropout or None),
+        "ss_scale_weight_norms": str(technique.maximum_norm),
         "ss_max_grad_norm": str(optimizer.maximum_gradient_norm),
         "ss_max_train_steps": str(settings.steps),
         "ss_steps": str(request.steps),

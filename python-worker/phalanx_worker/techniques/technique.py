@@ -29,6 +29,8 @@ class ParameterGroup:
     parameters: Mapping[str, nn.Parameter]
     learning_rate: float | None
     """None takes the optimizer's."""
+    factor: float = 1.0
+    """Multiplies the rate."""
 
 
 @dataclass(frozen=True)

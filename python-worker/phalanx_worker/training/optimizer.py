@@ -18,7 +18,7 @@ class Optimizer:
 
     def __init__(self, settings: AdamwOptimizer, groups: Sequence[ParameterGroup]) -> None:
         self._settings = settings
-        self._rates = [group.learning_rate or settings.learning_rate for group in groups]
+        self._rates = [(group.learning_rate or settings.learning_rate) * group.factor for group in groups]
         self._named = {name: item for group in groups for name, item in group.parameters.items()}
         self._adamw = torch.optim.AdamW(
             [

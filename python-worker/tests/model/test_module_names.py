@@ -11,16 +11,18 @@ import torch
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.low_rank import Adaptable
-from phalanx_worker.model.module_names import adaptable_layers, other_names, target_layers
+from phalanx_worker.model.module_names import Part, Target, adaptable_layers, named_layers, other_names
 from tests.layouts import base_without_memory
-
-LDM_OUTSIDE = ("input_blocks_0_0", "time_embed", "label_emb", "out_2")
 
 
 @pytest.fixture(scope="module", params=["sd-1", "sd-2", "sdxl"])
 def full_size(request: pytest.FixtureRequest, family_folders: dict[str, Path]) -> Base:
     """A base with all layers of a published one."""
     return base_without_memory(load_base(family_folders[request.param]))
+
+
+def target_layers(base: Base, part: Part, *targets: Target) -> dict[str, Adaptable]:
+    return {layer.name: layer.layer for layer in named_layers(base, part) if layer.target in targets}
 
 
 def rank_one(layer: Adaptable) -> int:
@@ -54,14 +56,9 @@ TEXT = {"sd-1": [(72, 165_888)], "sdxl": [(72, 165_888), (192, 737_280)]}
 
 def test_modules_and_parameters_are_those_of_sd_scripts(full_size: Base) -> None:
     modules, wide_modules, parameters, wide, convolutional = EXPECTED[full_size.family]
-    lora = dict(target_layers(full_size, "unet", ("attention", "mlp")))
+    lora = target_layers(full_size, "unet", "attention", "mlp")
     assert len(lora) == modules
-    outside = ("conv_in", "conv_out", "time_embedding", *LDM_OUTSIDE)
-    locon = {
-        name: layer
-        for name, layer in adaptable_layers(full_size).items()
-        if name.startswith("lora_unet_") and not name.removeprefix("lora_unet_").startswith(outside)
-    }
+    locon = target_layers(full_size, "unet", "attention", "mlp", "convolution")
     assert lora.keys() <= locon.keys() and len(locon) == wide_modules
     hashes = tuple(hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest() for names in (lora, locon))
     assert hashes == NAMES[full_size.family]
@@ -73,7 +70,7 @@ def test_modules_and_parameters_are_those_of_sd_scripts(full_size: Base) -> None
 
 
 def test_text_encoders_have_the_layers_of_sd_scripts(full_size: Base) -> None:
-    layers = dict(target_layers(full_size, "text-encoder", ("attention", "mlp")))
+    layers = target_layers(full_size, "text-encoder", "attention", "mlp", "convolution")
     prefixes = ("lora_te1_", "lora_te2_") if full_size.family == "sdxl" else ("lora_te_",)
     each = [[layer for name, layer in layers.items() if name.startswith(prefix)] for prefix in prefixes]
     assert all("text_model_encoder_layers_" in name for name in layers)

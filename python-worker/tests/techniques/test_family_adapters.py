@@ -21,24 +21,16 @@ from phalanx_worker.protocol.messages import (
     AdapterReference,
     DatasetReference,
     LearnedToken,
-    LoraTechnique,
     TextualInversionTechnique,
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.lora import Lora
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, request, sampling
-from tests.small import PLAIN, Recorder, train_job
+from tests.small import PLAIN, Recorder, lora_technique, train_job
 
 REQUESTS = [request("a photo of a hand", 1, "a fist"), request("a drawing of a fist", 2, "")]
 PIPELINES = {"sd-1": StableDiffusionPipeline, "sd-2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
-TECHNIQUE = LoraTechnique(
-    rank=4,
-    alpha=8.0,
-    targets=("attention", "mlp"),
-    parts=("unet", "text-encoder"),
-    unet_learning_rate=5e-2,
-    text_encoder_learning_rate=2e-2,
-)
+TECHNIQUE = lora_technique(unet_learning_rate=5e-2, text_encoder_learning_rate=2e-2)
 
 
 @pytest.fixture(scope="module")

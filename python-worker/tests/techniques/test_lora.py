@@ -17,20 +17,13 @@ from phalanx_worker.jobs import train
 from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.base import base_sha256
 from phalanx_worker.model.load import load_base
-from phalanx_worker.protocol.messages import AdapterReference, DatasetReference, LoraTechnique, TrainResult
+from phalanx_worker.protocol.messages import AdapterReference, DatasetReference, TrainResult
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.lora import Lora
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
-from tests.small import ARCHITECTURE, PLAIN, Recorder, train_job
+from tests.small import ARCHITECTURE, PLAIN, Recorder, lora_technique, train_job
 
-TECHNIQUE = LoraTechnique(
-    rank=4,
-    alpha=8.0,
-    targets=("attention", "mlp"),
-    parts=("unet", "text-encoder"),
-    unet_learning_rate=None,
-    text_encoder_learning_rate=2e-2,
-)
+TECHNIQUE = lora_technique(text_encoder_learning_rate=2e-2)
 REQUESTS = [request("a photo of a hand", 1, "a fist"), request("a drawing of a fist", 2, "")]
 
 
