@@ -1,6 +1,6 @@
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { renderHand } from '../../src/render/hand-render.ts'
 import { sampleScene } from '../../src/render/scene.ts'
 
@@ -11,14 +11,15 @@ const imageSize = 64
 const firstSeed = 5_000_000
 
 /**
- * Writes well-formed open palms and thumbs up with exact captions, once: a folder of PNG files and metadata.jsonl that
+ * Writes well-formed open palms and thumbs up with exact captions and depth maps, once: a folder of PNG files and metadata.jsonl that
  * appears when it is whole.
  */
 export async function drawCorrectHands(
   folder: string,
   onProgress: (done: number, total: number) => void,
 ): Promise<void> {
-  const present = await access(folder).then(
+  const last = `thumbs-up-${String(perGesture).padStart(3, '0')}.control.png`
+  const present = await access(join(folder, last)).then(
     () => true,
     () => false,
   )
@@ -30,16 +31,23 @@ export async function drawCorrectHands(
   for (const gesture of ['open-palm', 'thumbs-up'] as const) {
     for (let i = 0; i < perGesture; i++) {
       const scene = sampleScene(firstSeed + lines.length, { gesture, style: 'photo', side: 'palm' })
-      const { rgb, width, height, caption } = renderHand(scene, { width: 2 * imageSize, height: 2 * imageSize })
+      const { rgb, depthMap, width, height, caption } = renderHand(scene, {
+        width: 2 * imageSize,
+        height: 2 * imageSize,
+      })
       const file = `${gesture}-${String(i + 1).padStart(3, '0')}.png`
-      await sharp(rgb, { raw: { width, height, channels: 3 } })
-        .resize(imageSize, imageSize, { kernel: 'lanczos3' })
-        .png()
-        .toFile(join(partial, file))
-      lines.push(JSON.stringify({ file_name: file, text: caption }))
+      const control = file.replace('.png', '.control.png')
+      await writeReduced(sharp(rgb, { raw: { width, height, channels: 3 } }), join(partial, file))
+      await writeReduced(sharp(depthMap, { raw: { width, height, channels: 1 } }), join(partial, control))
+      lines.push(JSON.stringify({ file_name: file, text: caption, control }))
       onProgress(lines.length, 2 * perGesture)
     }
   }
   await writeFile(join(partial, 'metadata.jsonl'), `${lines.join('\n')}\n`)
+  await rm(folder, { recursive: true, force: true })
   await rename(partial, folder)
+}
+
+async function writeReduced(picture: Sharp, path: string): Promise<void> {
+  await picture.resize(imageSize, imageSize, { kernel: 'lanczos3' }).png().toFile(path)
 }

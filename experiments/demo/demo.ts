@@ -1,10 +1,12 @@
 import { resolve as absolute, join } from 'node:path'
 import type { Command } from '../../src/cli/command.ts'
+import { exitCodes } from '../../src/cli/exit-codes.ts'
 import { labOptions, labPlaceOf, openLabInTerminal } from '../../src/cli/lab-options.ts'
 import { optionText } from '../../src/cli/option-values.ts'
 import { runCommand } from '../../src/cli/run-command.ts'
 import { showStudyRun } from '../../src/cli/study-in-terminal.ts'
 import { drawCorrectHands } from './correct-hands.ts'
+import { showEveryTechnique } from './every-technique.ts'
 import { demoStudy } from './study.ts'
 
 const demo: Command = {
@@ -16,6 +18,7 @@ const demo: Command = {
     dataset: { value: '<folder>', text: 'your own pictures of well-formed hands in place of rendered ones' },
     caption: { value: '<text>', text: 'one caption for all of them; what the folder says by default' },
     base: { value: '<name>', text: 'another base than tiny-hands' },
+    all: { text: 'instead, every technique for some steps, side by side on one sheet' },
     ...labOptions,
   },
   example: "npm run demo -- --dataset ./palms --caption 'a photo of an open hand with five fingers spread'",
@@ -29,6 +32,13 @@ const demo: Command = {
     }
     const caption = optionText(given.options, 'caption') ?? null
     const base = optionText(given.options, 'base') ?? 'tiny-hands'
+    if (given.options.all === true) {
+      const opened = await lab.base(base, { signal: context.signal })
+      const dataset = await lab.dataset(path, caption === null ? {} : { caption })
+      const file = await showEveryTechnique(lab, opened, dataset, context)
+      terminal.result({ file }, () => file)
+      return exitCodes.success
+    }
     const study = demoStudy(named === undefined ? 'demo' : 'demo-own-pictures', base, { path, caption })
     const { outcome, report, exitCode } = await showStudyRun(lab, study, context)
     terminal.result({ folder: outcome.folder, counts: outcome.counts, ...report })
