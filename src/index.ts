@@ -61,6 +61,7 @@ export {
   type Search,
 } from './ledger/index.ts'
 export { buildReport, type Headline, type Report } from './report/index.ts'
+export { makeQueries, type QueryFile, readQueries } from './sources/index.ts'
 export {
   defectProbability,
   defectRate,
