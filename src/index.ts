@@ -52,7 +52,21 @@ export {
   type TrainRequest,
   type TrainRun,
 } from './lab/index.ts'
+export {
+  type Candidate,
+  type CandidateInput,
+  type CandidateState,
+  type CaptionOrigin,
+  type Ledger,
+  type LedgerCounts,
+  type LedgerEntry,
+  type OpenLedgerOptions,
+  type Outcome,
+  openLedger,
+  type Search,
+} from './ledger/index.ts'
 export { buildReport, type Headline, type Report } from './report/index.ts'
+export { makeQueries, type QueryFile, readQueries } from './sources/index.ts'
 export {
   defectProbability,
   defectRate,

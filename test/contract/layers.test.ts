@@ -7,7 +7,7 @@ import { readTree, root } from './tree.ts'
 
 const layers = JSON.parse(readFileSync(join(root, 'src/layers.json'), 'utf8')) as Layers
 const pythonLayers = JSON.parse(readFileSync(join(root, 'python-worker/layers.json'), 'utf8')) as PythonLayers
-const packages: Layers = { zeromq: ['worker'], msgpackr: ['protocol'] }
+const packages: Layers = { zeromq: ['worker'], msgpackr: ['protocol'], '@photostructure/sqlite': ['ledger'] }
 
 describe('TypeScript folders', () => {
   const sources = readTree(['src'], ['.ts'])

@@ -1,0 +1,167 @@
+import { z } from 'zod'
+import { resolve } from '../config/resolve.ts'
+import type { FileLock } from '../util/file-lock.ts'
+import { type Candidate, type CandidateInput, candidate } from './candidate.ts'
+import type { LedgerDatabase } from './database.ts'
+import { type LedgerCounts, type Outcome, outcome, states } from './progress.ts'
+import { urlKey } from './url-key.ts'
+
+/** One question to one source. */
+export interface Search {
+  readonly source: string
+  readonly query: string
+}
+
+/** A candidate as the ledger knows it, with what its first hit says of it. */
+export interface LedgerEntry extends Search, Candidate {
+  readonly id: number
+  /** Fetches begun so far. */
+  readonly attempts: number
+}
+
+const entryRow = z.object({
+  id: z.int(),
+  attempts: z.int(),
+  source: z.string(),
+  query: z.string(),
+  rank: z.int(),
+  facts: z.string(),
+})
+const counted = z.object({ name: z.string(), count: z.int() })
+const total = z.object({ count: z.int() })
+
+/**
+ * What is known of a set in the making: every search, every hit, a state per candidate and a reason per refusal. Each
+ * method is one transaction that is on the disk when it returns, so a process may be killed at any moment. All throw
+ * DatasetError (`disk-full`, `ledger-failed`), after which the ledger is as it was before the call.
+ */
+export class Ledger implements AsyncDisposable {
+  readonly #database: LedgerDatabase
+  readonly #lock: FileLock
+
+  /** Made by `openLedger`. */
+  constructor(database: LedgerDatabase, lock: FileLock) {
+    this.#database = database
+    this.#lock = lock
+  }
+
+  /** Keeps a source's raw answer; a later one to the same request takes its place. `received`: ms since 1970. */
+  keepAnswer(source: string, request: string, body: string, received: number): void {
+    const sql = 'insert or replace into answer (source, request, body, received) values (?, ?, ?, ?)'
+    this.#database.run(sql, source, request, body, received)
+  }
+
+  /** The raw answer that was kept for a request, or null. */
+  answer(source: string, request: string): string | null {
+    const row = this.#database.get('select body from answer where source = ? and request = ?', source, request)
+    return row === undefined ? null : z.object({ body: z.string() }).parse(row).body
+  }
+
+  hasSearch({ source, query }: Search): boolean {
+    return this.#database.get('select 1 from search where source = ? and query = ?', source, query) !== undefined
+  }
+
+  /**
+   * Records a search with all its hits, and gives how many files nobody had named before. A search that is already
+   * recorded is left as it is and gives 0. Throws ConfigError (`invalid-settings`) for a hit that is no candidate, and
+   * RangeError for two hits of one rank.
+   */
+  recordSearch({ source, query }: Search, hits: readonly CandidateInput[]): number {
+    const checked = resolve(z.array(candidate), hits, `hits of ${source} for "${query}"`)
+    if (new Set(checked.map(({ rank }) => rank)).size < checked.length)
+      throw new RangeError(`two hits of ${source} for "${query}" have the same rank`)
+    const ordered = checked.toSorted((a, b) => a.rank - b.rank)
+    return this.#database.transaction(() => {
+      const added = this.#database.run('insert or ignore into search (source, query) values (?, ?)', source, query)
+      return added === 0 ? 0 : this.#addHits({ source, query }, ordered)
+    })
+  }
+
+  /** Candidates whose time to be fetched has come, those found first first. `now`: ms since 1970. */
+  due(now: number, limit: number): LedgerEntry[] {
+    const sql = `select candidate.id, attempts, source, query, hit.rank, facts
+      from candidate
+      join hit on (hit.search, hit.rank) =
+        (select search, rank from hit as first where first.candidate = candidate.id order by search, rank limit 1)
+      join search on search.id = hit.search
+      where candidate.state = 'waiting' and next_try <= ? order by candidate.id limit ?`
+    return this.#database.all(sql, now, limit).map((row) => {
+      const { facts, rank, ...rest } = entryRow.parse(row)
+      return { ...rest, ...candidate.parse({ ...(JSON.parse(facts) as object), rank }) }
+    })
+  }
+
+  /** When the next waiting candidate is due, in ms since 1970; null when none waits. */
+  nextDue(): number | null {
+    const sql = `select min(next_try) as time from candidate where state = 'waiting'`
+    return z.object({ time: z.int().nullable() }).parse(this.#database.get(sql)).time
+  }
+
+  /**
+   * Records what a fetch came to. Only a waiting candidate changes, so an outcome that arrives twice counts once;
+   * gives whether it changed. Throws ConfigError (`invalid-settings`) for a malformed outcome.
+   */
+  recordOutcome(id: number, input: Outcome): boolean {
+    const result = resolve(outcome, input, `outcome of candidate ${id}`)
+    const reason = result.state === 'fetched' ? null : result.reason
+    const nextTry = result.state === 'waiting' ? result.nextTry : 0
+    const blob = result.state === 'fetched' ? result.blob : null
+    const sql = `update candidate set state = ?, reason = ?, next_try = ?, blob = ?, attempts = attempts + 1
+      where id = ? and state = 'waiting'`
+    return this.#database.run(sql, result.state, reason, nextTry, blob, id) === 1
+  }
+
+  /** How far the set has come. */
+  counts(): LedgerCounts {
+    const byState = this.#counted('select state as name, count(*) as count from candidate group by state')
+    const refusals = this.#counted(
+      `select reason as name, count(*) as count from candidate where state = 'refused'
+        group by reason order by count desc, name`,
+    )
+    const hits = this.#total('hit')
+    return {
+      searches: this.#total('search'),
+      states: Object.fromEntries(
+        states.map((state) => [state, byState.find(({ name }) => name === state)?.count ?? 0]),
+      ) as LedgerCounts['states'],
+      refusals: refusals.map(({ name, count }) => ({ reason: name, count })),
+      repeated: hits - this.#total('candidate'),
+    }
+  }
+
+  /** Closes the file and lets others open it. Closing again does nothing. */
+  async close(): Promise<void> {
+    this.#database.close()
+    await this.#lock.release()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #addHits({ source, query }: Search, hits: readonly Candidate[]): number {
+    let added = 0
+    for (const { rank, ...facts } of hits) {
+      const key = urlKey(facts.url)
+      added += this.#database.run('insert or ignore into candidate (url_key) values (?)', key)
+      this.#database.run(
+        `insert into hit (search, rank, candidate, facts) select search.id, ?, candidate.id, ? from search, candidate
+          where source = ? and query = ? and url_key = ?`,
+        rank,
+        JSON.stringify(facts),
+        source,
+        query,
+        key,
+      )
+    }
+    return added
+  }
+
+  #counted(sql: string): z.output<typeof counted>[] {
+    return this.#database.all(sql).map((row) => counted.parse(row))
+  }
+
+  #total(table: 'search' | 'hit' | 'candidate'): number {
+    return total.parse(this.#database.get(`select count(*) as count from ${table}`)).count
+  }
+}

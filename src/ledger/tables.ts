@@ -1,0 +1,51 @@
+/** Raised with every change of the tables. */
+export const ledgerVersion = 1
+
+/** Marks a SQLite file as a ledger of this package (`PRAGMA application_id`): "PhLx". */
+export const applicationId = 0x50684c78
+
+/**
+ * `candidate` holds each file once, in the order in which it was first found; `hit` every place of every answer. A
+ * search and its hits are written together, so a search is either recorded whole or not at all.
+ */
+export const tables = `
+create table answer (
+  source text not null,
+  request text not null,
+  body text not null,
+  received integer not null,
+  primary key (source, request)
+) strict, without rowid;
+
+create table search (
+  id integer primary key,
+  source text not null,
+  query text not null,
+  unique (source, query)
+) strict;
+
+create table candidate (
+  id integer primary key,
+  url_key text not null unique,
+  state text not null default 'waiting' check (state in ('waiting', 'fetched', 'refused')),
+  reason text,
+  attempts integer not null default 0,
+  next_try integer not null default 0,
+  blob text,
+  check ((state = 'fetched') = (blob is not null)),
+  check (state <> 'refused' or reason is not null)
+) strict;
+create index candidate_due on candidate (state, next_try, id);
+
+create table hit (
+  search integer not null references search (id),
+  rank integer not null,
+  candidate integer not null references candidate (id),
+  facts text not null,
+  primary key (search, rank)
+) strict, without rowid;
+create index hit_candidate on hit (candidate, search, rank);
+
+pragma application_id = ${applicationId};
+pragma user_version = ${ledgerVersion};
+`

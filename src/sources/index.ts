@@ -1,0 +1,1 @@
+export { makeQueries, type QueryFile, readQueries } from './queries.ts'
