@@ -9,8 +9,10 @@ export {
   type ResamplingScope,
 } from './bootstrap.ts'
 export {
+  clusterPermutationTest,
   holm,
   mcnemarExact,
+  mcnemarMidP,
   type PermutationOptions,
   pairedPermutationTest,
 } from './hypothesis-tests.ts'

@@ -3,6 +3,7 @@ import {
   bootstrapMean,
   type ClusteredValues,
   clusteredMean,
+  clusterPermutationTest,
   countPairs,
   type Interval,
   mcnemarExact,
@@ -70,8 +71,7 @@ function testDifferences(
   scope: ResamplingScope,
 ): { test: string; p: number } {
   if (scope === 'prompts-and-seeds' && differences.length > 1) {
-    const means = differences.map((row) => row.reduce((sum, value) => sum + value, 0) / row.length)
-    return { test: 'paired permutation of prompts', p: pairedPermutationTest(means, { seed: drawSeed }) }
+    return { test: 'paired permutation of prompts', p: clusterPermutationTest(differences, { seed: drawSeed }) }
   }
   if (pairs !== null) return { test: 'McNemar exact', p: mcnemarExact(pairs.first, pairs.second) }
   return { test: 'paired permutation', p: pairedPermutationTest(differences.flat(), { seed: drawSeed }) }
