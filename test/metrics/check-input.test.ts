@@ -12,8 +12,16 @@ import {
   mcnemarExact,
   mcnemarMidP,
   pairedDifferences,
+  pairedEquivalence,
+  pairedMeanPower,
   pairedPermutationTest,
+  pairedProportionEquivalence,
   pairedProportionInterval,
+  pairedProportionPower,
+  pairsForMeanEffect,
+  pairsForProportionDifference,
+  smallestMeanEffect,
+  smallestProportionDifference,
   wilsonInterval,
 } from '../../src/metrics/index.ts'
 
@@ -21,6 +29,8 @@ const notANumber = Number.NaN
 const endless = Number.POSITIVE_INFINITY
 const seeds = { scope: 'seeds', seed: 1 } as const
 const features = [[1], [2], [3]]
+
+const noPairs = { both: 0, first: 0, second: 0, neither: 0 }
 
 const refused: readonly (readonly [string, string, () => unknown])[] = [
   ['value-not-finite', 'a NaN difference', () => pairedPermutationTest([0.1, notANumber, -0.2], { seed: 1 })],
@@ -46,11 +56,25 @@ const refused: readonly (readonly [string, string, () => unknown])[] = [
     'a negative number of pairs',
     () => pairedProportionInterval({ both: 3, first: -1, second: 0, neither: 1 }),
   ],
-  [
-    'value-out-of-range',
-    'no pairs at all',
-    () => pairedProportionInterval({ both: 0, first: 0, second: 0, neither: 0 }),
-  ],
+  ['value-out-of-range', 'no pairs at all', () => pairedProportionInterval(noPairs)],
+  ['value-out-of-range', 'a margin of 0', () => pairedEquivalence([1, 2], { margin: 0 })],
+  ['value-out-of-range', 'a NaN margin', () => pairedEquivalence([1, 2], { margin: notANumber })],
+  ['value-out-of-range', 'half a chance', () => pairedEquivalence([1, 2], { margin: 1, significance: 0.5 })],
+  ['value-not-finite', 'NaN to be equivalent', () => pairedEquivalence([1, notANumber], { margin: 1 })],
+  ['too-few-values', 'one difference', () => pairedEquivalence([1], { margin: 1 })],
+  ['value-out-of-range', 'a margin of 1', () => pairedProportionEquivalence(noPairs, { margin: 1 })],
+  ['too-few-values', 'no pairs to be equivalent', () => pairedProportionEquivalence(noPairs, { margin: 0.1 })],
+  ['too-few-values', 'the power of one pair', () => pairedMeanPower(1, 1)],
+  ['value-out-of-range', 'half a pair', () => pairedMeanPower(2.5, 1)],
+  ['value-out-of-range', 'an endless effect', () => pairedMeanPower(8, endless)],
+  ['value-out-of-range', 'no effect', () => pairsForMeanEffect(0)],
+  ['value-out-of-range', 'an effect too small for any study', () => pairsForMeanEffect(1e-6)],
+  ['value-out-of-range', 'a power of 1', () => smallestMeanEffect(8, { power: 1 })],
+  ['value-out-of-range', 'a power below the significance', () => smallestMeanEffect(8, { power: 0.01 })],
+  ['value-out-of-range', 'a difference of 2', () => pairedProportionPower(8, 2)],
+  ['value-out-of-range', 'fewer pairs that differ', () => pairedProportionPower(8, 0.5, { differing: 0.4 })],
+  ['value-out-of-range', 'no difference', () => pairsForProportionDifference(0)],
+  ['value-out-of-range', 'more pairs than are summed', () => smallestProportionDifference(1e6)],
   ['value-out-of-range', 'a NaN p-value', () => holm([0.1, notANumber])],
   ['value-out-of-range', 'a p-value above 1', () => holm([1.1])],
   ['value-out-of-range', 'a p-value below 0', () => holm([-0.1])],
