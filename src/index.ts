@@ -25,6 +25,7 @@ export {
   JobError,
   LabError,
   ProtocolError,
+  StatisticsError,
   WorkerError,
 } from './errors/index.ts'
 export {

@@ -1,2 +1,10 @@
 export { type ErrorFacts, LabError, type LabErrorOptions } from './lab-error.ts'
-export { ArtefactError, ConfigError, DatasetError, JobError, ProtocolError, WorkerError } from './place-errors.ts'
+export {
+  ArtefactError,
+  ConfigError,
+  DatasetError,
+  JobError,
+  ProtocolError,
+  StatisticsError,
+  WorkerError,
+} from './place-errors.ts'

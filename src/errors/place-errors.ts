@@ -15,5 +15,8 @@ export class JobError extends LabError {}
 /** An image, a caption or a dataset as a whole cannot be used. */
 export class DatasetError extends LabError {}
 
+/** Numbers given to a statistical method do not fit it: not finite, out of range, unpaired, too few. */
+export class StatisticsError extends LabError {}
+
 /** A file or folder of results is broken, hostile, or in use by somebody else. */
 export class ArtefactError extends LabError {}

@@ -1,3 +1,4 @@
+import { requireFinite, requireShare } from './check-input.ts'
 import { bisect, normalQuantile } from './distributions.ts'
 import { defaultConfidence, type Interval } from './interval.ts'
 
@@ -10,6 +11,8 @@ export interface AucEstimate extends Interval {
  * Probability that a positive example scores higher than a negative one, ties counting half (Mann and Whitney, 1947;
  * equal to `sklearn.metrics.roc_auc_score`). The interval is Newcombe's score method (2006, method 5), which stays
  * sensible at 0 and 1.
+ *
+ * Throws StatisticsError for no positives or negatives, scores that are not finite, and a confidence outside 0 to 1.
  */
 export function auc(
   positives: readonly number[],
@@ -17,7 +20,9 @@ export function auc(
   confidence: number = defaultConfidence,
 ): AucEstimate {
   const [m, n] = [positives.length, negatives.length]
-  if (m === 0 || n === 0) throw new RangeError(`auc needs positives and negatives, got ${m} and ${n}`)
+  requireFinite(positives, 'auc over positives')
+  requireFinite(negatives, 'auc over negatives')
+  requireShare('confidence', confidence, 'auc')
   const value = mannWhitney(positives, negatives) / (m * n)
   const z = normalQuantile(0.5 + confidence / 2)
   const distance = (theta: number) => (theta - value) / Math.max(1e-12, standardError(theta, m, n))

@@ -1,4 +1,5 @@
 import { RandomStream } from '../util/random.ts'
+import { requireAtLeast, requireFinite, requireSameLength, requireShare, requireThat } from './check-input.ts'
 import { normalCdf, normalQuantile, studentQuantile } from './distributions.ts'
 import { defaultConfidence, type Interval } from './interval.ts'
 
@@ -25,11 +26,15 @@ export interface MeanEstimate extends Interval {
   readonly mean: number
 }
 
-/** First minus second, unit by unit. The two must have the same shape: the same prompts and seeds. */
+/**
+ * First minus second, unit by unit. Throws StatisticsError unless the two have the same shape: the same prompts and
+ * seeds.
+ */
 export function pairedDifferences(first: ClusteredValues, second: ClusteredValues): number[][] {
-  if (first.length !== second.length || first.some((row, i) => row.length !== second[i]?.length)) {
-    throw new RangeError('pairedDifferences needs the same prompts and seeds on both sides')
-  }
+  requireSameLength(first.length, second.length, 'prompts', 'pairedDifferences')
+  first.forEach((row, i) => {
+    requireSameLength(row.length, second[i]?.length ?? 0, `seeds of prompt ${i}`, 'pairedDifferences')
+  })
   return first.map((row, i) => row.map((value, j) => value - (second[i]?.[j] as number)))
 }
 
@@ -47,12 +52,15 @@ export function clusteredMean(values: ClusteredValues): number {
  * 1987) with the normal quantile replaced by Student's, because few units make a percentile interval too narrow
  * (Hesterberg, 2015).
  *
- * Throws RangeError for an empty row, fewer than 2,000 draws, or too few units to know their spread.
+ * Throws StatisticsError for an empty row, values that are not finite, fewer than 2,000 draws, a confidence outside 0
+ * to 1, or too few units to know their spread.
  */
 export function bootstrapMean(values: ClusteredValues, options: BootstrapOptions): MeanEstimate {
   const { scope, seed, draws = 5000, confidence = defaultConfidence } = options
-  if (draws < 2000) throw new RangeError(`bootstrapMean needs at least 2,000 draws, got ${draws}`)
-  if (values.length === 0 || values.some((row) => row.length === 0)) throw new RangeError('bootstrapMean needs values')
+  requireDraws(draws, 'bootstrapMean')
+  requireShare('confidence', confidence, 'bootstrapMean')
+  requireAtLeast(1, values.length, 'prompts', 'bootstrapMean')
+  for (const row of values) requireFinite(row, 'bootstrapMean')
   const model = scope === 'seeds' ? seedModel(values) : promptModel(values)
   const replicates = drawMeans(model, draws, new RandomStream('bootstrap', seed))
   const estimate = clusteredMean(values)
@@ -73,6 +81,11 @@ export function bootstrapMean(values: ClusteredValues, options: BootstrapOptions
   }
 }
 
+/** Refuses fewer draws than a BCa end point can be read from (Efron and Tibshirani, 1993, chapter 14). */
+export function requireDraws(draws: number, method: string): void {
+  requireThat(Number.isSafeInteger(draws) && draws >= 2000, 'draws', draws, 'a whole number from 2,000', method)
+}
+
 interface ResamplingModel {
   readonly redrawClusters: boolean
   readonly centres: readonly number[]
@@ -85,6 +98,7 @@ interface ResamplingModel {
 
 /** Prompts fixed; each keeps its own spread. Prompts with one seed each are pooled into one group. */
 function seedModel(values: ClusteredValues): ResamplingModel {
+  requireAtLeast(2, values.flat().length, 'values', 'bootstrapMean')
   const rows = values.some((row) => row.length < 2) ? [values.flat()] : values
   const centres = rows.map(mean)
   const residuals = rows.map((row, i) => scaledResiduals(row, centres[i] as number))
@@ -94,14 +108,13 @@ function seedModel(values: ClusteredValues): ResamplingModel {
   }))
   const total = sum(parts.map((part) => part.variance))
   const degrees = total === 0 ? 1 : total ** 2 / sum(parts.map((part) => part.variance ** 2 / part.degrees))
-  if (rows.length === 1 && rows[0]?.length === 1) throw new RangeError('bootstrapMean needs at least two units')
   const influences = rows.flatMap((row, i) => row.map((value) => (value - (centres[i] as number)) / row.length))
   return { redrawClusters: false, centres, residuals, degrees, influences }
 }
 
 function promptModel(values: ClusteredValues): ResamplingModel {
   const count = values.length
-  if (count < 2) throw new RangeError('bootstrapMean over prompts needs at least two prompts')
+  requireAtLeast(2, count, 'prompts', 'bootstrapMean over prompts')
   const means = values.map(mean)
   const overall = mean(means)
   const between = variance(means, overall)

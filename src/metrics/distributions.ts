@@ -96,7 +96,7 @@ function nonZero(x: number): number {
 }
 
 /** Logarithm of the gamma function for x > 0: Stirling's series after shifting the argument above 12. */
-function logGamma(x: number): number {
+export function logGamma(x: number): number {
   let shift = 0
   let y = x
   while (y < 12) {

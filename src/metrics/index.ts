@@ -9,8 +9,16 @@ export {
   type ResamplingScope,
 } from './bootstrap.ts'
 export {
+  type EquivalenceOptions,
+  type EquivalenceTest,
+  pairedEquivalence,
+  pairedProportionEquivalence,
+} from './equivalence.ts'
+export {
+  clusterPermutationTest,
   holm,
   mcnemarExact,
+  mcnemarMidP,
   type PermutationOptions,
   pairedPermutationTest,
 } from './hypothesis-tests.ts'
@@ -24,6 +32,16 @@ export {
   kernelDistanceInterval,
   kernelDistanceOverSubsets,
 } from './kernel-distance.ts'
+export {
+  type PowerOptions,
+  type ProportionPowerOptions,
+  pairedMeanPower,
+  pairedProportionPower,
+  pairsForMeanEffect,
+  pairsForProportionDifference,
+  smallestMeanEffect,
+  smallestProportionDifference,
+} from './power.ts'
 export {
   countPairs,
   type PairedCounts,

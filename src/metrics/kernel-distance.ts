@@ -1,4 +1,5 @@
 import { RandomStream } from '../util/random.ts'
+import { requireAtLeast, requireFinite, requireSameLength, requireShare, requireThat } from './check-input.ts'
 import { normalQuantile } from './distributions.ts'
 import { defaultConfidence, type Interval } from './interval.ts'
 
@@ -8,8 +9,9 @@ export type Features = readonly (readonly number[])[]
 /** Gram matrix of the polynomial kernel (x·y / d + 1)³ of Bińkowski et al. (2018). */
 export function polynomialGram(x: Features, y: Features): Float64Array[] {
   const width = x[0]?.length ?? 0
-  if (width === 0 || [...x, ...y].some((row) => row.length !== width)) {
-    throw new RangeError('polynomialGram needs non-empty feature rows of one width')
+  for (const row of [...x, ...y]) {
+    requireFinite(row, 'a kernel distance')
+    requireSameLength(width, row.length, 'width of features', 'a kernel distance')
   }
   return x.map((a) => Float64Array.from(y, (b) => (dot(a, b) / width + 1) ** 3))
 }
@@ -17,7 +19,8 @@ export function polynomialGram(x: Features, y: Features): Float64Array[] {
 /**
  * Squared maximum mean discrepancy between two sets of features, unbiased: the U-statistic over all pairs. It may be
  * negative. With Inception features this is the Kernel Inception Distance; with other features it must be named
- * after them. Throws RangeError unless both sets have the same number (at least 2) of images.
+ * after them. Throws StatisticsError unless both sets have the same number (at least 3) of images
+ * with finite features of one width.
  */
 export function kernelDistance(x: Features, y: Features): number {
   requireEqualCount(x, y)
@@ -37,9 +40,19 @@ export interface SubsetOptions {
 /** Mean of {@link kernelDistance} over random subsets, the convention of published Kernel Inception Distances. */
 export function kernelDistanceOverSubsets(x: Features, y: Features, options: SubsetOptions): number {
   const { subsets, size, seed } = options
-  if (size > Math.min(x.length, y.length)) {
-    throw new RangeError(`subsets of ${size} need as many images, got ${x.length} and ${y.length}`)
-  }
+  requireAtLeast(
+    size,
+    Math.min(x.length, y.length),
+    'images on either side',
+    `a kernel distance over subsets of ${size}`,
+  )
+  requireThat(
+    Number.isSafeInteger(subsets) && subsets > 0,
+    'subsets',
+    subsets,
+    'a whole number from 1',
+    'a kernel distance',
+  )
   let total = 0
   for (let i = 0; i < subsets; i++) {
     const random = new RandomStream('kernel-subset', seed, i)
@@ -60,6 +73,7 @@ export function kernelDistanceInterval(
   confidence: number = defaultConfidence,
 ): DistanceEstimate {
   requireEqualCount(x, y)
+  requireShare('confidence', confidence, 'a kernel distance')
   const own = leaveOneOut(polynomialGram(x, x))
   const reference = leaveOneOut(polynomialGram(y, y))
   const cross = polynomialGram(x, y)
@@ -108,6 +122,8 @@ export function kernelDistanceDifference(
   requireEqualCount(first, second)
   requireEqualCount(first, reference)
   const { seed, draws = 2000, confidence = defaultConfidence } = options
+  requireShare('confidence', confidence, 'a kernel distance')
+  requireThat(Number.isSafeInteger(draws) && draws > 0, 'draws', draws, 'a whole number from 1', 'a kernel distance')
   const grams = [leaveOneOut(polynomialGram(first, first)), leaveOneOut(polynomialGram(second, second))] as const
   const crosses = [polynomialGram(first, reference), polynomialGram(second, reference)] as const
   const rows = crosses.map(crossLeaveOneOut)
@@ -220,7 +236,6 @@ function dot(a: readonly number[], b: readonly number[]): number {
 }
 
 function requireEqualCount(x: Features, y: Features): void {
-  if (x.length !== y.length || x.length < 3) {
-    throw new RangeError(`kernel distances need equal counts of at least 3 images, got ${x.length} and ${y.length}`)
-  }
+  requireSameLength(x.length, y.length, 'number of images', 'a kernel distance')
+  requireAtLeast(3, x.length, 'images on either side', 'a kernel distance')
 }

@@ -1,14 +1,18 @@
+import { requireCounts, requireSameLength, requireShare, requireThat } from './check-input.ts'
 import { normalQuantile } from './distributions.ts'
 import { defaultConfidence, type Interval } from './interval.ts'
 
 /**
  * Wilson's score interval of a proportion (Wilson, 1927); sensible also at 0 and 1.
  * `trials` may be fractional, as an effective sample size is.
+ *
+ * Throws StatisticsError unless 0 <= successes <= trials, trials > 0 and confidence lies between 0 and 1.
  */
 export function wilsonInterval(successes: number, trials: number, confidence: number = defaultConfidence): Interval {
-  if (!(trials > 0) || successes < 0 || successes > trials) {
-    throw new RangeError(`wilsonInterval needs 0 <= successes <= trials and trials > 0, got ${successes} of ${trials}`)
-  }
+  const method = 'wilsonInterval'
+  requireThat(Number.isFinite(trials) && trials > 0, 'trials', trials, 'a finite number above 0', method)
+  requireThat(successes >= 0 && successes <= trials, 'successes', successes, `from 0 to the ${trials} trials`, method)
+  requireShare('confidence', confidence, method)
   const z = normalQuantile(0.5 + confidence / 2)
   const share = successes / trials
   const centre = share + (z * z) / (2 * trials)
@@ -30,10 +34,15 @@ export interface PairedCounts {
   readonly neither: number
 }
 
-/** Counts the four outcomes of yes/no pairs given as 1 and 0. */
+/** Counts the four outcomes of yes/no pairs. Throws StatisticsError for anything but 1 and 0, and for unequal lengths. */
 export function countPairs(first: readonly number[], second: readonly number[]): PairedCounts {
-  if (first.length !== second.length) throw new RangeError('countPairs needs as many first as second outcomes')
+  requireSameLength(first.length, second.length, 'units', 'countPairs')
   const counts = { both: 0, first: 0, second: 0, neither: 0 }
+  for (const side of [first, second]) {
+    side.forEach((outcome, i) => {
+      requireThat(outcome === 0 || outcome === 1, `outcome ${i}`, outcome, '1 (yes) or 0 (no)', 'countPairs')
+    })
+  }
   for (let i = 0; i < first.length; i++) {
     if (first[i] === 1) counts[second[i] === 1 ? 'both' : 'first']++
     else counts[second[i] === 1 ? 'second' : 'neither']++
@@ -44,9 +53,10 @@ export function countPairs(first: readonly number[], second: readonly number[]):
 /**
  * Interval of the difference (first minus second) of two proportions seen on the same units: Newcombe's hybrid score
  * interval for paired data (Newcombe, 1998, method 10). It keeps its width when no pair differs, where a bootstrap
- * would claim to be certain.
+ * would claim to be certain. Throws StatisticsError for what is no count, and when there are no pairs.
  */
 export function pairedProportionInterval(counts: PairedCounts, confidence: number = defaultConfidence): Interval {
+  requireCounts({ ...counts }, 'pairedProportionInterval')
   const { both, first, second, neither } = counts
   const n = both + first + second + neither
   const p1 = (both + first) / n

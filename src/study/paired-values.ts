@@ -3,9 +3,11 @@ import {
   bootstrapMean,
   type ClusteredValues,
   clusteredMean,
+  clusterPermutationTest,
   countPairs,
   type Interval,
   mcnemarExact,
+  type PairedCounts,
   pairedDifferences,
   pairedPermutationTest,
   pairedProportionInterval,
@@ -57,22 +59,21 @@ export function compareArms(arm: ArmValues, baseline: ArmValues, options: Statis
   if (first.flat().length < 2) return null
   const differences = pairedDifferences(first, second)
   const value = clusteredMean(differences)
-  const pairs = countPairs(first.flat(), second.flat())
-  const calm = options.yesNo && isConstant(differences.flat())
+  const pairs = options.yesNo ? countPairs(first.flat(), second.flat()) : null
+  const calm = pairs !== null && isConstant(differences.flat())
   const interval = calm ? pairedProportionInterval(pairs) : bootstrap(differences, options.scope)
-  return { ...describe(value, interval), ...testDifferences(differences, pairs, options) }
+  return { ...describe(value, interval), ...testDifferences(differences, pairs, options.scope) }
 }
 
 function testDifferences(
   differences: ClusteredValues,
-  pairs: ReturnType<typeof countPairs>,
-  { yesNo, scope }: StatisticsOptions,
+  pairs: PairedCounts | null,
+  scope: ResamplingScope,
 ): { test: string; p: number } {
   if (scope === 'prompts-and-seeds' && differences.length > 1) {
-    const means = differences.map((row) => row.reduce((sum, value) => sum + value, 0) / row.length)
-    return { test: 'paired permutation of prompts', p: pairedPermutationTest(means, { seed: drawSeed }) }
+    return { test: 'paired permutation of prompts', p: clusterPermutationTest(differences, { seed: drawSeed }) }
   }
-  if (yesNo) return { test: 'McNemar exact', p: mcnemarExact(pairs.first, pairs.second) }
+  if (pairs !== null) return { test: 'McNemar exact', p: mcnemarExact(pairs.first, pairs.second) }
   return { test: 'paired permutation', p: pairedPermutationTest(differences.flat(), { seed: drawSeed }) }
 }
 

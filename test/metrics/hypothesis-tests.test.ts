@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { holm, mcnemarExact, pairedPermutationTest } from '../../src/metrics/index.ts'
+import {
+  clusterPermutationTest,
+  holm,
+  mcnemarExact,
+  mcnemarMidP,
+  pairedPermutationTest,
+} from '../../src/metrics/index.ts'
 import { RandomStream } from '../../src/util/random.ts'
 import { inPython, python } from './reference.ts'
 
@@ -52,6 +58,70 @@ describe('mcnemarExact', () => {
     expect(mcnemarExact(0, 5)).toBeCloseTo(2 / 32, 14)
     expect(mcnemarExact(1, 5)).toBeCloseTo((2 * 7) / 64, 14)
     expect(mcnemarExact(4, 4)).toBe(1)
+  })
+})
+
+describe('mcnemarMidP', () => {
+  const tables = [
+    [0, 0],
+    [0, 5],
+    [1, 8],
+    [4, 4],
+    [37, 61],
+    [400, 480],
+  ] as const
+
+  // 1e-10: sums of a few hundred binomial terms on either side.
+  it.skipIf(python === null)('equals the exact p of statsmodels less half of both observed tails', () => {
+    const expected = inPython<{ exact: number; mid: number }[]>(
+      `from scipy.stats import binom
+from statsmodels.stats.contingency_tables import mcnemar
+exact = [float(mcnemar([[0, b], [c, 0]], exact=True).pvalue) for b, c in data]
+print(json.dumps([{'exact': p, 'mid': 1.0 if b == c else p - float(binom.pmf(min(b, c), b + c, 0.5))}
+  for p, (b, c) in zip(exact, data)]))`,
+      tables,
+    )
+    tables.forEach(([first, second], i) => {
+      expect(mcnemarExact(first, second)).toBeCloseTo(expected[i]?.exact as number, 10)
+      expect(mcnemarMidP(first, second)).toBeCloseTo(expected[i]?.mid as number, 10)
+    })
+  })
+
+  it('is below the exact p, above half of it, and does not care which side is which', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 60 }), (first, second) => {
+        const [mid, exact] = [mcnemarMidP(first, second), mcnemarExact(first, second)]
+        expect(mid).toBeLessThanOrEqual(exact + 1e-12)
+        expect(mid).toBeGreaterThanOrEqual(exact / 2 - 1e-12)
+        expect(mcnemarMidP(second, first)).toBe(mid)
+      }),
+    )
+  })
+})
+
+describe('clusterPermutationTest', () => {
+  it('keeps its level where seeds of one prompt agree, and flips by unit do not', () => {
+    const rounds = 400
+    let [byCluster, byUnit] = [0, 0]
+    for (let round = 0; round < rounds; round++) {
+      const random = new RandomStream('clusters', round)
+      const rows = Array.from({ length: 8 }, () => {
+        const centre = random.normal()
+        return Array.from({ length: 6 }, () => centre + 0.3 * random.normal())
+      })
+      if (clusterPermutationTest(rows, { seed: round }) <= 0.05) byCluster++
+      if (pairedPermutationTest(rows.flat(), { seed: round, draws: 400 }) <= 0.05) byUnit++
+    }
+    // Exact: below 0.05 but for the draw of 400 rounds, whose standard error is 0.011.
+    expect(byCluster / rounds).toBeLessThan(0.05 + 3 * 0.011)
+    expect(byUnit / rounds).toBeGreaterThan(0.25)
+  })
+
+  it('equals flips by unit when every prompt has one seed, and 2 / 2^n for n prompts that all agree', () => {
+    const sample = noise(3, 9, 0.4)
+    const rows = sample.map((value) => [value])
+    expect(clusterPermutationTest(rows, { seed: 1 })).toBe(pairedPermutationTest(sample, { seed: 1 }))
+    expect(clusterPermutationTest([[1, 2], [3], [1, 1], [2, 4]], { seed: 1 })).toBe(2 / 2 ** 4)
   })
 })
 
