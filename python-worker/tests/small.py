@@ -15,6 +15,8 @@ from phalanx_worker.jobs.context import CancelToken, JobContext
 from phalanx_worker.model.create import create_base
 from phalanx_worker.protocol.messages import (
     AdamwOptimizer,
+    AdapterBlocks,
+    AdapterReference,
     BaseArchitecture,
     CosineSchedule,
     DatasetItem,
@@ -151,6 +153,13 @@ def lora_technique(**changes: Any) -> LoraTechnique:
         unet_learning_rate=None,
         text_encoder_learning_rate=None,
     )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def adapter_reference(file: str, strength: float, **changes: Any) -> AdapterReference:
+    """An adapter at one strength everywhere, but for `changes`."""
+    blocks = AdapterBlocks(**dict.fromkeys(AdapterBlocks.__struct_fields__))
+    plain = AdapterReference(file=file, strength=strength, unet_strength=1.0, text_encoder_strength=1.0, blocks=blocks)
     return msgspec.structs.replace(plain, **changes)
 
 

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { resolve as absolute, extname } from 'node:path'
-import type { AdapterReference } from '../config/sampling.ts'
+import type { AdapterReferenceInput } from '../config/sampling.ts'
 import { ArtefactError } from '../errors/index.ts'
 import { sha256File } from '../util/sha256-file.ts'
 import { readTensorHeader } from './tensor-header.ts'
@@ -16,7 +16,7 @@ export interface Adapter {
   /** Text fields of its header; those of kohya sd-scripts begin with `ss_`. A `.pt` has none. */
   readonly metadata: Readonly<Record<string, string>>
   /** This adapter with its change multiplied by `strength`; embeddings ignore it. */
-  strength(strength: number): AdapterReference
+  strength(strength: number): AdapterReferenceInput
 }
 
 /**

@@ -101,6 +101,19 @@ export const sampleRequest = z
   .meta({ id: 'SampleRequest' })
 export type SampleRequest = z.output<typeof sampleRequest>
 
+const blockStrengths = z.array(z.number().finite()).nullable().default(null)
+
+/** Shares of an adapter's strength, one for each block as LoRA's `blocks` count them; null is 1 everywhere. */
+export const adapterBlocks = z
+  .strictObject({
+    down: blockStrengths,
+    middle: blockStrengths,
+    up: blockStrengths,
+    textEncoder: blockStrengths,
+    secondTextEncoder: blockStrengths,
+  })
+  .meta({ id: 'AdapterBlocks' })
+
 /** An adapter file laid over a base. */
 export const adapterReference = z
   .strictObject({
@@ -111,6 +124,14 @@ export const adapterReference = z
     file: z.string().min(1),
     /** Multiplies a LoRA's change; ignored by embeddings. */
     strength: z.number().finite().default(1),
+    /** Multiplies `strength` in the UNet. */
+    unetStrength: z.number().finite().default(1),
+    /** Multiplies `strength` in the text encoders. */
+    textEncoderStrength: z.number().finite().default(1),
+    /** Multiplies these in single blocks; a list must be as long as the base has blocks. */
+    blocks: adapterBlocks.prefault({}),
   })
   .meta({ id: 'AdapterReference' })
 export type AdapterReference = z.output<typeof adapterReference>
+/** An adapter as a user writes it: fields with defaults may be left out. */
+export type AdapterReferenceInput = z.input<typeof adapterReference>

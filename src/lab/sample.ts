@@ -68,7 +68,7 @@ export function planSampling(input: SampleOptions): SamplePlan {
   const job: JobOf<'sample'> = {
     type: 'sample',
     base: base.folder,
-    adapters: references.map(({ file, strength }) => ({ file: absolute(file), strength })),
+    adapters: references.map(({ file, ...rest }) => ({ file: absolute(file), ...rest })),
     controls: controls.map(({ picture: _picture, file, ...how }) => ({ ...how, file: absolute(file) })),
     requests: (requests ?? expanded).map((request) => withPictures(withImage(request, image), controls)),
     sampling,

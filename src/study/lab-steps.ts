@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { AdapterReferenceInput } from '../config/sampling.ts'
 import { ArtefactError } from '../errors/index.ts'
 import type { Base, Lab, LabRun } from '../lab/index.ts'
 import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
@@ -94,7 +95,7 @@ class LabSteps {
     return this.#lab.base(name)
   }
 
-  #adapterFile(adapter: CellAdapter, needs: ReadonlyMap<string, CellRecord>): { file: string; strength: number }[] {
+  #adapterFile(adapter: CellAdapter, needs: ReadonlyMap<string, CellRecord>): AdapterReferenceInput[] {
     if ('file' in adapter) return [adapter]
     const { key, result } = trainedBy(adapter.cell, needs)
     return result.kind === 'base'

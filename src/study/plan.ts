@@ -125,10 +125,11 @@ function sampleCell(arm: Arm, prompt: number, training: string | null, study: St
       },
       identity: {
         base: facts.bases[arm.base]?.sha256,
-        adapters: adapters.map((adapter) => ({
-          content: 'cell' in adapter ? adapter.cell : facts.adapters[adapter.file],
-          strength: adapter.strength,
-        })),
+        adapters: adapters.map((adapter) => {
+          if ('cell' in adapter) return { content: adapter.cell, strength: adapter.strength }
+          const { file, ...strengths } = adapter
+          return { content: facts.adapters[file], ...strengths }
+        }),
         prompt: text,
         negativePrompt,
         seeds: study.seeds,

@@ -9,6 +9,7 @@ from phalanx_worker.artefacts.tensors import read_metadata
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.adapter_file import LoraModule
 from phalanx_worker.model.base import Base, Family
+from phalanx_worker.model.product_module import ProductModule
 
 TEXT_WIDTHS: Mapping[int, Family] = {768: "sd-1", 1024: "sd-2", 2048: "sdxl"}
 """Width that the UNet's attention to texts reads in the published bases."""
@@ -25,11 +26,12 @@ VERSIONS: Mapping[str, Family] = {
 SDXL_NAMES = ("lora_te2_", "lora_unet_input_blocks_", "lora_unet_middle_block_", "lora_unet_output_blocks_")
 
 
-def lora_family(path: Path, modules: Mapping[str, LoraModule]) -> Family | None:
+def lora_family(path: Path, modules: Mapping[str, LoraModule | ProductModule]) -> Family | None:
     """By the names of its layers, the width of its attention to texts, and its metadata; None when none tells."""
     if any(name.startswith(SDXL_NAMES) for name in modules):
         return "sdxl"
-    widths = {int(module.down.shape[1]) for name, module in modules.items() if name.endswith("attn2_to_k")}
+    keys = [module for name, module in modules.items() if name.endswith("attn2_to_k")]
+    widths = {int(module.down.shape[1]) for module in keys if isinstance(module, LoraModule)}
     if len(widths) == 1 and (family := TEXT_WIDTHS.get(widths.pop())) is not None:
         return family
     metadata = read_metadata(path)

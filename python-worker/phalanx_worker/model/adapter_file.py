@@ -18,15 +18,11 @@ from phalanx_worker.model.embedding_file import (
     read_pickled_embedding,
     unsupported,
 )
+from phalanx_worker.model.product_module import SUFFIXES, ProductModule, product_module
 
 DOWN, UP, ALPHA, MAGNITUDE = ".lora_down.weight", ".lora_up.weight", ".alpha", ".dora_scale"
 LISTED = 8
 """How many unknown tensors an error names."""
-FOREIGN_LAYOUTS = {
-    "hada_": "a LoHa",
-    "lokr_": "a LoKr",
-}
-"""Part of a tensor's name to what such a file is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,16 +44,16 @@ class LoraModule:
 
 @dataclass(frozen=True, eq=False)
 class LoraFile:
-    """A LoRA, by the names of kohya's layout."""
+    """A LoRA, LoHa or LoKr, by the names of kohya's layout."""
 
     path: Path
     sha256: str
-    modules: Mapping[str, LoraModule]
+    modules: Mapping[str, LoraModule | ProductModule]
     """By the name of the layer."""
 
 
 def read_adapter(path: Path) -> LoraFile | EmbeddingFile:
-    """Read a LoRA or an embedding.
+    """Read a LoRA, LoHa, LoKr or an embedding.
 
     Raises ArtefactError: `missing-file`, `pickled-file`, `broken-file`, `oversized-file`, `unsupported-adapter`
     (another kind of file), `broken-adapter` (factors that do not belong together).
@@ -67,21 +63,22 @@ def read_adapter(path: Path) -> LoraFile | EmbeddingFile:
     tensors = read_tensors(path)
     sha256 = file_sha256(path)
     tensors = in_kohya_layout(tensors, read_metadata(path))
-    for part, kind in FOREIGN_LAYOUTS.items():
-        if any(part in name for name in tensors):
-            raise unsupported(path, f"it is {kind}")
-    if any(name.endswith((DOWN, UP)) for name in tensors):
+    if any(name.endswith((DOWN, UP, *SUFFIXES)) for name in tensors):
         return LoraFile(path, sha256, _lora_modules(path, tensors))
     return embedding_file(path, sha256, tensors, read_metadata(path))
 
 
-def _lora_modules(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, LoraModule]:
-    unknown = sorted(name for name in tensors if not name.endswith((DOWN, UP, ALPHA, MAGNITUDE)))
+def _lora_modules(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, LoraModule | ProductModule]:
+    unknown = sorted(name for name in tensors if not name.endswith((DOWN, UP, ALPHA, MAGNITUDE, *SUFFIXES)))
     if unknown:
         more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
         raise unsupported(path, f"{', '.join(unknown[:LISTED])}{more} are no parts of a LoRA")
     names = sorted({_layer_name(name) for name in tensors})
-    return {name: _lora_module(path, name, tensors) for name in names}
+    products = {_layer_name(name) for name in tensors if name.endswith(SUFFIXES)}
+    return {
+        name: product_module(path, name, tensors) if name in products else _lora_module(path, name, tensors)
+        for name in names
+    }
 
 
 def _lora_module(path: Path, name: str, tensors: Mapping[str, Tensor]) -> LoraModule:
@@ -107,6 +104,6 @@ def _lora_module(path: Path, name: str, tensors: Mapping[str, Tensor]) -> LoraMo
 
 
 def _layer_name(tensor: str) -> str:
-    for part in (DOWN, UP, ALPHA, MAGNITUDE):
+    for part in (DOWN, UP, ALPHA, MAGNITUDE, *SUFFIXES):
         tensor = tensor.removesuffix(part)
     return tensor

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import torch
 from torch import Tensor
 
 from phalanx_worker.errors import ArtefactError, ConfigError
 from phalanx_worker.model.adapter_family import embedding_family, lora_family, refuse_other_family
 from phalanx_worker.model.adapter_file import LoraFile, LoraModule, read_adapter
+from phalanx_worker.model.adapter_strength import layer_strengths
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.embedding_file import EmbeddingFile
 from phalanx_worker.model.low_rank import (
@@ -24,7 +26,11 @@ from phalanx_worker.model.low_rank import (
 )
 from phalanx_worker.model.module_names import adaptable_layers, other_names
 from phalanx_worker.model.placeholder import extended, text_encoders
+from phalanx_worker.model.product_module import ProductModule
 from phalanx_worker.protocol.messages import AdapterReference
+
+Change = LowRankFactors | Tensor
+"""Of one layer: factors, or what is added to the weight."""
 
 
 @contextmanager
@@ -36,13 +42,13 @@ def applied(base: Base, adapters: Sequence[AdapterReference]) -> Iterator[Base]:
 
     Raises what `read_adapter` raises, ArtefactError (`family-mismatch`: made for another family; `adapter-mismatch`:
     made for another base) and ConfigError (`placeholder-in-vocabulary`, `invalid-placeholder`,
-    `duplicate-placeholder`).
+    `duplicate-placeholder`, `no-such-blocks`, `block-count`).
     """
-    read = [(read_adapter(Path(reference.file)), reference.strength) for reference in adapters]
+    read = [(read_adapter(Path(reference.file)), reference) for reference in adapters]
     # Floating-point sums depend on their order, so that it must not be the caller's.
     loras = sorted(
-        ((file, strength) for file, strength in read if isinstance(file, LoraFile)),
-        key=lambda item: (item[0].sha256, item[1]),
+        ((file, reference) for file, reference in read if isinstance(file, LoraFile)),
+        key=lambda item: (item[0].sha256, msgspec.json.encode(msgspec.structs.replace(item[1], file=""))),
     )
     embeddings = [file for file, _ in read if isinstance(file, EmbeddingFile)]
     weights = _changed_weights(base, loras)
@@ -69,19 +75,29 @@ def factors_for(layer: Adaptable, module: LoraModule, strength: float) -> LowRan
     return LowRankFactors(down, up, module.alpha / module.rank, magnitude, strength)
 
 
-def _changed_weights(base: Base, loras: Sequence[tuple[LoraFile, float]]) -> dict[Adaptable, Tensor]:
+def _changed_weights(base: Base, loras: Sequence[tuple[LoraFile, AdapterReference]]) -> dict[Adaptable, Tensor]:
     layers = adaptable_layers(base)
-    changes: dict[str, list[LowRankFactors]] = defaultdict(list)
-    for file, strength in loras:
-        for name, factors in _fitted(base, layers, file, strength).items():
-            changes[name].append(factors)
+    changes: dict[str, list[Change]] = defaultdict(list)
     with torch.no_grad():
-        return {layers[name]: changed_weight(layers[name].weight, factors) for name, factors in changes.items()}
+        for file, reference in loras:
+            for name, change in _fitted(base, layers, file, layer_strengths(reference, base)).items():
+                changes[name].append(change)
+        return {layers[name]: _changed(layers[name].weight, items) for name, items in changes.items()}
 
 
-def _fitted(base: Base, layers: Mapping[str, Adaptable], file: LoraFile, strength: float) -> dict[str, LowRankFactors]:
+def _changed(weight: Tensor, changes: Sequence[Change]) -> Tensor:
+    changed = changed_weight(weight, [item for item in changes if isinstance(item, LowRankFactors)])
+    for item in changes:
+        if isinstance(item, Tensor):
+            changed = changed + item
+    return changed
+
+
+def _fitted(
+    base: Base, layers: Mapping[str, Adaptable], file: LoraFile, strengths: Mapping[str, float]
+) -> dict[str, Change]:
     refuse_other_family(file.path, lora_family(file.path, file.modules), base)
-    fitted: dict[str, LowRankFactors] = {}
+    fitted: dict[str, Change] = {}
     others = other_names(base)
     for stored, module in file.modules.items():
         name = others.get(stored, stored)
@@ -90,13 +106,24 @@ def _fitted(base: Base, layers: Mapping[str, Adaptable], file: LoraFile, strengt
         layer = layers.get(name)
         if layer is None:
             raise _mismatch(file.path, base, f"the base has no layer {name}, it has such as {next(iter(layers))}")
-        factors = factors_for(layer, module, strength)
-        if factors is None:
-            wanted = f"{module.up.shape[0]} from {tuple(module.down.shape[1:])}"
-            own = f"{layer.weight.shape[0]} from {tuple(layer.weight.shape[1:])}"
-            raise _mismatch(file.path, base, f"{name} is {wanted} in the file and {own} in the base")
-        fitted[name] = factors
+        fitted[name] = _change(base, file.path, name, layer, module, strengths[name])
     return fitted
+
+
+def _change(
+    base: Base, path: Path, name: str, layer: Adaptable, module: LoraModule | ProductModule, strength: float
+) -> Change:
+    if isinstance(module, ProductModule):
+        change = module.change(layer.weight.shape)
+        if change is None:
+            raise _mismatch(path, base, f"{name} is a {module.kind} of another size than {tuple(layer.weight.shape)}")
+        return strength * change.to(layer.weight.device)
+    factors = factors_for(layer, module, strength)
+    if factors is None:
+        wanted = f"{module.up.shape[0]} from {tuple(module.down.shape[1:])}"
+        own = f"{layer.weight.shape[0]} from {tuple(layer.weight.shape[1:])}"
+        raise _mismatch(path, base, f"{name} is {wanted} in the file and {own} in the base")
+    return factors
 
 
 def _tokens(base: Base, embeddings: Sequence[EmbeddingFile]) -> dict[str, dict[str, Tensor]]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.ldm_names import ldm_unet_path
 from phalanx_worker.model.module_names import NamedLayer
@@ -49,3 +50,26 @@ def block_counts(base: Base) -> dict[Region, int]:
     for module, encoder in text_encoders(base).items():
         counts[TEXT_REGIONS[module]] = int(encoder.config.num_hidden_layers)
     return counts
+
+
+def refuse_other_count(setting: str, found: int | None, expected: int | None) -> None:
+    """Raises ConfigError: `no-such-blocks` when none are expected, `block-count` when `found` is another number."""
+    if expected is None:
+        raise ConfigError(
+            f"{setting} is for blocks that are not adapted: the base has none such, or `parts` leaves them out. "
+            "Leave it null.",
+            code="no-such-blocks",
+            facts={"setting": setting},
+        )
+    if found is not None and found != expected:
+        raise ConfigError(
+            f"{setting} has {found} numbers, and the base has {expected} blocks there. Give one number for each.",
+            code="block-count",
+            facts={"setting": setting, "expected": expected, "found": found},
+        )
+
+
+def camel(name: str) -> str:
+    """A region or field as settings write it."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "25203a55f6eaec0ac1f1a739d713234b765893250a2f03fbae27437fbe5af294"
+SCHEMA_SHA256 = "36ab081b88d94e573da4612b7d5ef6e09880ce1a55903bb7fe9bc8ca83933ef2"
 
 
 class Accepted(
@@ -40,6 +40,20 @@ class AdamwOptimizer(
     weight_decay: Annotated[float, Meta(ge=0)]
 
 
+class AdapterBlocks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: tuple[float, ...] | None
+    middle: tuple[float, ...] | None
+    second_text_encoder: tuple[float, ...] | None
+    text_encoder: tuple[float, ...] | None
+    up: tuple[float, ...] | None
+
+
 class AdapterReference(
     Struct,
     frozen=True,
@@ -47,8 +61,11 @@ class AdapterReference(
     forbid_unknown_fields=True,
     rename="camel",
 ):
+    blocks: AdapterBlocks
     file: Annotated[str, Meta(min_length=1)]
     strength: float
+    text_encoder_strength: float
+    unet_strength: float
 
 
 class Attach(

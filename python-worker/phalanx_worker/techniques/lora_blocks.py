@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.layer_block import LayerBlock, Region, block_counts
+from phalanx_worker.model.layer_block import LayerBlock, Region, block_counts, camel, refuse_other_count
 from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import LoraBlocks, LoraCurve
 
@@ -66,28 +66,14 @@ class BlockValues:
         count = self._counts[region]
         if count == 1:
             raise ConfigError(
-                f"blocks.{_camel(name)} is a curve, and the base has one block there. Give one number.",
+                f"blocks.{camel(name)} is a curve, and the base has one block there. Give one number.",
                 code="block-count",
-                facts={"setting": f"blocks.{_camel(name)}", "expected": 1, "found": None},
+                facts={"setting": f"blocks.{camel(name)}", "expected": 1, "found": None},
             )
         return curve_factors(given, count)
 
     def _check(self, name: str, region: Region, found: int | None) -> None:
-        setting = f"blocks.{_camel(name)}"
-        expected = self._counts.get(region)
-        if expected is None:
-            raise ConfigError(
-                f"{setting} is for blocks that are not adapted: the base has none such, or `parts` leaves them out. "
-                "Leave it null.",
-                code="no-such-blocks",
-                facts={"setting": setting},
-            )
-        if found is not None and found != expected:
-            raise ConfigError(
-                f"{setting} has {found} numbers, and the base has {expected} blocks there. Give one number for each.",
-                code="block-count",
-                facts={"setting": setting, "expected": expected, "found": found},
-            )
+        refuse_other_count(f"blocks.{camel(name)}", found, self._counts.get(region))
 
 
 def curve_factors(curve: LoraCurve, count: int) -> list[float]:
@@ -104,8 +90,3 @@ def curve_factors(curve: LoraCurve, count: int) -> list[float]:
 
 def _at(values: Lists[Number], block: LayerBlock | None) -> Number | None:
     return None if block is None or block.region not in values else values[block.region][block.index]
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

@@ -32,6 +32,8 @@ def start_from(path: Path, base: Base, layers: Sequence[AdaptedLayer]) -> None:
         layer = own.get(others.get(stored, stored))
         if layer is None:
             raise _mismatch(path, f"its layer {stored} is not adapted here")
+        if not isinstance(module, LoraModule):
+            raise _mismatch(path, f"{stored} is a {module.kind} there")
         if module.rank != layer.plan.rank:
             raise _mismatch(path, f"{stored} has rank {module.rank} there and {layer.plan.rank} here")
         if (module.magnitude is None) != (layer.magnitude is None):

@@ -23,8 +23,8 @@ from phalanx_worker.model.adapter_layouts import in_kohya_layout
 from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.base import base_sha256
 from phalanx_worker.model.load import load_base
-from phalanx_worker.protocol.messages import AdapterReference
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, request, sampling
+from tests.small import adapter_reference
 
 REQUESTS = [request("a photo of a hand", 1, "a fist")]
 SIDES = ("down", "up")
@@ -66,7 +66,7 @@ def test_a_file_of_peft_draws_what_peft_draws(
     path = tmp_path / "peft.safetensors"
     save_file(peft_tensors(made), path, {"lora_adapter_metadata": json.dumps(alphas)})
     base = load_base(family_folders[family])
-    with applied(base, [AdapterReference(file=str(path), strength=1.0)]) as changed:
+    with applied(base, [adapter_reference(file=str(path), strength=1.0)]) as changed:
         ours = drawn(changed, REQUESTS, sampling())
     assert largest_difference(ours, drawn(base, REQUESTS, sampling())) > 20
     # Added into the weights here and beside them there: rounding differs, and seven and a half times guided.
@@ -86,7 +86,7 @@ def test_a_file_that_diffusers_saves_is_read(family_folders: dict[str, Path], tm
     path = tmp_path / "pytorch_lora_weights.safetensors"
     assert any("lora" in name for name in load_file(path))
     base = load_base(family_folders["sd-1"])
-    with applied(base, [AdapterReference(file=str(path), strength=1.0)]) as changed:
+    with applied(base, [adapter_reference(file=str(path), strength=1.0)]) as changed:
         # As above.
         assert largest_difference(drawn(changed, REQUESTS, sampling()), theirs) <= 2
 

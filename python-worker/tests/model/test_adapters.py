@@ -21,6 +21,7 @@ from phalanx_worker.model.embedding_file import EmbeddingFile
 from phalanx_worker.model.load import load_base
 from phalanx_worker.protocol.messages import AdapterReference
 from tests.drawing import drawn, largest_difference, request, sampling
+from tests.small import adapter_reference
 
 LAYER = "lora_unet_mid_block_attentions_0_proj_in"
 TEXT_LAYER = "lora_te_text_model_encoder_layers_0_mlp_fc1"
@@ -41,13 +42,13 @@ def lora_tensors(seed: int = 0, rank: int = 2, width: int = 16) -> dict[str, tor
 
 def write(path: Path, tensors: dict[str, torch.Tensor]) -> AdapterReference:
     save_file(tensors, path)
-    return AdapterReference(file=str(path), strength=1.0)
+    return adapter_reference(file=str(path), strength=1.0)
 
 
 def test_the_order_of_adapters_makes_no_difference(base_folder: Path, tmp_path: Path) -> None:
     base = load_base(base_folder)
     loras = [write(tmp_path / f"{seed}.safetensors", lora_tensors(seed)) for seed in range(3)]
-    loras.append(AdapterReference(file=loras[0].file, strength=-0.5))
+    loras.append(adapter_reference(file=loras[0].file, strength=-0.5))
     hashes = []
     for order in (loras, loras[::-1], [loras[2], loras[0], loras[3], loras[1]]):
         with applied(base, order) as changed:
@@ -65,7 +66,7 @@ def test_strength_and_alpha_scale_the_change(base_folder: Path, tmp_path: Path) 
     change = (up.flatten(1).double() @ down.flatten(1).double()).view(16, 16, 1, 1)
     tensors[f"{LAYER}.alpha"] = torch.tensor(5.0)
     file = write(tmp_path / "a.safetensors", tensors).file
-    with applied(base, [AdapterReference(file=file, strength=0.25)]) as changed:
+    with applied(base, [adapter_reference(file=file, strength=0.25)]) as changed:
         found = changed.unet.mid_block.attentions[0].proj_in.weight
         torch.testing.assert_close(found.double(), weight.double() + 0.25 * 5 / 2 * change, rtol=1e-5, atol=1e-6)
     assert base.unet.mid_block.attentions[0].proj_in.weight is weight
@@ -151,7 +152,7 @@ def bad_tensors(name: str) -> dict[str, torch.Tensor]:
         ("two alphas", "broken-adapter", "alpha"),
         ("alpha alone", "broken-adapter", "lora_unet_conv_in lacks"),
         ("dora", "unsupported-adapter", "DoRA"),
-        ("loha", "unsupported-adapter", "LoHa"),
+        ("loha", "broken-adapter", "lacks .hada_w1_b"),
         ("half of PEFT", "broken-adapter", "lora_unet_conv_in lacks .lora_up.weight"),
         ("PEFT without part", "unsupported-adapter", "conv_in.lora_A.weight, conv_in.lora_B.weight"),
         ("foreign tensor", "unsupported-adapter", "unet.conv_in.weight"),

@@ -24,8 +24,8 @@ from phalanx_worker.model.adapter_file import read_adapter
 from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.embedding_file import EmbeddingFile
 from phalanx_worker.model.load import load_base
-from phalanx_worker.protocol.messages import AdapterReference
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
+from tests.small import adapter_reference
 
 VECTORS = torch.linspace(-2, 2, 32).view(2, 16)
 WEB_UI = {"string_to_token": {"*": 265}, "name": "five", "step": 5000, "sd_checkpoint": None, "lr": 5e-3}
@@ -77,7 +77,7 @@ def test_diffusers_draws_the_same_with_a_file_of_the_community(base_folder: Path
     path = tmp_path / layout
     LAYOUTS[layout](path)
     requests = [request("a photo of a <five>, a fist", 1, "<five>")]
-    with applied(load_base(base_folder), [AdapterReference(file=str(path), strength=1.0)]) as changed:
+    with applied(load_base(base_folder), [adapter_reference(file=str(path), strength=1.0)]) as changed:
         ours = drawn(changed, requests, sampling())
     made = pipeline(base_folder)
     made.load_textual_inversion(str(path), token="<five>")
@@ -98,7 +98,7 @@ def test_a_token_called_by_its_file_must_be_one_word(base_folder: Path, tmp_path
     torch.save(A1111, path)
     with (
         pytest.raises(ConfigError) as caught,
-        applied(load_base(base_folder), [AdapterReference(file=str(path), strength=1.0)]),
+        applied(load_base(base_folder), [adapter_reference(str(path), 1.0)]),
     ):
         pass
     assert caught.value.code == "invalid-placeholder"

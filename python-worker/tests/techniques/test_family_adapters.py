@@ -26,7 +26,7 @@ from phalanx_worker.protocol.messages import (
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.lora import Lora
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, request, sampling
-from tests.small import PLAIN, Recorder, lora_technique, train_job
+from tests.small import PLAIN, Recorder, adapter_reference, lora_technique, train_job
 
 REQUESTS = [request("a photo of a hand", 1, "a fist"), request("a drawing of a fist", 2, "")]
 PIPELINES = {"sd-1": StableDiffusionPipeline, "sd-2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
@@ -47,7 +47,7 @@ def loras(
 
 
 def reference(path: Path) -> AdapterReference:
-    return AdapterReference(file=str(path), strength=1.0)
+    return adapter_reference(file=str(path), strength=1.0)
 
 
 @pytest.mark.parametrize("family", ["sd-2", "sdxl"])

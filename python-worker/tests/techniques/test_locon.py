@@ -21,7 +21,6 @@ from phalanx_worker.model.layer_pattern import full_path, matching
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.module_names import named_layers
 from phalanx_worker.protocol.messages import (
-    AdapterReference,
     DatasetReference,
     LoraPattern,
     LoraTechnique,
@@ -30,7 +29,7 @@ from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.lora import Lora
 from phalanx_worker.techniques.lora_layers import LayerPlan, layer_plans
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, request, sampling
-from tests.small import PLAIN, Recorder, lora_technique, train_job
+from tests.small import PLAIN, Recorder, adapter_reference, lora_technique, train_job
 
 REQUESTS = [request("a photo of a hand", 1, "a fist"), request("a drawing of a fist", 2, "")]
 LOCON = lora_technique(
@@ -70,7 +69,7 @@ def test_plain_diffusers_draws_the_same_with_a_locon(
     assert shapes == [(2, 16, 3, 3), (16, 2, 1, 1)] and float(tensors[f"{name}.alpha"]) == 3
     assert json.loads(read_metadata(path)["ss_network_args"]) == {"conv_dim": "2", "conv_alpha": "3.0"}
     base = load_base(folder)
-    with applied(base, [AdapterReference(file=str(path), strength=1.0)]) as changed:
+    with applied(base, [adapter_reference(file=str(path), strength=1.0)]) as changed:
         ours = drawn(changed, REQUESTS, sampling())
     made = kind.from_pretrained(folder, local_files_only=True)  # type: ignore[attr-defined]
     made.set_progress_bar_config(disable=True)

@@ -17,11 +17,11 @@ from phalanx_worker.jobs import train
 from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.base import base_sha256
 from phalanx_worker.model.load import load_base
-from phalanx_worker.protocol.messages import AdapterReference, DatasetReference, TrainResult
+from phalanx_worker.protocol.messages import DatasetReference, TrainResult
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.lora import Lora
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
-from tests.small import ARCHITECTURE, PLAIN, Recorder, lora_technique, train_job
+from tests.small import ARCHITECTURE, PLAIN, Recorder, adapter_reference, lora_technique, train_job
 
 TECHNIQUE = lora_technique(text_encoder_learning_rate=2e-2)
 REQUESTS = [request("a photo of a hand", 1, "a fist"), request("a drawing of a fist", 2, "")]
@@ -90,7 +90,7 @@ def test_plain_diffusers_draws_the_same_with_the_file(trained: TrainResult, base
     settings = sampling(sampler)  # type: ignore[arg-type]
     base = load_base(base_folder)
     plain = drawn(base, REQUESTS, settings)
-    with applied(base, [AdapterReference(file=trained.path, strength=1.0)]) as changed:
+    with applied(base, [adapter_reference(file=trained.path, strength=1.0)]) as changed:
         ours = drawn(changed, REQUESTS, settings)
     made = pipeline(base_folder)
     made.load_lora_weights(trained.path)
@@ -102,7 +102,7 @@ def test_plain_diffusers_draws_the_same_with_the_file(trained: TrainResult, base
 
 def test_training_sees_the_base_that_the_file_makes(trained: TrainResult, base_folder: Path) -> None:
     base = load_base(base_folder)
-    with applied(base, [AdapterReference(file=trained.path, strength=1.0)]) as changed:
+    with applied(base, [adapter_reference(file=trained.path, strength=1.0)]) as changed:
         from_file = drawn(changed, REQUESTS, sampling())
     technique = Lora(TECHNIQUE, PLAIN)
     technique.attach(base, Streams(0))

@@ -19,12 +19,12 @@ from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.base import Base, base_sha256
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.low_rank_dropout import Dropout, DropoutRates, DropoutRows, LayerDropout
-from phalanx_worker.protocol.messages import AdapterReference, DatasetReference
+from phalanx_worker.protocol.messages import DatasetReference
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.lora import Lora
 from tests.drawing import drawn, request, sampling
-from tests.small import PLAIN, Recorder, lora_technique, train_job
+from tests.small import PLAIN, Recorder, adapter_reference, lora_technique, train_job
 
 REQUESTS = [request("a photo of a hand", 1, "a fist")]
 CAPTIONS = ("a photo of a hand", "a drawing of a fist", "a photo of a hand", "a hand, blue background")
@@ -173,7 +173,7 @@ def test_a_dora_is_the_base_its_file_makes(base_folder: Path, dataset: DatasetRe
     assert tuple(tensors[f"{layer}.dora_scale"].shape) == (16, 1, 1, 1)
     assert tuple(tensors["lora_te_text_model_encoder_layers_0_mlp_fc1.dora_scale"].shape) == (64, 1)
     base = load_base(base_folder)
-    with applied(base, [AdapterReference(file=str(path), strength=1.0)]) as changed:
+    with applied(base, [adapter_reference(file=str(path), strength=1.0)]) as changed:
         from_file = drawn(changed, REQUESTS, sampling())
     again = Lora(technique, PLAIN)
     again.attach(base, Streams(0))
@@ -191,7 +191,7 @@ def test_a_training_starts_where_a_file_ends(base_folder: Path, tmp_path: Path) 
     stored = {name: tensor.clone() for layer in first._layers for name, tensor in layer.stored().items()}
     first.detach()
     save_file(stored, tmp_path / "first.safetensors")
-    reference = AdapterReference(file=str(tmp_path / "first.safetensors"), strength=1.0)
+    reference = adapter_reference(file=str(tmp_path / "first.safetensors"), strength=1.0)
     with applied(base, [reference]) as changed:
         expected = drawn(changed, REQUESTS, sampling())
     # Another alpha, and layers that the file has not.

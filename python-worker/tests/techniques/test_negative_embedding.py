@@ -19,7 +19,6 @@ from phalanx_worker.model.base import base_sha256
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.protocol.messages import (
-    AdapterReference,
     DatasetReference,
     HeldOutSettings,
     NegativeEmbeddingTechnique,
@@ -32,7 +31,7 @@ from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.negative_embedding import NegativeEmbedding
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
-from tests.small import PLAIN, Killed, Recorder, train_job
+from tests.small import PLAIN, Killed, Recorder, adapter_reference, train_job
 
 SETTINGS = NegativeEmbeddingTechnique(
     placeholder="<bad-hands>", initial_word="a fist", vectors=3, guidance=3.0, norm="none"
@@ -140,7 +139,7 @@ def test_plain_diffusers_draws_the_same_away_from_it(
     }
     assert read_metadata(Path(result.path))["phalanx.technique"] == "negative-embedding"
     base = load_base(base_folder)
-    with applied(base, [AdapterReference(file=result.path, strength=1.0)]) as changed:
+    with applied(base, [adapter_reference(result.path, 1.0)]) as changed:
         ours = drawn(changed, REQUESTS, sampling())
     made = pipeline(base_folder)
     made.load_textual_inversion(result.path)

@@ -21,7 +21,6 @@ from phalanx_worker.model.load import load_base
 from phalanx_worker.model.text import embed_texts
 from phalanx_worker.model.tokens import tokenize
 from phalanx_worker.protocol.messages import (
-    AdapterReference,
     DatasetReference,
     LearnedToken,
     TextualInversionTechnique,
@@ -31,7 +30,7 @@ from phalanx_worker.protocol.messages import (
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.textual_inversion import TextualInversion
 from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
-from tests.small import PLAIN, Killed, Recorder, train_job
+from tests.small import PLAIN, Killed, Recorder, adapter_reference, train_job
 
 ONE = (LearnedToken(placeholder="<five>", initial_word="hand", vectors=1),)
 SEVERAL = (
@@ -90,7 +89,7 @@ def test_plain_diffusers_draws_the_same_with_the_file(trained: TrainResult, base
     base = load_base(base_folder)
     tensors = read_tensors(Path(trained.path))
     requests = REQUESTS if len(tensors) == 1 else [*REQUESTS, request("a <fist> and a <five>", 4, "<fist>,a")]
-    with applied(base, [AdapterReference(file=trained.path, strength=1.0)]) as changed:
+    with applied(base, [adapter_reference(file=trained.path, strength=1.0)]) as changed:
         ours = drawn(changed, requests, settings)
     made = pipeline(base_folder)
     if len(tensors) == 1:
