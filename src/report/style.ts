@@ -145,6 +145,8 @@ dialog::backdrop { background: rgb(20 18 15 / .72); }
   .intervals th[scope=row] { grid-column: 1 / -1; }
   .intervals td { padding: 0; }
   .intervals td.reason { grid-column: 1 / -1; }
+  .intervals td.number { white-space: normal; }
+  .intervals .range { display: inline-block; white-space: nowrap; }
   .intervals .baseline td.reason, .intervals col { display: none; }
   .intervals td.p { grid-column: 2; padding-left: .4rem; color: var(--soft); font-size: .85rem; }
   .intervals td.p::before { content: 'p '; font-style: italic; }
