@@ -56,9 +56,10 @@ test('a checkpoint without a vocabulary, a pickle and another file are refused b
   await expect(lab.base(join(lab.folder, 'notes.txt'))).rejects.toMatchObject({ code: 'broken-file' })
 })
 
-test('a base for inpainting is told from others, and asks for a mask', async () => {
+test('a base for inpainting is told from others, draws without an image, and is not trained', async () => {
   const base = await tinyBase(lab, { architecture: { inpainting: true } })
   expect(base.description).toMatchObject({ family: 'sd-1', inpainting: true })
-  const drawn = lab.sample({ base, prompts: ['a hand'], seeds: [1], steps: 1 })
-  await expect(drawn).rejects.toMatchObject({ name: 'ConfigError', code: 'inpainting-base' })
+  expect(await lab.sample({ base, prompts: ['a hand'], seeds: [1], steps: 1 })).toHaveLength(1)
+  const trained = lab.train({ base, dataset, technique: full({ parts: ['unet'] }), steps: 1, batchSize: 2 })
+  await expect(trained.result).rejects.toMatchObject({ name: 'ConfigError', code: 'inpainting-base' })
 })
