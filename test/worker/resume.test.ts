@@ -89,15 +89,13 @@ function trainJob(name: string): JobOf<'train'> {
   return {
     type: 'train',
     base,
-    dataset,
+    subsets: [{ dataset, repeats: 1, weight: 1, regularisation: false, captionDropout: 0.3, flip: true }],
     settings: trainingSettings.parse({
       technique: { type: 'lora', rank: 2 },
       optimizer: { learningRate: 0.01 },
       schedule: { type: 'cosine', warmupSteps: 2 },
       steps: 8,
       batchSize: 2,
-      captionDropout: 0.3,
-      flip: true,
       emaDecay: 0.9,
       checkpointEvery,
     }),
@@ -118,7 +116,14 @@ async function makeDataset(root: string): Promise<DatasetReference> {
         .toBuffer()
       const file = `${index}.png`
       await writeFile(join(root, file), png)
-      return { file, sha256: sha256(png), caption: `a photo of a hand ${index}`, fingers: null, defect: null, control: null }
+      return {
+        file,
+        sha256: sha256(png),
+        caption: `a photo of a hand ${index}`,
+        fingers: null,
+        defect: null,
+        control: null,
+      }
     }),
   )
   const text = items.map((item) => `${JSON.stringify(item)}\n`).join('')

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "36ab081b88d94e573da4612b7d5ef6e09880ce1a55903bb7fe9bc8ca83933ef2"
+SCHEMA_SHA256 = "8b3a85d3f8d631a460bb1e357dbdc539bc3be08fdd76032bdd8c90cc87a37e7b"
 
 
 class Accepted(
@@ -1232,11 +1232,9 @@ class TrainingSettings(
 ):
     accumulation: Annotated[int, Meta(ge=1, le=1024)]
     batch_size: Annotated[int, Meta(ge=1, le=1024)]
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
-    flip: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: AdamwOptimizer
@@ -1249,6 +1247,21 @@ class TrainingSettings(
     width: Annotated[int, Meta(ge=8, le=4096)] | None
 
 
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
 class TrainJob(
     Struct,
     frozen=True,
@@ -1259,11 +1272,11 @@ class TrainJob(
     tag="train",
 ):
     base: str
-    dataset: DatasetReference
     held_out: HeldOutSettings | None
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     output: str
     settings: TrainingSettings
+    subsets: Annotated[tuple[TrainingSubset, ...], Meta(min_length=1)]
 
 
 class SampleRequest(
