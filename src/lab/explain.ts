@@ -1,0 +1,99 @@
+import { z } from 'zod'
+import { idleSettings } from '../config/idle-settings.ts'
+import { publishedNames } from '../config/published.ts'
+import { resolve } from '../config/resolve.ts'
+import { presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
+import { type TrainingSettings, trainingSettings } from '../config/training.ts'
+import type { Dataset } from '../dataset/index.ts'
+import type { JobOf } from '../protocol/jobs.ts'
+import type { ResultOf } from '../protocol/results.ts'
+import type { ExplainRequest, Explanation } from './explanation.ts'
+import { baseInput, datasetInput } from './inputs.ts'
+import type { Base } from './lab.ts'
+
+const explainRequest = trainingSettings.extend({
+  ...presentation.shape,
+  base: z.union([z.enum(publishedNames), baseInput]),
+  dataset: datasetInput.optional(),
+  subsets: z.array(subsetInput.extend({ dataset: datasetInput })).optional(),
+})
+
+/** A training that is only looked at. */
+export interface ExplainPlan {
+  readonly job: JobOf<'explain'>
+  readonly base: Base | (typeof publishedNames)[number]
+  /** Images that are seen in an epoch, repeats and class images counted; null when nothing says so. */
+  readonly epoch: number | null
+  /** As the user wrote it. */
+  readonly given: ExplainRequest
+}
+
+/** The job of an explanation. Throws ConfigError. */
+export function planExplanation(given: ExplainRequest): ExplainPlan {
+  const { base, dataset, subsets, captionDropout, flip, ...settings } = resolve(explainRequest, given, 'training')
+  const place =
+    typeof base === 'string'
+      ? ({ type: 'published', name: base } as const)
+      : ({ type: 'stored', path: base.folder } as const)
+  const named = dataset !== undefined || subsets !== undefined
+  const epoch = named ? epochOf(subsetsOf<Dataset>({ dataset, subsets, captionDropout, flip })) : null
+  return { job: { type: 'explain', base: place, settings }, base, epoch, given }
+}
+
+/** Class images are as many as all others. */
+function epochOf(subsets: readonly (SubsetSettings & { readonly dataset: Dataset })[]): number {
+  const own = subsets.filter(({ regularisation }) => !regularisation)
+  const images = own.reduce((sum, { dataset, repeats }) => sum + repeats * dataset.items.length, 0)
+  return own.length < subsets.length ? 2 * images : images
+}
+
+/** What the worker found, with what follows from it. */
+export function explanationOf(plan: ExplainPlan, { type: _, ...found }: ResultOf<'explain'>): Explanation {
+  const { settings } = plan.job
+  const imagesPerStep = settings.batchSize * settings.accumulation
+  const wideConvolutions = found.layers.reduce((sum, layers) => sum + layers.wideConvolutions, 0)
+  const epochs = plan.epoch === null ? null : (settings.steps * imagesPerStep) / plan.epoch
+  return {
+    ...found,
+    base: typeof plan.base === 'string' ? plan.base : plan.base.name,
+    settings,
+    imagesPerStep,
+    epochs,
+    idle: idleSettings(plan.given, settings, { wideConvolutions }),
+    remarks: [...remarksOn(found, settings, epochs), ...remarksOnWords(plan)],
+  }
+}
+
+function* remarksOn(
+  { layers }: Pick<ResultOf<'explain'>, 'layers'>,
+  { schedule, steps, technique }: TrainingSettings,
+  epochs: number | null,
+): Generator<string> {
+  const overfull = layers.reduce((sum, { overfull }) => sum + overfull, 0)
+  if (overfull > 0) {
+    yield `The rank is larger than a dimension of ${overfull} layers: there it costs memory and adds nothing.`
+  }
+  if ('warmupSteps' in schedule && schedule.warmupSteps >= steps) {
+    yield `The warm-up of ${schedule.warmupSteps} steps is not over before the end: the full learning rate is never reached.`
+  }
+  if (epochs !== null && epochs < 1) {
+    yield `Only ${(100 * epochs).toFixed(0)} % of the images are seen. Take more steps or larger batches.`
+  }
+  if (technique.type === 'textual-inversion') {
+    yield "Captions come from the technique's templates; those of the dataset have no effect."
+  }
+  if (technique.type === 'autoencoder') yield 'Captions have no effect on an autoencoder.'
+}
+
+function* remarksOnWords({ base, job }: ExplainPlan): Generator<string> {
+  const { technique } = job.settings
+  const words =
+    technique.type === 'textual-inversion'
+      ? technique.tokens.map(({ initialWord }) => initialWord)
+      : technique.type === 'negative-embedding'
+        ? [technique.initialWord]
+        : []
+  if (typeof base === 'string' && words.some((word) => word)) {
+    yield `Whether the initial words are single tokens is seen only with the vocabulary of ${base}; here they are taken to be.`
+  }
+}
