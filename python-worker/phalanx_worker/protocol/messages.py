@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "36ab081b88d94e573da4612b7d5ef6e09880ce1a55903bb7fe9bc8ca83933ef2"
+SCHEMA_SHA256 = "bf405d3cbd5a38cf648c9ef87466246d966575dfa7ae9269b5d0a0dd88e43a15"
 
 
 class Accepted(
@@ -1361,6 +1361,18 @@ class Submit(
 JobsRequest = Submit | Attach | Detach | Credit
 
 
+class Network(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    client_key: Annotated[str, Meta(min_length=40, max_length=40)]
+    control_endpoint: str
+    jobs_endpoint: str
+
+
 class Launch(
     Struct,
     frozen=True,
@@ -1374,6 +1386,7 @@ class Launch(
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     jobs_endpoint: str
     journal_messages: Annotated[int, Meta(ge=1)]
+    network: Network | None
     parent_pid: Annotated[int, Meta(ge=1)]
     progress_buffer: Annotated[int, Meta(ge=1)]
     ready_descriptor: Annotated[int, Meta(ge=3)]
@@ -1395,6 +1408,7 @@ class Ready(
     jobs_endpoint: str
     pid: Annotated[int, Meta(ge=1)]
     schema_sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    server_key: Annotated[str, Meta(min_length=40, max_length=40)] | None
 
 
 class StartFailed(
