@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "36ab081b88d94e573da4612b7d5ef6e09880ce1a55903bb7fe9bc8ca83933ef2"
+SCHEMA_SHA256 = "2ce8690140c3f5c2254429b70d7fcceed1a756e50cace9f28613cba70ef300c0"
 
 
 class Accepted(
@@ -21,6 +21,43 @@ class Accepted(
 ):
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     job_id: str
+
+
+class AdafactorOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adafactor",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)] | None
+    clipping_threshold: Annotated[float, Meta(gt=0)]
+    decay_exponent: Annotated[float, Meta(gt=0, le=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)] | None
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    relative_warmup: bool
+    smallest_scale: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class AdamwEightBitOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adamw-8bit",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
 
 
 class AdamwOptimizer(
@@ -963,6 +1000,76 @@ class Objective(
     zero_terminal_snr: bool
 
 
+class LionOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lion",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ProdigyOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="prodigy",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    beta3: Annotated[float, Meta(ge=0, lt=1)] | None
+    bias_correction: bool
+    d0: Annotated[float, Meta(gt=0)]
+    d_coefficient: Annotated[float, Meta(gt=0)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    growth_rate: Annotated[float, Meta(gt=1)] | None
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    safeguard_warmup: bool
+    slice: Annotated[int, Meta(ge=1)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ScheduleFreeOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="schedule-free",
+):
+    average_power: Annotated[float, Meta(ge=0)]
+    beta1: Annotated[float, Meta(gt=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    rate_power: Annotated[float, Meta(ge=0)]
+    warmup_steps: Annotated[int, Meta(ge=0)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+Optimizer = (
+    AdamwOptimizer
+    | AdamwEightBitOptimizer
+    | AdafactorOptimizer
+    | LionOptimizer
+    | ProdigyOptimizer
+    | ScheduleFreeOptimizer
+)
+
+
 class SamplingSettings(
     Struct,
     frozen=True,
@@ -1239,7 +1346,7 @@ class TrainingSettings(
     flip: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
-    optimizer: AdamwOptimizer
+    optimizer: Optimizer
     precision: Literal["float32", "bfloat16"]
     preview: PreviewSettings | None
     schedule: Schedule

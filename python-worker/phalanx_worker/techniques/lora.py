@@ -29,6 +29,7 @@ from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedul
 from phalanx_worker.techniques.kohya_network import network_arguments
 from phalanx_worker.techniques.lora_layers import layer_plans
 from phalanx_worker.techniques.lora_start import start_from
+from phalanx_worker.techniques.optimizer_class import optimizer_class
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
 
 
@@ -128,8 +129,7 @@ def lora_metadata(
         "ss_learning_rate": str(optimizer.learning_rate),
         "ss_unet_lr": _rate("unet", technique.unet_learning_rate, technique, settings),
         "ss_text_encoder_lr": _rate("text-encoder", technique.text_encoder_learning_rate, technique, settings),
-        "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay},"
-        f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.epsilon})",
+        "ss_optimizer": str(optimizer_class(optimizer)),
         "ss_network_dropout": str(technique.network_dropout or None),
         "ss_scale_weight_norms": str(technique.maximum_norm),
         "ss_max_grad_norm": str(optimizer.maximum_gradient_norm),
