@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "2ce8690140c3f5c2254429b70d7fcceed1a756e50cace9f28613cba70ef300c0"
+SCHEMA_SHA256 = "ed778aaf6a9ff21770673f3d3aafc98b5f0807d35bd4753b3440c8b0d0be2c6c"
 
 
 class Accepted(
@@ -75,6 +75,23 @@ class AdamwOptimizer(
     learning_rate: Annotated[float, Meta(gt=0)]
     maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
     weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class AdaptedLayers(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    alphas: tuple[float, ...]
+    kind: Literal["attention", "mlp", "convolution", "other"]
+    layers: int
+    overfull: int
+    parameters: int
+    part: Literal["unet", "text-encoder"]
+    ranks: tuple[int, ...]
+    wide_convolutions: int
 
 
 class AdapterBlocks(
@@ -664,6 +681,39 @@ class TrainResult(
     truncated_captions: int
 
 
+class TrainedGroup(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    learning_rate: float | None
+    parameters: int
+    tensors: int
+
+
+class ExplainResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="explain",
+):
+    base_parameters: int
+    family: Literal["sd-1", "sd-2", "sdxl"]
+    groups: tuple[TrainedGroup, ...]
+    height: int
+    inpainting: bool
+    layers: tuple[AdaptedLayers, ...]
+    prediction: Literal["epsilon", "v_prediction"]
+    result_bytes: int
+    trained_parameters: int
+    width: int
+
+
 class SampleResult(
     Struct,
     frozen=True,
@@ -706,7 +756,15 @@ class TrainClassifierResult(
     seconds: float
 
 
-JobResult = BaseDescription | CreateBaseResult | TrainResult | SampleResult | TrainClassifierResult | ClassifyResult
+JobResult = (
+    BaseDescription
+    | CreateBaseResult
+    | TrainResult
+    | ExplainResult
+    | SampleResult
+    | TrainClassifierResult
+    | ClassifyResult
+)
 
 
 class Done(
@@ -835,105 +893,31 @@ class Event(
     sequence: int
 
 
-class WireError(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    causes: tuple[ErrorCause, ...]
-    class_name: str
-    code: str
-    facts: dict[str, str | float | bool | None]
-    log_lines: tuple[str, ...]
-    message: str
-    place: Literal["config", "worker", "protocol", "job", "dataset", "artefact"]
-    retryable: bool
-    traceback: str
-
-
-class Failed(
+class StoredBase(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="failed",
+    tag="stored",
 ):
-    dropped_progress: int
-    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
-    error: WireError
-    job_id: str
-    sequence: int
+    path: str
 
 
-class FullTechnique(
+class PublishedBase(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="full",
+    tag="published",
 ):
-    layout: Literal["diffusers", "single-file"]
-    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
-    weights: Literal["float32", "float16", "bfloat16"]
+    name: Literal["sd-1.5", "sd-2.1", "sdxl-1.0"]
 
 
-class Gap(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-    tag_field="type",
-    tag="gap",
-):
-    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
-    first_available: int
-    from_sequence: int
-    job_id: str
-
-
-class HeldOutSettings(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    dataset: DatasetReference
-    every: Annotated[int, Meta(ge=1)]
-    keep_best: bool
-    patience: Annotated[int, Meta(ge=1)] | None
-
-
-class InitialImage(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    file: Annotated[str, Meta(min_length=1)]
-    mask: Annotated[str, Meta(min_length=1)] | None
-    mask_blur: Annotated[float, Meta(ge=0, le=256)]
-    strength: Annotated[float, Meta(gt=0, le=1)]
-
-
-class InspectBaseJob(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-    tag_field="type",
-    tag="inspect-base",
-):
-    base: str
+ExplainedBase = StoredBase | PublishedBase
 
 
 class PyramidNoise(
@@ -1320,6 +1304,20 @@ class NegativeEmbeddingTechnique(
     vectors: Annotated[int, Meta(ge=1, le=64)]
 
 
+class FullTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="full",
+):
+    layout: Literal["diffusers", "single-file"]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    weights: Literal["float32", "float16", "bfloat16"]
+
+
 Technique = (
     LoraTechnique
     | TextualInversionTechnique
@@ -1354,6 +1352,106 @@ class TrainingSettings(
     steps: Annotated[int, Meta(ge=1, le=10000000)]
     technique: Technique
     width: Annotated[int, Meta(ge=8, le=4096)] | None
+
+
+class ExplainJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="explain",
+):
+    base: ExplainedBase
+    settings: TrainingSettings
+
+
+class WireError(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    causes: tuple[ErrorCause, ...]
+    class_name: str
+    code: str
+    facts: dict[str, str | float | bool | None]
+    log_lines: tuple[str, ...]
+    message: str
+    place: Literal["config", "worker", "protocol", "job", "dataset", "artefact"]
+    retryable: bool
+    traceback: str
+
+
+class Failed(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="failed",
+):
+    dropped_progress: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    error: WireError
+    job_id: str
+    sequence: int
+
+
+class Gap(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="gap",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    first_available: int
+    from_sequence: int
+    job_id: str
+
+
+class HeldOutSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    dataset: DatasetReference
+    every: Annotated[int, Meta(ge=1)]
+    keep_best: bool
+    patience: Annotated[int, Meta(ge=1)] | None
+
+
+class InitialImage(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    file: Annotated[str, Meta(min_length=1)]
+    mask: Annotated[str, Meta(min_length=1)] | None
+    mask_blur: Annotated[float, Meta(ge=0, le=256)]
+    strength: Annotated[float, Meta(gt=0, le=1)]
+
+
+class InspectBaseJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-base",
+):
+    base: str
 
 
 class TrainJob(
@@ -1417,7 +1515,7 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = InspectBaseJob | CreateBaseJob | TrainJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
 
 
 class Replay(
@@ -1468,6 +1566,18 @@ class Submit(
 JobsRequest = Submit | Attach | Detach | Credit
 
 
+class Network(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    client_key: Annotated[str, Meta(min_length=40, max_length=40)]
+    control_endpoint: str
+    jobs_endpoint: str
+
+
 class Launch(
     Struct,
     frozen=True,
@@ -1481,6 +1591,7 @@ class Launch(
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     jobs_endpoint: str
     journal_messages: Annotated[int, Meta(ge=1)]
+    network: Network | None
     parent_pid: Annotated[int, Meta(ge=1)]
     progress_buffer: Annotated[int, Meta(ge=1)]
     ready_descriptor: Annotated[int, Meta(ge=3)]
@@ -1502,6 +1613,7 @@ class Ready(
     jobs_endpoint: str
     pid: Annotated[int, Meta(ge=1)]
     schema_sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    server_key: Annotated[str, Meta(min_length=40, max_length=40)] | None
 
 
 class StartFailed(

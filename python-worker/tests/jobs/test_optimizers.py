@@ -26,13 +26,13 @@ from tests.drawing import sampling
 from tests.optimizers import OPTIMIZERS, PRODIGY, SCHEDULE_FREE
 from tests.small import Killed, Recorder, lora_technique, train_job
 
-LAST = "checkpoints/step-00000008"
+LAST = "checkpoints/step-00000004"
 
 
 def job_of(base: Path, dataset: DatasetReference, output: Path, optimizer: Optimizer, **changes: object) -> TrainJob:
-    return train_job(
-        base, dataset, output, **{"optimizer": optimizer, "schedule": ConstantSchedule(warmup_steps=0), **changes}
-    )
+    few = {"steps": 4, "batch_size": 1, "accumulation": 1, "checkpoint_every": 2}
+    plain = {"optimizer": optimizer, "schedule": ConstantSchedule(warmup_steps=0), **few}
+    return train_job(base, dataset, output, **plain | changes)
 
 
 def saved(output: Path, name: str) -> dict[str, Tensor]:
@@ -48,9 +48,9 @@ def test_a_killed_training_goes_on_bit_by_bit(
     result = train.run(job_of(base_folder, dataset, whole, OPTIMIZERS[name], technique=technique), Recorder().context)
     job = job_of(base_folder, dataset, cut, OPTIMIZERS[name], technique=technique)
     with pytest.raises(Killed):
-        train.run(job, Recorder(raise_after=5).context)
+        train.run(job, Recorder(raise_after=3).context)
     resumed = train.run(job, Recorder().context)
-    assert resumed.resumed_from == 3 and resumed.sha256 == result.sha256
+    assert resumed.resumed_from == 2 and resumed.sha256 == result.sha256
     for file in ("weights", "optimizer", "average"):
         first, second = saved(whole, file), saved(cut, file)
         assert first.keys() == second.keys()
@@ -84,7 +84,7 @@ def test_looking_at_a_schedule_free_training_changes_nothing(
         every=2, prompts=("a hand",), negative_prompt="", seeds=(1,), sampling=sampling(steps=1), control=None
     )
     job = job_of(base_folder, dataset, tmp_path / "seen", SCHEDULE_FREE, preview=preview, checkpoint_every=1)
-    held_out = HeldOutSettings(dataset=dataset, every=3, keep_best=False, patience=None)
+    held_out = HeldOutSettings(dataset=dataset, every=2, keep_best=False, patience=None)
     seen = train.run(msgspec.structs.replace(job, held_out=held_out), Recorder().context)
     assert seen.sha256 == plain.sha256
 
@@ -93,7 +93,7 @@ def test_the_held_out_loss_of_schedule_free_is_that_of_its_result(
     base_folder: Path, dataset: DatasetReference, tmp_path: Path
 ) -> None:
     job = job_of(base_folder, dataset, tmp_path / "first", SCHEDULE_FREE, ema_decay=None)
-    held_out = HeldOutSettings(dataset=dataset, every=8, keep_best=True, patience=None)
+    held_out = HeldOutSettings(dataset=dataset, every=4, keep_best=True, patience=None)
     told = train.run(msgspec.structs.replace(job, held_out=held_out), Recorder().context)
     # A training that begins with the result and cannot move measures it again.
     still = msgspec.structs.replace(SCHEDULE_FREE, learning_rate=1e-30, weight_decay=0.0)
