@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "36ab081b88d94e573da4612b7d5ef6e09880ce1a55903bb7fe9bc8ca83933ef2"
+SCHEMA_SHA256 = "0e27f9e4664857fc128ce93cdc95c0020d6f12ad44fc1546417255438a4b0495"
 
 
 class Accepted(
@@ -1171,6 +1171,53 @@ class LoraTechnique(
     up_learning_rate_ratio: Annotated[float, Meta(gt=0)]
 
 
+class LohaTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="loha",
+):
+    alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
+    rank: Annotated[int, Meta(ge=1, le=1024)]
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+
+
+class LokrTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lokr",
+):
+    alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    factor: Annotated[int, Meta(ge=2, le=1024)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
+    rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+
+
 class LearnedToken(
     Struct,
     frozen=True,
@@ -1215,6 +1262,8 @@ class NegativeEmbeddingTechnique(
 
 Technique = (
     LoraTechnique
+    | LohaTechnique
+    | LokrTechnique
     | TextualInversionTechnique
     | NegativeEmbeddingTechnique
     | ControlNetTechnique

@@ -12,7 +12,10 @@ export const train: Command = {
   summary: 'train a technique on a folder of images; goes on where it was stopped',
   positionals: ['<dataset>'],
   options: {
-    technique: { value: '<type>', text: 'lora, textual-inversion, negative-embedding, full or autoencoder (lora)' },
+    technique: {
+      value: '<type>',
+      text: 'lora, loha, lokr, textual-inversion, negative-embedding, full or autoencoder (lora)',
+    },
     base: { value: '<name>', text: 'tiny-hands, or a folder in the diffusers layout (tiny-hands)' },
     caption: { value: '<text>', text: 'one caption for all images; what the folder says by default' },
     'held-out': { value: '<dataset>', text: 'images that are not trained on, whose loss is told now and then' },
