@@ -19,7 +19,7 @@ from phalanx_worker.techniques.adapted_layer import TrainedLayer
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.denoising import DenoisingTechnique, unique_texts
 from phalanx_worker.techniques.lora_layers import LayeredSettings
-from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
+from phalanx_worker.techniques.technique import ExportRequest, LowRankChange, ParameterGroup, WrittenArtefact
 
 Layer = TypeVar("Layer", bound=TrainedLayer)
 
@@ -49,6 +49,20 @@ class LayeredTechnique(DenoisingTechnique, ABC, Generic[Layer]):
             "text-encoder": self._chosen.text_encoder_learning_rate,
         }
         return [ParameterGroup(parameters, rates[part], factor) for (part, factor), parameters in groups.items()]
+
+    def low_rank_changes(self) -> list[LowRankChange]:
+        return [
+            LowRankChange(
+                layer.plan.layer,
+                layer.plan.reached_rank,
+                layer.plan.alpha,
+                sum(item.numel() for item in layer.parameters().values()),
+            )
+            for layer in self._layers
+        ]
+
+    def result_bytes(self) -> int:
+        return sum(tensor.nbytes for layer in self._layers for tensor in layer.stored().values())
 
     def loss(self, batch: Batch) -> Tensor:
         """As of every denoising technique, with dropout where gradients are computed."""

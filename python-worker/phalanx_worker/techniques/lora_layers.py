@@ -31,6 +31,12 @@ class LayerPlan:
     rate_factor: float
     """By which the part's learning rate is multiplied."""
 
+    @property
+    def reached_rank(self) -> int:
+        """The rank, or without a bottleneck the largest that the weight can have."""
+        weight = self.layer.layer.weight
+        return min(len(weight), weight[0].numel()) if self.rank == WHOLE else self.rank
+
 
 def layer_plans(settings: LayeredSettings, base: Base) -> list[LayerPlan]:
     """All layers of targets and patterns, in the order of the base.
