@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "84f3bc2ee241b68e7b30bcc83f29a3c8b39d92cc42886024fab9ab588374e211"
+SCHEMA_SHA256 = "af6727204dac318b7c216b8f4fcb18437875ee937eab8a5af9798fbd677d2aaa"
 
 
 class Accepted(
@@ -1508,6 +1508,18 @@ class Submit(
 JobsRequest = Submit | Attach | Detach | Credit
 
 
+class Network(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    client_key: Annotated[str, Meta(min_length=40, max_length=40)]
+    control_endpoint: str
+    jobs_endpoint: str
+
+
 class Launch(
     Struct,
     frozen=True,
@@ -1521,6 +1533,7 @@ class Launch(
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     jobs_endpoint: str
     journal_messages: Annotated[int, Meta(ge=1)]
+    network: Network | None
     parent_pid: Annotated[int, Meta(ge=1)]
     progress_buffer: Annotated[int, Meta(ge=1)]
     ready_descriptor: Annotated[int, Meta(ge=3)]
@@ -1542,6 +1555,7 @@ class Ready(
     jobs_endpoint: str
     pid: Annotated[int, Meta(ge=1)]
     schema_sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    server_key: Annotated[str, Meta(min_length=40, max_length=40)] | None
 
 
 class StartFailed(
