@@ -27,7 +27,7 @@ export function refuseWithoutEffect({ technique, optimizer, schedule }: Together
   if (optimizer.type !== 'schedule-free') return
   // They act on the weights that gradients are taken at, not on their average, which is the result.
   const reason = 'does not hold for the average that schedule-free gives; use another optimizer'
-  if (technique.type === 'lora' && technique.maximumNorm !== null) {
+  if ('maximumNorm' in technique && technique.maximumNorm !== null) {
     refuse(['technique', 'maximumNorm'], technique.maximumNorm, reason)
   }
   if ('norm' in technique && technique.norm !== 'none') refuse(['technique', 'norm'], technique.norm, reason)

@@ -77,7 +77,9 @@ function saySettings(said: Sentence, settings: TrainingSettings): Record<string,
 
 function sayTechnique(said: Sentence, technique: Technique): void {
   if (technique.type === 'lora') sayNetwork(said, technique)
-  else said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
+  else if (technique.type === 'loha' || technique.type === 'lokr') {
+    said.refuse('technique', 'its LoHa and LoKr come from lycoris-lora, which its requirements do not name')
+  } else said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
 }
 
 function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optimizer): void {

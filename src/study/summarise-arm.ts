@@ -29,6 +29,12 @@ function describeTechnique(technique: NonNullable<Arm['settings']['train']>['tec
   switch (technique.type) {
     case 'lora':
       return `LoRA of rank ${technique.rank}, alpha ${technique.alpha}`
+    case 'loha':
+      return `LoHa of rank ${technique.rank}, alpha ${technique.alpha}`
+    case 'lokr':
+      return technique.rank === null
+        ? 'LoKr of whole factors'
+        : `LoKr of rank ${technique.rank}, alpha ${technique.alpha}`
     case 'textual-inversion':
       return `textual inversion of ${technique.tokens.map(describeToken).join(' and ')}`
     case 'negative-embedding':

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { full, lora } from '../../src/config/technique.ts'
+import { full, lokr, lora } from '../../src/config/technique.ts'
 import type { TrainingSettingsInput } from '../../src/config/training.ts'
 import { requirementsOf } from '../../src/kohya/environment.ts'
 import { expressTraining } from '../../src/kohya/express.ts'
@@ -48,6 +48,10 @@ test('a LoCon has its ranks among the arguments of the network, and patterns are
   expect(optionsOf({ technique: same })).toMatchObject({ network_args: ['conv_dim=16', 'conv_alpha=2'] })
   expect(optionsOf()).not.toHaveProperty('network_args')
   expect(() => optionsOf({ technique: lora({ patterns: [{ match: '*' }] }) })).toThrowError(/technique\.patterns/)
+})
+
+test('a LoKr is refused, since a checkout has no LyCORIS', () => {
+  expect(() => optionsOf({ technique: lokr() })).toThrowError(/technique: .*lycoris-lora/)
 })
 
 test('blocks are said in the lists of sd-scripts, and those of text encoders refused', () => {
