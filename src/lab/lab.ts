@@ -34,7 +34,10 @@ export interface OpenLabOptions {
   readonly workers?: number | undefined
   /** An existing interpreter that is used as it is; else PHALANX_PYTHON, else an environment made on first use. */
   readonly python?: string | undefined
-  /** Endpoint file of a running worker to use instead of starting one. */
+  /**
+   * Endpoint file of a running worker to use instead of starting one. The file of a worker on another machine
+   * (`settings.listen`) is a secret: who has it may use the worker.
+   */
   readonly attach?: string | undefined
   /** File through which other processes may attach to the first worker. */
   readonly endpointFile?: string | undefined
@@ -90,7 +93,7 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
 
 /** What a technique makes: adapters from LoRA and from learned tokens, a ControlNet, a whole base from full training. */
 export type Trained<Technique extends TechniqueInput> = Technique extends {
-  type: 'lora' | 'textual-inversion' | 'negative-embedding'
+  type: 'lora' | 'loha' | 'lokr' | 'textual-inversion' | 'negative-embedding'
 }
   ? Adapter
   : Technique extends { type: 'control-net' }
