@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "cf94cf2a362ffb13ac8c445c1c0b47983664d684a159c68571c515eba79e4088"
+SCHEMA_SHA256 = "0d1389b87216e9daa93dbf6c2bd1cab0845c45de07bc6e2f33104e6d85f7a7ca"
 
 
 class Accepted(
@@ -253,6 +253,20 @@ class Cancelled(
     milliseconds: float
     resumable: bool
     sequence: int
+
+
+class CaptionSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    kept_tags: Annotated[int, Meta(ge=0, le=1000)]
+    prefix: Annotated[str, Meta(max_length=8192)]
+    shuffle: bool
+    suffix: Annotated[str, Meta(max_length=8192)]
+    tag_dropout: Annotated[float, Meta(ge=0, le=1)]
 
 
 class CheckpointEndEvent(
@@ -1509,6 +1523,7 @@ class TrainingSubset(
     rename="camel",
 ):
     caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
     dataset: DatasetReference
     flip: bool
     regularisation: bool
