@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "36ab081b88d94e573da4612b7d5ef6e09880ce1a55903bb7fe9bc8ca83933ef2"
+SCHEMA_SHA256 = "c2c382e9ed78617375f8cd651935255bbb7cf960770fcca2c3e0399916b464cf"
 
 
 class Accepted(
@@ -154,6 +154,31 @@ class BlobDescription(
 ):
     dtype: Literal["uint8", "int32", "int64", "float16", "float32", "float64"]
     shape: tuple[Annotated[int, Meta(ge=0)], ...]
+
+
+class RateCurve(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    base: Annotated[float, Meta(ge=0)]
+    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
+
+
+class BlockRates(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    middle: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    second_text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    up: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
 
 
 class Bye(
@@ -832,6 +857,16 @@ class Failed(
     sequence: int
 
 
+class FullBlocks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    rates: BlockRates
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -841,8 +876,12 @@ class FullTechnique(
     tag_field="type",
     tag="full",
 ):
+    blocks: FullBlocks
     layout: Literal["diffusers", "single-file"]
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
     weights: Literal["float32", "float16", "bfloat16"]
 
 
@@ -1092,31 +1131,6 @@ class LoraBlockRanks(
     up: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
 
 
-class LoraCurve(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    base: Annotated[float, Meta(ge=0)]
-    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
-
-
-class LoraBlockRates(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    down: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    middle: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    second_text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    up: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-
-
 class LoraBlocks(
     Struct,
     frozen=True,
@@ -1128,7 +1142,7 @@ class LoraBlocks(
     convolution_alphas: LoraConvolutionAlphas
     convolution_ranks: LoraConvolutionRanks
     ranks: LoraBlockRanks
-    rates: LoraBlockRates
+    rates: BlockRates
 
 
 class LoraPattern(
