@@ -7,10 +7,10 @@ from typing import final
 
 from torch import nn
 
-from phalanx_worker.model.base import Base, base_sha256
+from phalanx_worker.model.base import Base, base_sha256, base_tensors
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.module_names import Part
-from phalanx_worker.model.save import copy_tokenizer, folder_bytes, save_base
+from phalanx_worker.model.save import copy_tokenizer, folder_bytes, save_base, tensor_bytes
 from phalanx_worker.model.single_file import load_single_file
 from phalanx_worker.model.single_file_save import save_single_file
 from phalanx_worker.protocol.messages import FullTechnique, Objective
@@ -52,6 +52,9 @@ class Full(DenoisingTechnique):
             "text-encoder": self._settings.text_encoder_learning_rate,
         }
         return [ParameterGroup(parameters, rates[part], factor) for (part, factor), parameters in groups.items()]
+
+    def result_bytes(self) -> int:
+        return tensor_bytes(base_tensors(self.base.parts), self._settings.weights)
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
         weights = self._settings.weights
