@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "e7cc07f3e208cea011d13f31f45d9bf79a7f773c03886f5a1f2d47cc0d4899b4"
+SCHEMA_SHA256 = "ede2dad7521b95ba7328222560502011fee720df4be67a5544f02bd1cedf0aba"
 
 
 class Accepted(
@@ -1473,6 +1473,18 @@ class Submit(
 JobsRequest = Submit | Attach | Detach | Credit
 
 
+class Network(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    client_key: Annotated[str, Meta(min_length=40, max_length=40)]
+    control_endpoint: str
+    jobs_endpoint: str
+
+
 class Launch(
     Struct,
     frozen=True,
@@ -1486,6 +1498,7 @@ class Launch(
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     jobs_endpoint: str
     journal_messages: Annotated[int, Meta(ge=1)]
+    network: Network | None
     parent_pid: Annotated[int, Meta(ge=1)]
     progress_buffer: Annotated[int, Meta(ge=1)]
     ready_descriptor: Annotated[int, Meta(ge=3)]
@@ -1507,6 +1520,7 @@ class Ready(
     jobs_endpoint: str
     pid: Annotated[int, Meta(ge=1)]
     schema_sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    server_key: Annotated[str, Meta(min_length=40, max_length=40)] | None
 
 
 class StartFailed(
