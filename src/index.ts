@@ -11,6 +11,8 @@ export {
   autoencoder,
   controlNet,
   full,
+  loha,
+  lokr,
   lora,
   negativeEmbedding,
   type TechniqueInput,

@@ -25,6 +25,8 @@ from phalanx_worker.protocol.messages import (
     FullBlocks,
     FullTechnique,
     JobEvent,
+    LohaTechnique,
+    LokrTechnique,
     LoraBlockAlphas,
     LoraBlockRanks,
     LoraBlocks,
@@ -169,6 +171,21 @@ def full_technique(rates: dict[str, Any] | None = None, **changes: Any) -> FullT
         layout="diffusers",
     )
     return msgspec.structs.replace(plain, **changes)
+
+
+def loha_technique(**changes: Any) -> LohaTechnique:
+    """The layers of `lora_technique`, without dropout."""
+    return msgspec.structs.replace(LohaTechnique(**_product_settings()), **changes)
+
+
+def lokr_technique(**changes: Any) -> LokrTechnique:
+    """The layers of `lora_technique`, with a rank that leaves few of them whole, without dropout."""
+    return msgspec.structs.replace(LokrTechnique(factor=None, **(_product_settings() | {"rank": 1})), **changes)
+
+
+def _product_settings() -> dict[str, Any]:
+    shared = {name: getattr(lora_technique(), name) for name in LohaTechnique.__struct_fields__}
+    return shared | {"rank_dropout": 0.0, "module_dropout": 0.0}
 
 
 def adapter_reference(file: str, strength: float, **changes: Any) -> AdapterReference:

@@ -87,7 +87,7 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
 
 /** What a technique makes: adapters from LoRA and from learned tokens, a ControlNet, a whole base from full training. */
 export type Trained<Technique extends TechniqueInput> = Technique extends {
-  type: 'lora' | 'textual-inversion' | 'negative-embedding'
+  type: 'lora' | 'loha' | 'lokr' | 'textual-inversion' | 'negative-embedding'
 }
   ? Adapter
   : Technique extends { type: 'control-net' }

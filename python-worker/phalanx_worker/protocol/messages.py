@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "ede2dad7521b95ba7328222560502011fee720df4be67a5544f02bd1cedf0aba"
+SCHEMA_SHA256 = "5ef093c6265bb913c7dd13c54a79a4ad7d61c6e3500ea57bcccbd1eaf83e301d"
 
 
 class Accepted(
@@ -21,6 +21,43 @@ class Accepted(
 ):
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     job_id: str
+
+
+class AdafactorOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adafactor",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)] | None
+    clipping_threshold: Annotated[float, Meta(gt=0)]
+    decay_exponent: Annotated[float, Meta(gt=0, le=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)] | None
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    relative_warmup: bool
+    smallest_scale: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class AdamwEightBitOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adamw-8bit",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
 
 
 class AdamwOptimizer(
@@ -676,7 +713,7 @@ class TrainedGroup(
     forbid_unknown_fields=True,
     rename="camel",
 ):
-    learning_rate: float
+    learning_rate: float | None
     parameters: int
     tensors: int
 
@@ -972,6 +1009,76 @@ class Objective(
     zero_terminal_snr: bool
 
 
+class LionOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lion",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ProdigyOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="prodigy",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    beta3: Annotated[float, Meta(ge=0, lt=1)] | None
+    bias_correction: bool
+    d0: Annotated[float, Meta(gt=0)]
+    d_coefficient: Annotated[float, Meta(gt=0)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    growth_rate: Annotated[float, Meta(gt=1)] | None
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    safeguard_warmup: bool
+    slice: Annotated[int, Meta(ge=1)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ScheduleFreeOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="schedule-free",
+):
+    average_power: Annotated[float, Meta(ge=0)]
+    beta1: Annotated[float, Meta(gt=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    rate_power: Annotated[float, Meta(ge=0)]
+    warmup_steps: Annotated[int, Meta(ge=0)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+Optimizer = (
+    AdamwOptimizer
+    | AdamwEightBitOptimizer
+    | AdafactorOptimizer
+    | LionOptimizer
+    | ProdigyOptimizer
+    | ScheduleFreeOptimizer
+)
+
+
 class SamplingSettings(
     Struct,
     frozen=True,
@@ -1155,6 +1262,53 @@ class LoraTechnique(
     up_learning_rate_ratio: Annotated[float, Meta(gt=0)]
 
 
+class LohaTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="loha",
+):
+    alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
+    rank: Annotated[int, Meta(ge=1, le=1024)]
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+
+
+class LokrTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lokr",
+):
+    alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    factor: Annotated[int, Meta(ge=2, le=1024)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
+    rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+
+
 class LearnedToken(
     Struct,
     frozen=True,
@@ -1227,6 +1381,8 @@ class FullTechnique(
 
 Technique = (
     LoraTechnique
+    | LohaTechnique
+    | LokrTechnique
     | TextualInversionTechnique
     | NegativeEmbeddingTechnique
     | ControlNetTechnique
@@ -1251,7 +1407,7 @@ class TrainingSettings(
     flip: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
-    optimizer: AdamwOptimizer
+    optimizer: Optimizer
     precision: Literal["float32", "bfloat16"]
     preview: PreviewSettings | None
     schedule: Schedule
