@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "5ef093c6265bb913c7dd13c54a79a4ad7d61c6e3500ea57bcccbd1eaf83e301d"
+SCHEMA_SHA256 = "7a09df4e9029dde606d49738d444fdad366ab60d2ddc3f048970325070836b0c"
 
 
 class Accepted(
@@ -1400,11 +1400,9 @@ class TrainingSettings(
 ):
     accumulation: Annotated[int, Meta(ge=1, le=1024)]
     batch_size: Annotated[int, Meta(ge=1, le=1024)]
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
-    flip: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
@@ -1517,6 +1515,21 @@ class InspectBaseJob(
     base: str
 
 
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
 class TrainJob(
     Struct,
     frozen=True,
@@ -1527,11 +1540,11 @@ class TrainJob(
     tag="train",
 ):
     base: str
-    dataset: DatasetReference
     held_out: HeldOutSettings | None
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     output: str
     settings: TrainingSettings
+    subsets: Annotated[tuple[TrainingSubset, ...], Meta(min_length=1)]
 
 
 class SampleRequest(
