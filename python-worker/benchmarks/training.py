@@ -102,6 +102,7 @@ def training_settings(text_encoder: bool) -> TrainingSettings:
         width=None,
         height=None,
         precision="float32",
+        gradient_checkpointing=False,
         caption_dropout=0.0,
         flip=False,
         ema_decay=None,

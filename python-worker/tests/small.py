@@ -196,6 +196,7 @@ def settings(**changes: Any) -> TrainingSettings:
         width=None,
         height=None,
         precision="float32",
+        gradient_checkpointing=False,
         caption_dropout=0.25,
         flip=True,
         ema_decay=0.9,

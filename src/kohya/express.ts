@@ -60,7 +60,8 @@ function saySettings(said: Sentence, settings: TrainingSettings): Record<string,
     settings
   // Places and previews are put into files; the rest is said by the caller or by the subset.
   const { batchSize: _batch, width: _width, height: _height, preview: _preview, ...others } = rest
-  const { checkpointEvery: _every, checkpointsKept: _kept, captionDropout, flip, ...unknown } = others
+  const { checkpointEvery: _every, checkpointsKept: _kept, captionDropout, flip, ...memory } = others
+  const { gradientCheckpointing, ...unknown } = memory
   nothingIsLeft(unknown)
   sayTechnique(said, technique)
   sayOptimizer(said, optimizer, technique)
@@ -71,6 +72,7 @@ function saySettings(said: Sentence, settings: TrainingSettings): Record<string,
   if (seed > largestSeed) said.refuse('seed', `must be at most ${largestSeed}`)
   said.say('seed', seed)
   said.say('mixed_precision', precision === 'bfloat16' ? 'bf16' : 'no')
+  if (gradientCheckpointing) said.say('gradient_checkpointing')
   if (emaDecay !== null) said.refuse('emaDecay', 'it keeps no moving average')
   return { caption_dropout_rate: captionDropout, flip_aug: flip }
 }

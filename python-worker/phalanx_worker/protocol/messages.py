@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "029f488540dfd3b1062f4979a791ca204dd9fd09d092b2c093ae952c7b88b566"
+SCHEMA_SHA256 = "f5627244dbc3d585cd6dcab63bb7076ce822b296ed7be98beb3748f6fcce8410"
 
 
 class Accepted(
@@ -1391,6 +1391,7 @@ class TrainingSettings(
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
     flip: bool
+    gradient_checkpointing: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
