@@ -103,8 +103,6 @@ def training_settings(text_encoder: bool) -> TrainingSettings:
         height=None,
         precision="float32",
         gradient_checkpointing=False,
-        caption_dropout=0.0,
-        flip=False,
         ema_decay=None,
         checkpoint_every=1 << 30,
         checkpoints_kept=1,

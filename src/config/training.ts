@@ -47,10 +47,6 @@ export const trainingSettings = z
      * third more time, the same result.
      */
     gradientCheckpointing: z.boolean().default(false),
-    /** Share of captions replaced by the empty one, so that guidance has an unconditional branch. */
-    captionDropout: z.number().min(0).max(1).default(0),
-    /** Mirror images at random. */
-    flip: z.boolean().default(false),
     /** Decay of the exponential moving average of the trained weights, which then is the result; null keeps none. */
     emaDecay: z.number().gt(0).lt(1).nullable().default(null),
     /** Optimizer steps between checkpoints; the last step always gets one. */
