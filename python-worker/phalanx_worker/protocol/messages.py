@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "1dac171aa01fd82fe46a967efd961517649a079716e6c68a936c4d4e50ee9ad6"
+SCHEMA_SHA256 = "73917dc8fde12a1683799d0ed4534e5278e7aa775a729560ddea44fd244dcfa8"
 
 
 class Accepted(
@@ -208,6 +208,31 @@ class BlobDescription(
 ):
     dtype: Literal["uint8", "int32", "int64", "float16", "float32", "float64"]
     shape: tuple[Annotated[int, Meta(ge=0)], ...]
+
+
+class RateCurve(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    base: Annotated[float, Meta(ge=0)]
+    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
+
+
+class BlockRates(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    middle: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    second_text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    up: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
 
 
 class Bye(
@@ -1183,31 +1208,6 @@ class LoraBlockRanks(
     up: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
 
 
-class LoraCurve(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    base: Annotated[float, Meta(ge=0)]
-    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
-
-
-class LoraBlockRates(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    down: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    middle: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    second_text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    up: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-
-
 class LoraBlocks(
     Struct,
     frozen=True,
@@ -1219,7 +1219,7 @@ class LoraBlocks(
     convolution_alphas: LoraConvolutionAlphas
     convolution_ranks: LoraConvolutionRanks
     ranks: LoraBlockRanks
-    rates: LoraBlockRates
+    rates: BlockRates
 
 
 class LoraPattern(
@@ -1351,6 +1351,16 @@ class NegativeEmbeddingTechnique(
     vectors: Annotated[int, Meta(ge=1, le=64)]
 
 
+class FullBlocks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    rates: BlockRates
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -1360,8 +1370,12 @@ class FullTechnique(
     tag_field="type",
     tag="full",
 ):
+    blocks: FullBlocks
     layout: Literal["diffusers", "single-file"]
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
     weights: Literal["float32", "float16", "bfloat16"]
 
 
