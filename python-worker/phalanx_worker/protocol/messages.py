@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "f0efcf1af4f5d9de5ec045231f3a06cbce6a8e0cdc72b66ff093b6fc233759c4"
+SCHEMA_SHA256 = "50c414e5962f697fe52d18766831fbe4e2f2a09ca22ce623bfd46771cf51ed2d"
 
 
 class Accepted(
@@ -1417,6 +1417,7 @@ class TrainingSettings(
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
+    gradient_checkpointing: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
