@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "029f488540dfd3b1062f4979a791ca204dd9fd09d092b2c093ae952c7b88b566"
+SCHEMA_SHA256 = "7a09df4e9029dde606d49738d444fdad366ab60d2ddc3f048970325070836b0c"
 
 
 class Accepted(
@@ -208,6 +208,31 @@ class BlobDescription(
 ):
     dtype: Literal["uint8", "int32", "int64", "float16", "float32", "float64"]
     shape: tuple[Annotated[int, Meta(ge=0)], ...]
+
+
+class RateCurve(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    base: Annotated[float, Meta(ge=0)]
+    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
+
+
+class BlockRates(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    middle: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    second_text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    up: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
 
 
 class Bye(
@@ -1183,31 +1208,6 @@ class LoraBlockRanks(
     up: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
 
 
-class LoraCurve(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    base: Annotated[float, Meta(ge=0)]
-    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
-
-
-class LoraBlockRates(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    down: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    middle: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    second_text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    up: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-
-
 class LoraBlocks(
     Struct,
     frozen=True,
@@ -1219,7 +1219,7 @@ class LoraBlocks(
     convolution_alphas: LoraConvolutionAlphas
     convolution_ranks: LoraConvolutionRanks
     ranks: LoraBlockRanks
-    rates: LoraBlockRates
+    rates: BlockRates
 
 
 class LoraPattern(
@@ -1351,6 +1351,16 @@ class NegativeEmbeddingTechnique(
     vectors: Annotated[int, Meta(ge=1, le=64)]
 
 
+class FullBlocks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    rates: BlockRates
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -1360,8 +1370,12 @@ class FullTechnique(
     tag_field="type",
     tag="full",
 ):
+    blocks: FullBlocks
     layout: Literal["diffusers", "single-file"]
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
     weights: Literal["float32", "float16", "bfloat16"]
 
 
@@ -1386,11 +1400,9 @@ class TrainingSettings(
 ):
     accumulation: Annotated[int, Meta(ge=1, le=1024)]
     batch_size: Annotated[int, Meta(ge=1, le=1024)]
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
-    flip: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
@@ -1503,6 +1515,21 @@ class InspectBaseJob(
     base: str
 
 
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
 class TrainJob(
     Struct,
     frozen=True,
@@ -1513,11 +1540,11 @@ class TrainJob(
     tag="train",
 ):
     base: str
-    dataset: DatasetReference
     held_out: HeldOutSettings | None
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     output: str
     settings: TrainingSettings
+    subsets: Annotated[tuple[TrainingSubset, ...], Meta(min_length=1)]
 
 
 class SampleRequest(
