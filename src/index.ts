@@ -32,6 +32,7 @@ export {
 } from './errors/index.ts'
 export {
   type Base,
+  type BucketCount,
   type CallOptions,
   type ClassifyOptions,
   type ClassifyRun,

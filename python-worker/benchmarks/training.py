@@ -59,6 +59,11 @@ class SameBatch:
     latents: Tensor
     conditioning: Conditioning | None
 
+    def samples(self, step: int) -> int:
+        """Images in the one forward pass of a step."""
+        del step
+        return BATCH
+
     def batches(self, step: int) -> Iterator[Batch]:
         """The one forward pass of a step."""
         captions = CAPTIONS[:BATCH]
@@ -101,6 +106,7 @@ def training_settings(text_encoder: bool) -> TrainingSettings:
         seed=0,
         width=None,
         height=None,
+        buckets=None,
         precision="float32",
         gradient_checkpointing=False,
         ema_decay=None,

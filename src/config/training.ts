@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { bucketSettings } from './bucket.ts'
 import { objective } from './objective.ts'
 import { optimizer } from './optimizer.ts'
 import { refuseWithoutEffect } from './optimizer-conflicts.ts'
@@ -31,7 +32,7 @@ export const trainingSettings = z
     objective: objective.prefault({}),
     /** Optimizer steps. */
     steps: z.int().min(1).max(10_000_000).default(400),
-    /** Images per forward pass. */
+    /** Images per forward pass; with buckets the last one of each size may have fewer. */
     batchSize: z.int().min(1).max(1024).default(4),
     /** Forward passes whose gradients are averaged into one optimizer step. */
     accumulation: z.int().min(1).max(1024).default(1),
@@ -40,6 +41,8 @@ export const trainingSettings = z
     /** Training size in pixels: images are scaled to cover it and cropped at the centre; null takes the base's own. */
     width: z.int().min(8).max(4096).nullable().default(null),
     height: z.int().min(8).max(4096).nullable().default(null),
+    /** Keep the images' aspects, with sizes of the training's area; null brings all images to the one size. */
+    buckets: bucketSettings.nullable().default(null),
     /** Numeric type of forward and backward passes; weights and optimizer stay float32. */
     precision: z.enum(['float32', 'bfloat16']).default('float32'),
     /**

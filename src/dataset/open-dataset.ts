@@ -45,6 +45,8 @@ export async function openDataset(path: string, place: DatasetPlace, input: Data
 
 interface ItemFacts {
   readonly sha256: string
+  readonly width: number
+  readonly height: number
   readonly control: DatasetItem['control']
 }
 
@@ -58,7 +60,7 @@ async function inspectAll(
   const picture = await inspector.inspect(root, control)
   if (!('sha256' in picture)) return picture
   if (picture.width * image.height === picture.height * image.width) {
-    return { sha256: image.sha256, control: { file: control, sha256: picture.sha256 } }
+    return { ...image, control: { file: control, sha256: picture.sha256 } }
   }
   const [own, other] = [image, picture].map(({ width, height }) => `${width}x${height}`)
   return {
@@ -79,9 +81,7 @@ function freezeItem(
     return { file, code: 'caption-not-text', message: 'was given no text by the caption function' }
   }
   const checked = checkedCaption(file, worded)
-  return typeof checked === 'string'
-    ? { file, sha256: facts.sha256, caption: checked, fingers, defect, control: facts.control }
-    : checked
+  return typeof checked === 'string' ? { file, caption: checked, fingers, defect, ...facts } : checked
 }
 
 function isProblem(value: DatasetItem | DatasetProblem): value is DatasetProblem {

@@ -61,7 +61,7 @@ function saySettings(said: Sentence, settings: TrainingSettings): void {
   const { technique, optimizer, schedule, objective, steps, accumulation, seed, precision, emaDecay, ...rest } =
     settings
   // Places and previews are put into files; the rest is said by the caller.
-  const { batchSize: _batch, width: _width, height: _height, preview: _preview, ...others } = rest
+  const { batchSize: _batch, width: _width, height: _height, buckets: _buckets, preview: _preview, ...others } = rest
   const { checkpointEvery: _every, checkpointsKept: _kept, gradientCheckpointing, ...unknown } = others
   nothingIsLeft(unknown)
   sayTechnique(said, technique)

@@ -1,5 +1,7 @@
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { BucketSettings } from '../config/bucket.ts'
+import { bucketGrid } from '../dataset/index.ts'
 import type { DatasetItem, JobOf } from '../protocol/jobs.ts'
 import type { BaseDescription } from '../protocol/results.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
@@ -37,7 +39,7 @@ export async function writeInputFiles(
   }
   // Its vocabulary is the base's own; it would otherwise be asked of a hub.
   await cp(join(job.base, 'tokenizer'), join(folder, 'tokenizers', tokenizerName), { recursive: true })
-  const size = [settings.width ?? base.imageSize, settings.height ?? base.imageSize]
+  const size = [settings.width ?? base.imageSize, settings.height ?? base.imageSize] as const
   const sources = job.subsets.map(({ dataset, repeats }, index) => ({
     root: dataset.root,
     repeats,
@@ -57,7 +59,7 @@ export async function writeInputFiles(
       {
         resolution: size,
         batch_size: settings.batchSize,
-        enable_bucket: false,
+        ...(settings.buckets === null ? { enable_bucket: false } : bucketOptions(settings.buckets, size, base)),
         subsets: described,
       },
     ],
@@ -74,6 +76,22 @@ export async function writeInputFiles(
   }
   const placed = Object.entries(paths).flatMap(([name, value]) => [`--${name}`, value])
   return [...options, ...placed, '--sdpa', '--cache_latents', ...(await previewOptions(settings, size, write))]
+}
+
+/** There, images go to the size whose quotient of width and height differs least. */
+function bucketOptions(
+  buckets: BucketSettings,
+  [width, height]: readonly [number, number],
+  base: BaseDescription,
+): Record<string, unknown> {
+  const { step, least, largest, upscale } = bucketGrid(buckets, { width, height }, base)
+  return {
+    enable_bucket: true,
+    bucket_reso_steps: step,
+    min_bucket_reso: least,
+    max_bucket_reso: largest,
+    bucket_no_upscale: !upscale,
+  }
 }
 
 async function previewOptions(

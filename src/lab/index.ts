@@ -3,6 +3,7 @@ export { catchInterrupts, type Interrupt, interruptedExitCode } from './interrup
 export { embeddedClassifier } from './jobs.ts'
 export type {
   Base,
+  BucketCount,
   CallOptions,
   ClassifyOptions,
   ClassifyRun,

@@ -91,6 +91,13 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
   readonly folder?: string | undefined
 }
 
+/** Images of a training that are brought to one size in pixels. */
+export interface BucketCount {
+  readonly width: number
+  readonly height: number
+  readonly images: number
+}
+
 /** What a technique makes: adapters from LoRA and from learned tokens, a ControlNet, a whole base from full training. */
 export type Trained<Technique extends TechniqueInput> = Technique extends {
   type: 'lora' | 'loha' | 'lokr' | 'textual-inversion' | 'negative-embedding'
@@ -227,6 +234,11 @@ export interface Lab extends AsyncDisposable {
    * options.
    */
   dataset(folder: string, options?: DatasetOptions): Promise<Dataset>
+  /**
+   * The sizes that a training would bring its images to, with how many each has. Nothing is trained. Throws what
+   * {@link Lab.train} throws at once.
+   */
+  buckets(request: TrainRequest): BucketCount[]
   /** Trains a technique. Throws ConfigError at once; goes on where an equal training in the same folder stopped. */
   train<Technique extends TechniqueInput>(
     request: TrainRequest<Technique>,

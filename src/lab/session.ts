@@ -15,7 +15,7 @@ import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
 import { planSampling, startSampling } from './sample.ts'
-import { planTraining, startTraining, type TrainPlan } from './train.ts'
+import { bucketCounts, planTraining, startTraining, type TrainPlan } from './train.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** What the worker's environment is made of; an attached worker does not say. */
@@ -77,6 +77,10 @@ export class LabSession implements api.Lab {
 
   dataset(folder: string, options: DatasetOptions = {}): Promise<Dataset> {
     return openDataset(folder, { folder: join(this.folder, labFolders.datasets), inspector: this.#inspector }, options)
+  }
+
+  buckets(request: api.TrainRequest): api.BucketCount[] {
+    return bucketCounts(planTraining(request, this.folder))
   }
 
   train<Technique extends TechniqueInput>(

@@ -10,7 +10,7 @@ import { contentId } from '../config/hash.ts'
 import { resolve } from '../config/resolve.ts'
 import { arePlain, presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
 import { type TrainingSettings, trainingSettings } from '../config/training.ts'
-import type { Dataset } from '../dataset/index.ts'
+import { bucketGrid, type Dataset, planBuckets } from '../dataset/index.ts'
 import { ArtefactError, ConfigError } from '../errors/index.ts'
 import { expressTraining, readProvenance } from '../kohya/index.ts'
 import { type DatasetReference, heldOutSettings, type JobOf } from '../protocol/jobs.ts'
@@ -18,7 +18,7 @@ import type { TrainResult } from '../protocol/results.ts'
 import type { RunStream } from '../worker/index.ts'
 import { baseInput, datasetInput } from './inputs.ts'
 import { JobRun } from './job-run.ts'
-import type { Base, CallOptions, LabEnvironment, TrainRequest, TrainRun } from './lab.ts'
+import type { Base, BucketCount, CallOptions, LabEnvironment, TrainRequest, TrainRun } from './lab.ts'
 
 const trainRequest = trainingSettings.extend({
   ...presentation.shape,
@@ -76,6 +76,10 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
   } = resolve(trainRequest, input, 'training')
   const subsets = subsetsOf<Dataset>({ dataset, subsets: several, captionDropout, captions, flip })
   refuseWithoutEffect(settings.technique, subsets)
+  const buckets = bucketsOf(settings, base, [
+    ...subsets.map((subset) => subset.dataset),
+    ...(heldOut === undefined ? [] : [heldOut.dataset]),
+  ])
   // How often to save and what to show on the way do not change what is learned.
   const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
   const chosen = heldOut?.keepBest || heldOut?.patience != null ? choiceOf(heldOut) : null
@@ -90,6 +94,7 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     base: base.folder,
     subsets: subsets.map((subset) => ({ ...subset, dataset: referenceTo(subset.dataset) })),
     settings,
+    buckets,
     heldOut: heldOut === undefined ? null : { ...heldOut, dataset: referenceTo(heldOut.dataset) },
     output: absolute(folder ?? join(labFolder, labFolders.runs, name)),
     name,
@@ -97,6 +102,35 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
   // Refused now rather than when its turn comes.
   if (foreign !== null) expressTraining(job, base.description)
   return { base, subsets, engine: foreign, config: contentId({ ...identity, name }), job }
+}
+
+/** The sizes of all images, if the training keeps their aspects. */
+function bucketsOf(
+  { buckets, width, height }: TrainingSettings,
+  { description }: Base,
+  datasets: readonly Dataset[],
+): JobOf<'train'>['buckets'] {
+  if (buckets === null) return null
+  const size = { width: width ?? description.imageSize, height: height ?? description.imageSize }
+  const { sizes, places } = planBuckets(
+    datasets.map(({ items }) => items),
+    bucketGrid(buckets, size, description),
+  )
+  return { sizes: [...sizes], places: places.map((indices) => [...indices]) }
+}
+
+/** How many images have which size in a training: before repeats, without those held out. */
+export function bucketCounts({ job, base, subsets }: TrainPlan): BucketCount[] {
+  const { width, height } = job.settings
+  const size = { width: width ?? base.description.imageSize, height: height ?? base.description.imageSize }
+  const places =
+    job.buckets?.places.slice(0, subsets.length).flat() ?? subsets.flatMap(({ dataset }) => dataset.items.map(() => 0))
+  const counts = new Map<number, number>()
+  for (const place of places) counts.set(place, (counts.get(place) ?? 0) + 1)
+  return (job.buckets?.sizes ?? [size]).flatMap((one, i) => {
+    const images = counts.get(i) ?? 0
+    return images === 0 ? [] : [{ ...one, images }]
+  })
 }
 
 /** An autoencoder reads no captions and counts all images the same; the captions of an inversion are templates. */

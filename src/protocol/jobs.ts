@@ -30,6 +30,9 @@ export const datasetItem = z
     file: z.string(),
     sha256: z.string().length(64),
     caption: z.string(),
+    /** Pixels of the image as it lies there. */
+    width: z.int().min(1),
+    height: z.int().min(1),
     /** Number of extended fingers on the hand. */
     fingers: z.int().min(0).max(10).nullable(),
     /** Whether the anatomy is wrong. */
@@ -76,6 +79,15 @@ export const heldOutSettings = z
 export const trainingSubset = subsetSettings.extend({ dataset: datasetReference }).meta({ id: 'TrainingSubset' })
 export type TrainingSubset = z.output<typeof trainingSubset>
 
+/** The size that each image of a training is brought to. */
+export const bucketPlan = z
+  .strictObject({
+    sizes: z.array(z.strictObject({ width: z.int().min(8), height: z.int().min(8) }).meta({ id: 'BucketSize' })).min(1),
+    /** For each subset, then for the held-out images, the index of every image's size. */
+    places: z.array(z.array(z.int().min(0))).min(1),
+  })
+  .meta({ id: 'BucketPlan' })
+
 /** Trains a technique on a base; resumes from the newest whole checkpoint in `output`. */
 export const trainJob = z
   .strictObject({
@@ -83,6 +95,8 @@ export const trainJob = z
     base: z.string(),
     subsets: z.array(trainingSubset).min(1),
     settings: trainingSettings,
+    /** Null brings all images to the size in the settings. */
+    buckets: bucketPlan.nullable(),
     heldOut: heldOutSettings.nullable(),
     /** Run folder: checkpoints, loss series, previews and the result are written here. */
     output: z.string(),

@@ -14,6 +14,10 @@ export const baseDescription = z
     inpainting: z.boolean(),
     prediction: z.enum(predictions),
     imageSize: z.int(),
+    /** Pixels that the autoencoder makes one latent of. */
+    reduction: z.int(),
+    /** Pixels that all halvings of autoencoder and UNet divide: 64 in SD 1 and 2, 32 in SDXL. */
+    sizeStep: z.int(),
     latentChannels: z.int(),
     /** Width of the text embeddings that the UNet attends to: of both encoders together in SDXL. */
     textWidth: z.int(),

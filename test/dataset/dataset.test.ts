@@ -60,9 +60,10 @@ test('metadata.jsonl gives captions and labels, by folder or by its own path', a
     'metadata.jsonl': rows.map((row) => JSON.stringify(row)).join('\n'),
   })
   const dataset = await open()
+  const size = { width: 24, height: 16 }
   expect(dataset.items.map(({ sha256: _hash, ...item }) => item)).toEqual([
-    { file: '2.png', caption: '', fingers: null, defect: null, control: null },
-    { file: 'x/1.png', caption: 'an open palm', fingers: 5, defect: false, control: null },
+    { file: '2.png', caption: '', ...size, fingers: null, defect: null, control: null },
+    { file: 'x/1.png', caption: 'an open palm', ...size, fingers: 5, defect: false, control: null },
   ])
   expect((await open({}, join(root, 'metadata.jsonl'))).sha256).toBe(dataset.sha256)
 })

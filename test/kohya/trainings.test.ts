@@ -36,7 +36,14 @@ function asleep(folder: string): Promise<void> {
 
 test('a training tells its steps and checkpoints, and gives its file; asked again it is there', async () => {
   const subsets = [{}, { repeats: 3 }]
-  const asked = await request({ steps: 5, checkpointEvery: 2, checkpointsKept: 1, batchSize: 3, subsets })
+  const asked = await request({
+    steps: 5,
+    checkpointEvery: 2,
+    checkpointsKept: 1,
+    batchSize: 3,
+    subsets,
+    buckets: { upscale: false },
+  })
   const run = trainings.submit(asked)
   const events: RunEvent[] = []
   for await (const event of run) events.push(event)
@@ -54,6 +61,13 @@ test('a training tells its steps and checkpoints, and gives its file; asked agai
   // 15 images are seen, 8 in an epoch: two epochs.
   const repeated = [{ num_repeats: 2 }, { num_repeats: 6, image_dir: '/images-1' }]
   expect(dataset.datasets[0]).toMatchObject({ resolution: [512, 512], batch_size: 3, subsets: repeated })
+  expect(dataset.datasets[0]).toMatchObject({
+    enable_bucket: true,
+    bucket_reso_steps: 64,
+    min_bucket_reso: 256,
+    max_bucket_reso: 1024,
+    bucket_no_upscale: true,
+  })
   const captions = JSON.parse(await readFile(join(asked.job.output, 'kohya', 'captions-1.json'), 'utf8'))
   expect(captions).toEqual({
     '/images-1/a.png': { caption: 'a photo of a.png' },

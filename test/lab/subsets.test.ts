@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readSeries } from '../../src/artefact/series.ts'
 import { autoencoder, type Base, type Dataset, type Lab, lora, textualInversion } from '../../src/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
-import { writeFolder } from '../dataset/image-folder.ts'
+import { image, writeFolder } from '../dataset/image-folder.ts'
 
 let lab: Lab
 let base: Base
@@ -51,6 +52,29 @@ test('a dataset and a subset of it are one training; another weight is another',
   const heavier = lab.train({ ...request, subsets: [{ dataset: hands, weight: 2 }] })
   expect(heavier.name).not.toBe(first.name)
   expect((await heavier).sha256).not.toBe(adapter.sha256)
+})
+
+test('images keep their aspects, and their sizes are told before and trained on', async () => {
+  await writeFolder(join(lab.folder, 'mixed'), {
+    '1.png': await image(10, 30, 30),
+    '2.png': await image(20, 40, 20),
+    '3.png': await image(30, 50, 25),
+  })
+  const dataset = await lab.dataset(join(lab.folder, 'mixed'))
+  const subsets = [{ dataset, repeats: 2 }, { dataset: hands }]
+  const request = { base, subsets, technique: lora({ rank: 1 }), buckets: { step: 8, least: 8 }, ...short }
+  // 3:2 is nearer to 1:1 than to 3:1, and 2:1 nearer to 3:1.
+  const counts = [
+    { width: 16, height: 16, images: 4 },
+    { width: 24, height: 8, images: 2 },
+  ]
+  expect(lab.buckets(request)).toEqual(counts)
+  expect(lab.buckets({ ...request, buckets: null })).toEqual([{ width: 16, height: 16, images: 6 }])
+  const run = lab.train(request)
+  expect((await run).kind).toBe('lora')
+  expect((await readSeries(join(run.folder, 'series.jsonl'))).map(({ loss }) => loss > 0)).toEqual([true, true, true])
+  expect(() => lab.buckets({ ...request, buckets: { step: 3 } })).toThrowError(/buckets\.step: must be at least 8/)
+  expect(() => lab.buckets({ ...request, buckets: { step: 8, least: 12 } })).toThrowError(/buckets\.least is 12/)
 })
 
 test('what cannot be trained on is refused at once', () => {

@@ -100,6 +100,7 @@ function trainJob(name: string): JobOf<'train'> {
       emaDecay: 0.9,
       checkpointEvery,
     }),
+    buckets: null,
     heldOut: null,
     output: join(folder, name),
     // The name is written into the file, so it must be the same for the bytes to be.
@@ -121,6 +122,8 @@ async function makeDataset(root: string): Promise<DatasetReference> {
         file,
         sha256: sha256(png),
         caption: `a photo of a hand ${index}`,
+        width: 16,
+        height: 16,
         fingers: null,
         defect: null,
         control: null,

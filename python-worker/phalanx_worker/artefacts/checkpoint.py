@@ -27,7 +27,7 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True, rename="camel",
     step: int
     """Optimizer steps done."""
     position: int
-    """Data cursor: samples drawn since the start of the training."""
+    """Data cursor: batches drawn since the start of the training."""
     seconds: float
     """Wall-clock time of all steps done."""
     loss: float

@@ -20,6 +20,8 @@ def run(job: InspectBaseJob, context: JobContext) -> BaseDescription:
         inpainting=base.inpainting,
         prediction=base.noise_schedule.prediction,
         image_size=base.image_size,
+        reduction=base.reduction,
+        size_step=base.reduction * 2 ** (len(base.unet.config.block_out_channels) - 1),
         latent_channels=int(base.autoencoder.config.latent_channels),
         text_width=int(base.unet.config.cross_attention_dim),
         vocabulary_size=len(base.tokenizer),

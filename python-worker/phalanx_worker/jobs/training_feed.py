@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
-from phalanx_worker.protocol.messages import DatasetItem, DatasetReference, TrainingSettings, TrainingSubset
+from phalanx_worker.protocol.messages import BucketPlan, DatasetItem, DatasetReference, TrainingSettings, TrainingSubset
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.technique import Technique
+from phalanx_worker.training.batch_plan import BatchPlan
 from phalanx_worker.training.captions import PLAIN
-from phalanx_worker.training.data import PixelStore, control_items, image_files, read_dataset
+from phalanx_worker.training.data import ImageFile, PixelStore, control_items, read_dataset
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.latents import LatentKey, Posterior, latent_keys
 from phalanx_worker.training.sample_order import SampleOrder
-from phalanx_worker.training.sizes import ImageSizes
 from phalanx_worker.training.text import TextCache
 
 LatentSource = Callable[[PixelStore, Sequence[LatentKey]], dict[str, Posterior]]
@@ -56,14 +58,24 @@ class FeedMaker:
     technique: Technique
     settings: TrainingSettings
     streams: Streams
+    buckets: BucketPlan | None
     latents: LatentSource
 
-    def make(self, subsets: Sequence[SubsetItems]) -> Feed:
-        """Raises what `control_items` raises and what reading images raises."""
-        size = self.base.image_size
-        transform = CoverCrop(self.settings.width or size, self.settings.height or size)
-        store = _store(subsets, transform)
-        of_images = tuple(source.subset for source in subsets for _ in source.items)
+    def make(self, subsets: Sequence[SubsetItems], first: int = 0) -> Feed:
+        """`first`: where the plan of buckets has the first of the subsets.
+
+        Raises ConfigError (`bucket-mismatch`) when the plan is that of other images, and what `control_items` and
+        reading images raise.
+        """
+        items = [(source, item) for source in subsets for item in source.items]
+        places = self._places(subsets, first)
+        store = PixelStore(
+            [
+                ImageFile(Path(source.subset.dataset.root), item, self._sizes()[place])
+                for (source, item), place in zip(items, places, strict=True)
+            ]
+        )
+        of_images = tuple(source.subset for source, _ in items)
         keys: dict[tuple[int, bool], LatentKey] = {}
         posteriors: dict[str, Posterior] = {}
         if self.technique.feed == "latents":
@@ -76,22 +88,39 @@ class FeedMaker:
             streams=self.streams,
             subsets=of_images,
             store=store,
-            order=_order(self.streams, of_images),
+            plan=BatchPlan(self.streams, _order(self.streams, of_images), places, self.settings.batch_size),
             text=TextCache(self.base),
-            sizes=ImageSizes(store.files),
             keys=keys,
             posteriors=posteriors,
-            controls=_store(_controls(subsets), transform) if self.technique.reads_controls else None,
+            controls=_controls(subsets, store) if self.technique.reads_controls else None,
         )
 
+    def _sizes(self) -> list[CoverCrop]:
+        if self.buckets is not None:
+            return [CoverCrop(size.width, size.height) for size in self.buckets.sizes]
+        size = self.base.image_size
+        return [CoverCrop(self.settings.width or size, self.settings.height or size)]
 
-def _store(subsets: Sequence[SubsetItems], transform: CoverCrop) -> PixelStore:
-    files = [image_files(source.subset.dataset.root, source.items, transform) for source in subsets]
-    return PixelStore([file for part in files for file in part])
+    def _places(self, subsets: Sequence[SubsetItems], first: int) -> list[int]:
+        counts = [len(source.items) for source in subsets]
+        if self.buckets is None:
+            return [0] * sum(counts)
+        parts = self.buckets.places[first : first + len(subsets)]
+        places = [place for part in parts for place in part]
+        if [len(part) for part in parts] != counts or max(places) >= len(self.buckets.sizes):
+            raise ConfigError(
+                f"The plan of buckets is for {[len(part) for part in parts]} images, and the subsets have {counts}. "
+                "Plan the training again.",
+                code="bucket-mismatch",
+                facts={"planned": sum(map(len, parts)), "images": sum(counts)},
+            )
+        return places
 
 
-def _controls(subsets: Sequence[SubsetItems]) -> list[SubsetItems]:
-    return [SubsetItems(source.subset, control_items(source.items)) for source in subsets]
+def _controls(subsets: Sequence[SubsetItems], store: PixelStore) -> PixelStore:
+    pictures = [item for source in subsets for item in control_items(source.items)]
+    pairs = zip(store.files, pictures, strict=True)
+    return PixelStore([ImageFile(file.root, picture, file.transform) for file, picture in pairs])
 
 
 def _order(streams: Streams, subsets: Sequence[TrainingSubset]) -> SampleOrder:

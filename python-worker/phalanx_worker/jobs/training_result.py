@@ -33,6 +33,9 @@ def config_sha256(job: TrainJob, base_sha256: str) -> str:
         del settings[name]
     facts = {"settings": settings, "name": job.name, "base": base_sha256}
     facts["subsets"] = [subset_facts(subset) for subset in job.subsets]
+    if job.buckets is not None:
+        facts["sizes"] = msgspec.to_builtins(job.buckets.sizes)
+        facts["places"] = msgspec.to_builtins(job.buckets.places[: len(job.subsets)])
     held_out = job.held_out
     if held_out is not None and (held_out.keep_best or held_out.patience is not None):
         how = {name: value for name, value in msgspec.to_builtins(held_out).items() if name != "dataset"}

@@ -61,7 +61,7 @@ class TrainingRun:
         self._base = base
         self._technique = technique
         self._subsets = subsets
-        self._feeds = FeedMaker(base, technique, job.settings, streams, self._latents)
+        self._feeds = FeedMaker(base, technique, job.settings, streams, job.buckets, self._latents)
         self._held_out: Feed | None = None
         self._best = BestWeights(Path(job.output) / BEST_FILE)
         self._config = config
@@ -75,7 +75,8 @@ class TrainingRun:
         resumed_from = self._resume(state)
         feed = self._feeds.make(self._subsets)
         if self._job.held_out is not None:
-            self._held_out = self._feeds.make(read_subsets([plain_subset(self._job.held_out.dataset)]))
+            plain = read_subsets([plain_subset(self._job.held_out.dataset)])
+            self._held_out = self._feeds.make(plain, first=len(self._subsets))
         series_path = self._output / SERIES_FILE
         with SeriesWriter(series_path, resumed_from) as series, training_passes(self._technique, settings):
             self._context.phase("stepping", settings.steps)
@@ -174,7 +175,7 @@ class TrainingRun:
         optimizer = state.optimizer.state()
         facts = CheckpointState(
             step=state.step,
-            position=state.step * settings.batch_size * settings.accumulation,
+            position=state.step * settings.accumulation,
             seconds=state.seconds,
             loss=step.loss,
             config_sha256=self._config,

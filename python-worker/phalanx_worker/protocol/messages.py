@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "50c414e5962f697fe52d18766831fbe4e2f2a09ca22ce623bfd46771cf51ed2d"
+SCHEMA_SHA256 = "81709cc146bbfee85b76cc3bfcae6bedc4a10aede053fcbcc46f6a5774bd87da"
 
 
 class Accepted(
@@ -192,7 +192,9 @@ class BaseDescription(
     inpainting: bool
     latent_channels: int
     prediction: Literal["epsilon", "v_prediction"]
+    reduction: int
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    size_step: int
     text_encoder_parameters: int
     text_width: int
     unet_parameters: int
@@ -233,6 +235,41 @@ class BlockRates(
     second_text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
     text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
     up: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+
+
+class BucketSize(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    height: Annotated[int, Meta(ge=8)]
+    width: Annotated[int, Meta(ge=8)]
+
+
+class BucketPlan(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    places: Annotated[tuple[tuple[Annotated[int, Meta(ge=0)], ...], ...], Meta(min_length=1)]
+    sizes: Annotated[tuple[BucketSize, ...], Meta(min_length=1)]
+
+
+class BucketSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    largest: Annotated[int, Meta(ge=8, le=8192)] | None
+    least: Annotated[int, Meta(ge=8, le=8192)] | None
+    step: Annotated[int, Meta(ge=8, le=8192)] | None
+    upscale: bool
 
 
 class Bye(
@@ -614,7 +651,9 @@ class DatasetItem(
     defect: bool | None
     file: str
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
+    height: Annotated[int, Meta(ge=1)]
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    width: Annotated[int, Meta(ge=1)]
 
 
 class DatasetReference(
@@ -1414,6 +1453,7 @@ class TrainingSettings(
 ):
     accumulation: Annotated[int, Meta(ge=1, le=1024)]
     batch_size: Annotated[int, Meta(ge=1, le=1024)]
+    buckets: BucketSettings | None
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
@@ -1556,6 +1596,7 @@ class TrainJob(
     tag="train",
 ):
     base: str
+    buckets: BucketPlan | None
     held_out: HeldOutSettings | None
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     output: str

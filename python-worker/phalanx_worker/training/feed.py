@@ -13,11 +13,11 @@ from phalanx_worker.protocol.messages import TrainingSettings, TrainingSubset
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import Technique
+from phalanx_worker.training.batch_plan import BatchPlan
 from phalanx_worker.training.captions import worded
 from phalanx_worker.training.data import PixelStore
 from phalanx_worker.training.latents import LatentKey, Posterior, to_tensor, to_unit_tensor
-from phalanx_worker.training.sample_order import SampleOrder
-from phalanx_worker.training.sizes import ImageSizes
+from phalanx_worker.training.sizes import time_ids
 from phalanx_worker.training.text import TextCache
 
 WHOLE_PASS_BATCH = 32
@@ -34,9 +34,8 @@ class Feed:
     subsets: tuple[TrainingSubset, ...]
     """Of each image of `store`."""
     store: PixelStore
-    order: SampleOrder
+    plan: BatchPlan
     text: TextCache
-    sizes: ImageSizes
     keys: dict[tuple[int, bool], LatentKey]
     posteriors: dict[str, Posterior]
     """By text of the key; empty for techniques that train on pixels."""
@@ -45,25 +44,28 @@ class Feed:
 
     def batches(self, step: int) -> Iterator[Batch]:
         """The forward passes of the 1-based optimizer step."""
-        size = self.settings.batch_size
-        effective = size * self.settings.accumulation
-        for first in range(0, effective, size):
-            samples = range(first, first + size)
-            items = [self.order.image((step - 1) * effective + sample) for sample in samples]
-            yield self._batch(step, samples, items)
+        for number, images in self._passes(step):
+            first = number * self.settings.batch_size
+            yield self._batch(step, range(first, first + len(images)), images)
+
+    def samples(self, step: int) -> int:
+        """How many samples the step has in all its passes."""
+        return sum(len(images) for _, images in self._passes(step))
 
     def whole(self) -> Iterator[Batch]:
         """Every item once, always with the same draws: those of a step 0, which no training takes."""
-        count = len(self.store.files)
-        for first in range(0, count, WHOLE_PASS_BATCH):
-            items = range(first, min(first + WHOLE_PASS_BATCH, count))
+        for items in self.plan.groups(WHOLE_PASS_BATCH):
             yield self._batch(0, items, items)
 
     def images(self) -> Iterator[Tensor]:
-        """All images once, unmirrored, in batches [n, 3, height, width]."""
-        for first in range(0, len(self.store.files), WHOLE_PASS_BATCH):
-            indices = range(first, min(first + WHOLE_PASS_BATCH, len(self.store.files)))
+        """All images once, unmirrored, in batches [n, 3, height, width] of one size each."""
+        for indices in self.plan.groups(WHOLE_PASS_BATCH):
             yield to_tensor([self.store.pixels(index) for index in indices]).to(self.base.device)
+
+    def _passes(self, step: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        accumulation = self.settings.accumulation
+        for number in range(accumulation):
+            yield number, self.plan.batch((step - 1) * accumulation + number)
 
     def _batch(self, step: int, samples: Sequence[int], items: Sequence[int]) -> Batch:
         flips = [self._flipped(item, step, sample) for item, sample in zip(items, samples, strict=True)]
@@ -85,7 +87,7 @@ class Feed:
     def _time_ids(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor | None:
         if self.base.family != "sdxl" or self.technique.feed == "pixels":
             return None
-        return self.sizes.time_ids(items, flips).to(self.base.device)
+        return time_ids([self.store.files[item] for item in items], flips).to(self.base.device)
 
     def _controls(self, store: PixelStore, items: Sequence[int], flips: Sequence[bool]) -> Tensor:
         pictures = [store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]

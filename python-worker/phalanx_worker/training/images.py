@@ -35,12 +35,20 @@ class CoverCrop:
     def __call__(self, image: Image.Image) -> npt.NDArray[np.uint8]:
         """[height, width, 3] RGB; transparent pixels show white."""
         picture = _opaque(image)
-        scale = max(self.width / picture.width, self.height / picture.height)
-        width, height = max(self.width, round(picture.width * scale)), max(self.height, round(picture.height * scale))
+        width, height = self.scaled(*picture.size)
         if (width, height) != picture.size:
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-        left, top = (width - self.width) // 2, (height - self.height) // 2
+        left, top = self.corner(width, height)
         return np.asarray(picture.crop((left, top, left + self.width, top + self.height)))
+
+    def scaled(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of an image after scaling, before it is cropped."""
+        scale = max(self.width / width, self.height / height)
+        return max(self.width, round(width * scale)), max(self.height, round(height * scale))
+
+    def corner(self, width: int, height: int) -> tuple[int, int]:
+        """Left and top of the crop in a scaled image."""
+        return (width - self.width) // 2, (height - self.height) // 2
 
 
 def whole_image(image: Image.Image) -> Pixels:

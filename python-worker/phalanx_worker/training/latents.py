@@ -85,8 +85,7 @@ class LatentCache:
         missing = list({key.text: key for key in keys if key.text not in self._memory}.values())
         done = len(wanted) - len(missing)
         on_progress(done, len(wanted))
-        for start in range(0, len(missing), SHARD_LENGTH):
-            shard = missing[start : start + SHARD_LENGTH]
+        for shard in _shards(missing, store):
             for first in range(0, len(shard), ENCODE_BATCH):
                 part = shard[first : first + ENCODE_BATCH]
                 images = [store.pixels(key.index, key.flipped) for key in part]
@@ -126,6 +125,16 @@ class LatentCache:
             "deviation": torch.stack([self._memory[text].deviation for text in texts]),
         }
         write_tensors(self._folder / f"{name}.safetensors", tensors, {"keys": json.dumps(list(texts))})
+
+
+def _shards(keys: Sequence[LatentKey], store: PixelStore) -> list[list[LatentKey]]:
+    """Keys of images of one size each, at most `SHARD_LENGTH` of them."""
+    sizes: dict[str, list[LatentKey]] = {}
+    for key in keys:
+        sizes.setdefault(store.files[key.index].transform.key, []).append(key)
+    return [
+        part[start : start + SHARD_LENGTH] for part in sizes.values() for start in range(0, len(part), SHARD_LENGTH)
+    ]
 
 
 def encode(base: Base, images: Sequence[npt.NDArray[np.uint8 | np.float32]]) -> list[Posterior]:

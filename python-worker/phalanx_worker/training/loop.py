@@ -101,11 +101,11 @@ def _accumulate(
     lanes: Lanes,
 ) -> float:
     """Add the step's gradients up in a fixed order, and give its loss."""
-    total = 0.0
+    total, samples = 0.0, feed.samples(step)
 
     def differentiate(batch: Batch) -> tuple[float, Sequence[Tensor | None]]:
         with torch.autocast(feed.base.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            loss = technique.loss(batch) * (len(batch) / (settings.batch_size * settings.accumulation))
+            loss = technique.loss(batch) * (len(batch) / samples)
         return float(loss.detach()), torch.autograd.grad(loss, parameters, allow_unused=True)
 
     for batch in feed.batches(step):

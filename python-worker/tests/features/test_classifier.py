@@ -61,6 +61,8 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> DatasetReference:
                 file=file.name,
                 sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
                 caption="",
+                width=32,
+                height=32,
                 # Some labels are unknown, as they are in real sets.
                 fingers=None if index % 7 == 0 else count,
                 defect=None if index % 11 == 0 else defect,
@@ -121,8 +123,12 @@ def test_unknown_labels_have_no_gradient() -> None:
     network = create_network((8, 16), 1)
     images = torch.randn(2, 3, 32, 32)
     items = [
-        DatasetItem(file="a", sha256="0" * 64, caption="", fingers=None, defect=True, control=None),
-        DatasetItem(file="b", sha256="0" * 64, caption="", fingers=None, defect=False, control=None),
+        DatasetItem(
+            file="a", sha256="0" * 64, caption="", width=32, height=32, fingers=None, defect=True, control=None
+        ),
+        DatasetItem(
+            file="b", sha256="0" * 64, caption="", width=32, height=32, fingers=None, defect=False, control=None
+        ),
     ]
     labelled_loss(network(images), items).backward()
     assert network.counts.weight.grad is not None and not network.counts.weight.grad.any()

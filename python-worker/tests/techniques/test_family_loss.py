@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from PIL import Image
 from torch import Tensor
 
 from phalanx_worker.artefacts.series import read_series
-from phalanx_worker.errors import ConfigError, DatasetError
+from phalanx_worker.errors import ConfigError
 from phalanx_worker.jobs import train
-from phalanx_worker.protocol.messages import DatasetReference
+from phalanx_worker.protocol.messages import DatasetItem, DatasetReference
 from phalanx_worker.streams import Streams
-from phalanx_worker.training.data import image_files, read_dataset
+from phalanx_worker.training.data import PixelStore, image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop
-from phalanx_worker.training.sizes import ImageSizes, size_conditioning
+from phalanx_worker.training.sizes import size_conditioning, time_ids
 from tests.small import ARCHITECTURES, Recorder, full_technique, make_base, make_dataset, train_job
 
 SEED, SIDE = 5, 16
@@ -66,8 +67,8 @@ def plain_prediction(pipeline: Any, family: str, noisy: Tensor, timestep: Tensor
     first = pipeline.text_encoder(ids(pipeline.tokenizer), output_hidden_states=True)
     second = pipeline.text_encoder_2(ids(pipeline.tokenizer_2), output_hidden_states=True)
     texts = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], -1)
-    # Fitted whole into 16x16, 26x16 pixels would be 9.8 rows high, and leave (16 - 9.8) // 2 = 3 above.
-    sizes = torch.tensor([[16.0, 26.0, 3.0, 0.0, 16.0, 16.0]])
+    # Of 26 columns 10 are cut off, 5 of them on the left.
+    sizes = torch.tensor([[16.0, 26.0, 0.0, 5.0, 16.0, 16.0]])
     added = {"text_embeds": second.text_embeds, "time_ids": sizes}
     return pipeline.unet(noisy, timestep, texts, added_cond_kwargs=added).sample
 
@@ -100,27 +101,35 @@ def test_a_base_for_inpainting_is_not_trained_without_masks(wide: DatasetReferen
     ("original", "flipped", "crop"),
     [
         ((64, 64), False, (0, 0)),
-        ((100, 50), False, (16, 0)),
-        ((50, 100), False, (0, 16)),
-        ((50, 100), True, (0, 16)),
-        # 64 * 50 / 101 = 31.7 columns leave 16 to the left of 32.3, and 16.3 to the right.
-        ((50, 101), False, (0, 16)),
-        ((50, 101), True, (0, 16)),
-        ((50, 110), False, (0, 17)),
-        ((50, 110), True, (0, 17)),
+        # Twice as wide as high: scaled to 128x64, of which 32 columns on either side are cut off.
+        ((100, 50), False, (0, 32)),
+        ((50, 100), True, (32, 0)),
+        # 64 * 101 / 50 = 129.28: of the 65 columns too many, 32 are on the left, and 33 in the mirror.
+        ((101, 50), False, (0, 32)),
+        ((101, 50), True, (0, 33)),
+        ((50, 101), True, (32, 0)),
     ],
 )
-def test_sizes_and_crops_are_those_of_sd_scripts(
+def test_crops_count_the_pixels_that_are_cut_off(
     original: tuple[int, int], flipped: bool, crop: tuple[int, int]
 ) -> None:
-    # By hand after `BucketManager.get_crop_ltrb`, at 64x64.
-    sizes = size_conditioning(original, (64, 64), flipped)
+    sizes = size_conditioning(original, CoverCrop(64, 64), flipped)
     assert sizes.original == (original[1], original[0]) and sizes.target == (64, 64)
     assert sizes.crop == crop
 
 
-def test_an_image_that_is_gone_has_no_size(wide: DatasetReference, tmp_path: Path) -> None:
-    sizes = ImageSizes(image_files(str(tmp_path), read_dataset(wide), CoverCrop(16, 16)))
-    with pytest.raises(DatasetError) as caught:
-        sizes.time_ids([0], [False])
-    assert caught.value.code == "broken-image"
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("size", [(93, 40), (40, 93), (57, 40)])
+def test_the_crop_is_where_the_pixels_come_from(tmp_path: Path, size: tuple[int, int], flipped: bool) -> None:
+    width, height = size
+    # Every pixel says where it is; nothing is scaled.
+    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    picture = np.stack([columns, rows, np.zeros_like(rows)], -1).astype(np.uint8)
+    Image.fromarray(picture[:, ::-1] if flipped else picture).save(tmp_path / "0.png")
+    digest = hashlib.sha256((tmp_path / "0.png").read_bytes()).hexdigest()
+    item = DatasetItem(
+        file="0.png", sha256=digest, caption="", width=width, height=height, fingers=None, defect=None, control=None
+    )
+    files = image_files(str(tmp_path), [item], CoverCrop(40, 40))
+    corner = PixelStore(files).pixels(0, flipped)[0, 0]
+    assert time_ids(files, [flipped]).tolist() == [[height, width, int(corner[1]), int(corner[0]), 40, 40]]

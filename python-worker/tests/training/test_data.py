@@ -24,7 +24,14 @@ from tests.small import make_dataset, write_manifest
 
 def item(file: str, data: bytes) -> DatasetItem:
     return DatasetItem(
-        file=file, sha256=hashlib.sha256(data).hexdigest(), caption="", fingers=None, defect=None, control=None
+        file=file,
+        sha256=hashlib.sha256(data).hexdigest(),
+        caption="",
+        width=16,
+        height=16,
+        fingers=None,
+        defect=None,
+        control=None,
     )
 
 
