@@ -26,6 +26,7 @@ from phalanx_worker.protocol.messages import (
     LogEvent,
     ProgressEvent,
     StepEndEvent,
+    TrainingSettings,
     TrainJob,
     TrainResult,
 )
@@ -77,7 +78,7 @@ class TrainingRun:
         if self._job.held_out is not None:
             self._held_out = self._feeds.make(read_subsets([plain_subset(self._job.held_out.dataset)]))
         series_path = self._output / SERIES_FILE
-        with SeriesWriter(series_path, resumed_from) as series, self._attention():
+        with SeriesWriter(series_path, resumed_from) as series, attention_for(self._base, settings):
             self._context.phase("stepping", settings.steps)
             if not self._is_over(state.step):
                 self._take_steps(feed, state, series)
@@ -168,10 +169,6 @@ class TrainingRun:
         best = self._best.found() if self._job.held_out is not None and self._job.held_out.keep_best else None
         return state.step if best is None else best.step
 
-    def _attention(self) -> AbstractContextManager[None]:
-        half = self._job.settings.precision == "bfloat16" and self._base.device.type == "cpu"
-        return plain_attention(self._base.unet) if half else nullcontext()
-
     def _write_checkpoint(self, state: TrainingState, step: Step, series: SeriesWriter) -> None:
         settings = self._job.settings
         series.sync()
@@ -228,6 +225,12 @@ class TrainingRun:
 
     def _warn(self, text: str) -> None:
         self._context.emit(LogEvent(stream="warning", text=text, dropped=0), ())
+
+
+def attention_for(base: Base, settings: TrainingSettings) -> AbstractContextManager[None]:
+    """How attention is computed while training: the fused kernels of processors are slow in half precision."""
+    half = settings.precision == "bfloat16" and base.device.type == "cpu"
+    return plain_attention(base.unet) if half else nullcontext()
 
 
 def peak_memory(device: torch.device) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "cf94cf2a362ffb13ac8c445c1c0b47983664d684a159c68571c515eba79e4088"
+SCHEMA_SHA256 = "8c1a32b323bac9d0b3f9c5dc74077d995d5fbe4d083fe091a2d122ddfe125273"
 
 
 class Accepted(
@@ -693,6 +693,30 @@ class TrainedGroup(
     tensors: int
 
 
+class TrainingMemory(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    average: int
+    gradients: int
+    optimizer: int
+    weights: int
+
+
+class StepCost(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    peak_memory: int
+    seconds: float
+
+
 class ExplainResult(
     Struct,
     frozen=True,
@@ -708,8 +732,10 @@ class ExplainResult(
     height: int
     inpainting: bool
     layers: tuple[AdaptedLayers, ...]
+    memory: TrainingMemory
     prediction: Literal["epsilon", "v_prediction"]
     result_bytes: int
+    step_cost: StepCost | None
     trained_parameters: int
     width: int
 
@@ -918,6 +944,21 @@ class PublishedBase(
 
 
 ExplainedBase = StoredBase | PublishedBase
+
+
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class PyramidNoise(
@@ -1411,6 +1452,7 @@ class ExplainJob(
     tag="explain",
 ):
     base: ExplainedBase
+    measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
 
 
@@ -1499,21 +1541,6 @@ class InspectBaseJob(
     tag="inspect-base",
 ):
     base: str
-
-
-class TrainingSubset(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
-    dataset: DatasetReference
-    flip: bool
-    regularisation: bool
-    repeats: Annotated[int, Meta(ge=1, le=100000)]
-    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class TrainJob(
