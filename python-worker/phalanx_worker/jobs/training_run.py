@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -14,11 +13,11 @@ from phalanx_worker.artefacts.checkpoint import CheckpointState, newest_checkpoi
 from phalanx_worker.artefacts.series import SeriesLine, SeriesWriter, final_loss, read_series
 from phalanx_worker.errors import JobError
 from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.jobs.forward_passes import training_passes
 from phalanx_worker.jobs.previews import draw_previews
 from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, plain_subset, read_subsets
 from phalanx_worker.jobs.training_result import config_changed
 from phalanx_worker.lanes import Lanes
-from phalanx_worker.model.attention import plain_attention
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.tokens import tokenize
 from phalanx_worker.protocol.messages import (
@@ -26,7 +25,6 @@ from phalanx_worker.protocol.messages import (
     LogEvent,
     ProgressEvent,
     StepEndEvent,
-    TrainingSettings,
     TrainJob,
     TrainResult,
 )
@@ -78,7 +76,7 @@ class TrainingRun:
         if self._job.held_out is not None:
             self._held_out = self._feeds.make(read_subsets([plain_subset(self._job.held_out.dataset)]))
         series_path = self._output / SERIES_FILE
-        with SeriesWriter(series_path, resumed_from) as series, attention_for(self._base, settings):
+        with SeriesWriter(series_path, resumed_from) as series, training_passes(self._technique, settings):
             self._context.phase("stepping", settings.steps)
             if not self._is_over(state.step):
                 self._take_steps(feed, state, series)
@@ -225,12 +223,6 @@ class TrainingRun:
 
     def _warn(self, text: str) -> None:
         self._context.emit(LogEvent(stream="warning", text=text, dropped=0), ())
-
-
-def attention_for(base: Base, settings: TrainingSettings) -> AbstractContextManager[None]:
-    """How attention is computed while training: the fused kernels of processors are slow in half precision."""
-    half = settings.precision == "bfloat16" and base.device.type == "cpu"
-    return plain_attention(base.unet) if half else nullcontext()
 
 
 def peak_memory(device: torch.device) -> int:

@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.jobs.forward_passes import training_passes
 from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, read_subsets
-from phalanx_worker.jobs.training_run import attention_for, peak_memory
+from phalanx_worker.jobs.training_run import peak_memory
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.base import Base
 from phalanx_worker.protocol.messages import StepCost, TrainingSettings, TrainingSubset
@@ -49,7 +50,7 @@ def step_cost(
             feed = feeds.make(_first_images(read_subsets(subsets), settings.batch_size * settings.accumulation * STEPS))
             context.phase("stepping", STEPS)
             seconds = []
-            with attention_for(base, settings), Lanes(base.device, settings.batch_size) as lanes:
+            with training_passes(technique, settings), Lanes(base.device, settings.batch_size) as lanes:
                 for step in islice(train(technique, feed, settings, new_state(technique, settings), lanes), STEPS):
                     context.check_cancelled()
                     seconds.append(step.seconds)

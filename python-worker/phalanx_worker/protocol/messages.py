@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "8c1a32b323bac9d0b3f9c5dc74077d995d5fbe4d083fe091a2d122ddfe125273"
+SCHEMA_SHA256 = "578ef51ca9da93ecc2fc49d61b26cd7fb9acff7e9acb23b62114ba9ad133b8a4"
 
 
 class Accepted(
@@ -208,6 +208,31 @@ class BlobDescription(
 ):
     dtype: Literal["uint8", "int32", "int64", "float16", "float32", "float64"]
     shape: tuple[Annotated[int, Meta(ge=0)], ...]
+
+
+class RateCurve(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    base: Annotated[float, Meta(ge=0)]
+    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
+
+
+class BlockRates(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    middle: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    second_text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    up: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
 
 
 class Bye(
@@ -1224,31 +1249,6 @@ class LoraBlockRanks(
     up: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
 
 
-class LoraCurve(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    base: Annotated[float, Meta(ge=0)]
-    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
-
-
-class LoraBlockRates(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    down: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    middle: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    second_text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    up: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-
-
 class LoraBlocks(
     Struct,
     frozen=True,
@@ -1260,7 +1260,7 @@ class LoraBlocks(
     convolution_alphas: LoraConvolutionAlphas
     convolution_ranks: LoraConvolutionRanks
     ranks: LoraBlockRanks
-    rates: LoraBlockRates
+    rates: BlockRates
 
 
 class LoraPattern(
@@ -1392,6 +1392,16 @@ class NegativeEmbeddingTechnique(
     vectors: Annotated[int, Meta(ge=1, le=64)]
 
 
+class FullBlocks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    rates: BlockRates
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -1401,8 +1411,12 @@ class FullTechnique(
     tag_field="type",
     tag="full",
 ):
+    blocks: FullBlocks
     layout: Literal["diffusers", "single-file"]
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
     weights: Literal["float32", "float16", "bfloat16"]
 
 
@@ -1430,6 +1444,7 @@ class TrainingSettings(
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
+    gradient_checkpointing: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
