@@ -39,7 +39,7 @@ export interface ExplainPlan {
  * @param device where the steps would be taken
  */
 export function planExplanation(given: ExplainRequest, device: string): ExplainPlan {
-  const { base, dataset, subsets, captionDropout, flip, measure, ...settings } = resolve(
+  const { base, dataset, subsets, captionDropout, captions, flip, measure, ...settings } = resolve(
     explainRequest,
     given,
     'training',
@@ -49,7 +49,7 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
       ? ({ type: 'published', name: base } as const)
       : ({ type: 'stored', path: base.folder } as const)
   const named = dataset !== undefined || subsets !== undefined
-  const planned = named ? subsetsOf<Dataset>({ dataset, subsets, captionDropout, flip }) : []
+  const planned = named ? subsetsOf<Dataset>({ dataset, subsets, captionDropout, captions, flip }) : []
   if (measure && (planned.length === 0 || typeof base === 'string')) {
     throw new ConfigError({
       code: 'nothing-to-measure',

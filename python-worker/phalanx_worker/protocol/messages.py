@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "578ef51ca9da93ecc2fc49d61b26cd7fb9acff7e9acb23b62114ba9ad133b8a4"
+SCHEMA_SHA256 = "50c414e5962f697fe52d18766831fbe4e2f2a09ca22ce623bfd46771cf51ed2d"
 
 
 class Accepted(
@@ -278,6 +278,20 @@ class Cancelled(
     milliseconds: float
     resumable: bool
     sequence: int
+
+
+class CaptionSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    kept_tags: Annotated[int, Meta(ge=0, le=1000)]
+    prefix: Annotated[str, Meta(max_length=8192)]
+    shuffle: bool
+    suffix: Annotated[str, Meta(max_length=8192)]
+    tag_dropout: Annotated[float, Meta(ge=0, le=1)]
 
 
 class CheckpointEndEvent(
@@ -718,30 +732,6 @@ class TrainedGroup(
     tensors: int
 
 
-class TrainingMemory(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    average: int
-    gradients: int
-    optimizer: int
-    weights: int
-
-
-class StepCost(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    peak_memory: int
-    seconds: float
-
-
 class ExplainResult(
     Struct,
     frozen=True,
@@ -757,10 +747,8 @@ class ExplainResult(
     height: int
     inpainting: bool
     layers: tuple[AdaptedLayers, ...]
-    memory: TrainingMemory
     prediction: Literal["epsilon", "v_prediction"]
     result_bytes: int
-    step_cost: StepCost | None
     trained_parameters: int
     width: int
 
@@ -969,21 +957,6 @@ class PublishedBase(
 
 
 ExplainedBase = StoredBase | PublishedBase
-
-
-class TrainingSubset(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
-    dataset: DatasetReference
-    flip: bool
-    regularisation: bool
-    repeats: Annotated[int, Meta(ge=1, le=100000)]
-    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class PyramidNoise(
@@ -1467,7 +1440,6 @@ class ExplainJob(
     tag="explain",
 ):
     base: ExplainedBase
-    measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
 
 
@@ -1556,6 +1528,22 @@ class InspectBaseJob(
     tag="inspect-base",
 ):
     base: str
+
+
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class TrainJob(
