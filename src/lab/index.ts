@@ -1,4 +1,5 @@
 export type { ExplainRequest, ExplainRun, Explanation } from './explanation.ts'
+export type { ExtractedAdapter, ExtractRequest, ExtractRun } from './extract.ts'
 export { catchInterrupts, type Interrupt, interruptedExitCode } from './interrupt.ts'
 export { embeddedClassifier } from './jobs.ts'
 export type {

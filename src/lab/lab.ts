@@ -24,6 +24,7 @@ import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.t
 import type { EnvironmentProgress } from '../worker/environment.ts'
 import type { RunEvent, WorkerIdentity } from '../worker/index.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
+import type { ExtractRequest, ExtractRun } from './extract.ts'
 import type { SampledImage } from './sampled-image.ts'
 
 /** How to open a lab. */
@@ -91,14 +92,21 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
   readonly folder?: string | undefined
 }
 
-/** What a technique makes: adapters from LoRA and from learned tokens, a ControlNet, a whole base from full training. */
+/**
+ * What a technique makes: adapters from low-rank techniques and from learned tokens, a ControlNet, a whole base from full
+ * training, or an adapter when its layout is a rank or a size.
+ */
 export type Trained<Technique extends TechniqueInput> = Technique extends {
   type: 'lora' | 'loha' | 'lokr' | 'textual-inversion' | 'negative-embedding'
 }
   ? Adapter
   : Technique extends { type: 'control-net' }
     ? ControlNet
-    : Base
+    : Technique extends { type: 'full'; layout: object }
+      ? Adapter
+      : Technique extends { type: 'autoencoder' } | { type: 'full'; layout?: string | undefined }
+        ? Base
+        : Adapter | Base
 
 /** What {@link Lab.sample} takes: prompts with seeds (every prompt with every seed, prompt by prompt) or requests. */
 export type SampleOptions = z.input<typeof samplingSettings> & {
@@ -238,6 +246,12 @@ export interface Lab extends AsyncDisposable {
    * the training itself would be refused for.
    */
   explain(request: ExplainRequest, options?: CallOptions): ExplainRun
+  /**
+   * Writes what two bases of one family differ in as a LoRA in kohya's layout: of each linear and convolutional layer
+   * the nearest change of a rank, or of the ranks that fit best into a number of bytes; alpha is the rank. What no such
+   * file can hold (biases, norms, embeddings, the autoencoder) is left out and told. Throws ConfigError at once.
+   */
+  extract(request: ExtractRequest, options?: CallOptions): ExtractRun
   /** Draws images. Throws ConfigError at once. */
   sample(request: SampleOptions, options?: CallOptions): SampleRun
   /** Judges images with a finger classifier, in their order. Throws ConfigError at once. */

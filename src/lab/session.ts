@@ -11,6 +11,7 @@ import type { RunStream, Worker, WorkerIdentity } from '../worker/index.ts'
 import { baseFolder } from './base.ts'
 import { explanationOf, planExplanation } from './explain.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
+import { type ExtractRequest, type ExtractRun, extractJobOf, openExtracted } from './extract.ts'
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
@@ -100,6 +101,11 @@ export class LabSession implements api.Lab {
       submit: () => this.#pool.submit(plan.job),
       finish: (result) => explanationOf(plan, result),
     })
+  }
+
+  extract(request: ExtractRequest, { signal }: api.CallOptions = {}): ExtractRun {
+    const job = extractJobOf(request)
+    return new JobRun({ signal, submit: () => this.#pool.submit(job), finish: openExtracted })
   }
 
   sample(request: api.SampleOptions, options: api.CallOptions = {}): api.SampleRun {
