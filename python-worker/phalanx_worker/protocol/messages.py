@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "8d03e56dde2f0c9d5aa8b951486b2ffcb1c6db5ee86cbad9ab7dc63e790689bd"
+SCHEMA_SHA256 = "2e041caf42590300a2db439ed6d08bbf0ccc190c303a8b1bafaaecca5e1b553d"
 
 
 class Accepted(
@@ -1455,6 +1455,7 @@ class TrainingSettings(
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
+    gradient_checkpointing: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
