@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
@@ -62,7 +62,7 @@ def trained_weights(settings: FullTechnique, base: Base) -> list[TrainedWeight]:
     return chosen
 
 
-def _weights_of_layers(settings: FullTechnique, base: Base) -> set[nn.Parameter]:
+def _weights_of_layers(settings: FullTechnique, base: Base) -> set[Tensor]:
     return {layer.layer.weight for part in settings.parts for layer in named_layers(base, part)}
 
 
