@@ -33,10 +33,12 @@ export {
 export {
   type Base,
   type CallOptions,
+  type ClassImagesRequest,
   type ClassifyOptions,
   type ClassifyRun,
   type CreateBaseOptions,
   catchInterrupts,
+  type DreamBoothRequest,
   type ExplainRequest,
   type ExplainRun,
   type Explanation,

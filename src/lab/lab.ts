@@ -23,6 +23,8 @@ import type { heldOutSettings } from '../protocol/jobs.ts'
 import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.ts'
 import type { EnvironmentProgress } from '../worker/environment.ts'
 import type { RunEvent, WorkerIdentity } from '../worker/index.ts'
+import type { ClassImagesRequest } from './class-images.ts'
+import type { DreamBoothRequest } from './dream-booth.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import type { ExtractRequest, ExtractRun } from './extract.ts'
 import type { SampledImage } from './sampled-image.ts'
@@ -246,6 +248,22 @@ export interface Lab extends AsyncDisposable {
    * the training itself would be refused for.
    */
   explain(request: ExplainRequest, options?: CallOptions): ExplainRun
+  /**
+   * Images of a class, drawn from a base, for prior preservation: a dataset for a subset with `regularisation`. They are
+   * kept in the lab's folder under base, prompts, sampling and seed; only those that are missing are drawn. Throws
+   * ConfigError at once; rejects with ArtefactError (`changed-class-image`).
+   */
+  classImages(request: ClassImagesRequest, options?: CallOptions): LabRun<Dataset>
+  /**
+   * DreamBooth (Ruiz et al., 2023): draws the class images that are missing, then trains full weights or low-rank changes
+   * on pictures and class images, with `priorWeight` for these: as many of each are seen. Its loss is the mean over the
+   * samples of a step. Cancelled, it goes on where it was, also among the class images. Throws ConfigError at once;
+   * rejects with DatasetError (`too-few-class-images`) and what training rejects with.
+   */
+  dreamBooth<Technique extends TechniqueInput>(
+    request: DreamBoothRequest<Technique>,
+    options?: CallOptions,
+  ): TrainRun<Trained<Technique>>
   /**
    * Writes what two bases of one family differ in as a LoRA in kohya's layout: of each linear and convolutional layer
    * the nearest change of a rank, or of the ranks that fit best into a number of bytes; alpha is the rank. What no such
