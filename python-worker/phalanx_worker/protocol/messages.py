@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "2e041caf42590300a2db439ed6d08bbf0ccc190c303a8b1bafaaecca5e1b553d"
+SCHEMA_SHA256 = "6b9164f5079f845fef5eddcf1fb2361949ed78f313786c688872c840e9d1c428"
 
 
 class Accepted(
@@ -292,6 +292,20 @@ class Cancelled(
     milliseconds: float
     resumable: bool
     sequence: int
+
+
+class CaptionSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    kept_tags: Annotated[int, Meta(ge=0, le=1000)]
+    prefix: Annotated[str, Meta(max_length=8192)]
+    shuffle: bool
+    suffix: Annotated[str, Meta(max_length=8192)]
+    tag_dropout: Annotated[float, Meta(ge=0, le=1)]
 
 
 class CheckpointEndEvent(
@@ -1592,6 +1606,7 @@ class TrainingSubset(
     rename="camel",
 ):
     caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
     dataset: DatasetReference
     flip: bool
     regularisation: bool
