@@ -12,6 +12,7 @@ from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 from torch import Tensor
 
 from phalanx_worker.artefacts.tensors import read_metadata, read_tensors, save_tensors, tensors_sha256
+from phalanx_worker.artefacts.unchanged import unchanged
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.conditioning import Conditioning, Residuals, added_conditions
@@ -92,10 +93,11 @@ def read_control_net(path: Path, base: Base) -> ControlNet:
     """Read a network for a base from a folder in the layout of diffusers or from a file in either usual layout.
 
     Raises ArtefactError: `missing-file`, `pickled-file`, `broken-file`, `not-a-control-net`, `control-net-mismatch`
-    (made for another base; names what differs).
+    (made for another base; names what differs), `changed-file` (it became another one while it was read).
     """
     file = _weight_file(path)
-    tensors = read_tensors(file)
+    with unchanged([file]):
+        tensors = read_tensors(file)
     if not any(part in name for name in tensors for part in HINT_NAMES):
         example = ", ".join(sorted(tensors)[:3])
         raise ArtefactError(

@@ -13,11 +13,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from phalanx_worker.artefacts.tensors import file_sha256, read_tensors, tensors_sha256, write_tensors
-from phalanx_worker.errors import ArtefactError
+from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
 from phalanx_worker.model.adapter_family import architecture, base_version
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.low_rank import detach
+from phalanx_worker.model.low_rank import detach, full_rank
 from phalanx_worker.model.low_rank_dropout import Dropout, DropoutRates, DropoutRows
 from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import LoraTechnique, Objective, TrainingSettings
@@ -72,6 +71,17 @@ class Lora(DenoisingTechnique):
         }
         return [ParameterGroup(parameters, rates[part], factor) for (part, factor), parameters in groups.items()]
 
+    def remarks(self) -> list[str]:
+        """A rank beyond what a layer's weight can have is allowed, and costs numbers that change nothing more."""
+        wide = [layer for layer in self._layers if layer.plan.rank > full_rank(layer.plan.layer.layer)]
+        if not wide:
+            return []
+        plan = min((layer.plan for layer in wide), key=lambda plan: full_rank(plan.layer.layer))
+        return [
+            f"The rank exceeds the full rank of {len(wide)} of {len(self._layers)} layers, such as {plan.layer.name} "
+            f"with rank {plan.rank} of {full_rank(plan.layer.layer)}. This is allowed; a lower one says as much."
+        ]
+
     def loss(self, batch: Batch) -> Tensor:
         """As of every denoising technique, with dropout where gradients are computed."""
         keys = {"unet": [str(sample) for sample in batch.samples], "text-encoder": unique_texts(batch.captions)}
@@ -91,13 +101,6 @@ class Lora(DenoisingTechnique):
         tensors = {name: tensor for layer in self._layers for name, tensor in layer.stored().items()}
         path = request.folder / f"{request.name}.safetensors"
         write_tensors(path, tensors, lora_metadata(self._settings, self.base, request, tensors))
-        if tensors_sha256(read_tensors(path)) != tensors_sha256(tensors):
-            raise ArtefactError(
-                f"{path} does not hold what was written to it. Check the disk, and train again: the training goes on "
-                "from its last checkpoint.",
-                code="written-differently",
-                facts={"path": str(path)},
-            )
         return WrittenArtefact("lora", path, file_sha256(path), path.stat().st_size)
 
     def detach(self) -> None:
