@@ -22,6 +22,7 @@ import type { heldOutSettings } from '../protocol/jobs.ts'
 import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.ts'
 import type { EnvironmentProgress } from '../worker/environment.ts'
 import type { RunEvent, WorkerIdentity } from '../worker/index.ts'
+import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import type { SampledImage } from './sampled-image.ts'
 
 /** How to open a lab. */
@@ -222,6 +223,12 @@ export interface Lab extends AsyncDisposable {
     request: TrainRequest<Technique>,
     options?: CallOptions,
   ): TrainRun<Trained<Technique>>
+  /**
+   * Says what a training would be before it runs: the layers it would change, its parameters and rates, the size of
+   * its result, settings that would have no effect. Nothing is written. Throws ConfigError at once; rejects with what
+   * the training itself would be refused for.
+   */
+  explain(request: ExplainRequest, options?: CallOptions): ExplainRun
   /** Draws images. Throws ConfigError at once. */
   sample(request: SampleOptions, options?: CallOptions): SampleRun
   /** Judges images with a finger classifier, in their order. Throws ConfigError at once. */

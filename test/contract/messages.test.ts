@@ -9,7 +9,7 @@ import { decode, encode } from '../../src/protocol/codec.ts'
 import { controlReply, controlRequest, ping } from '../../src/protocol/control.ts'
 import { jobEvent } from '../../src/protocol/events.ts'
 import { jobsReply, jobsRequest } from '../../src/protocol/job-messages.ts'
-import { job } from '../../src/protocol/jobs.ts'
+import { explainedBase, job } from '../../src/protocol/jobs.ts'
 import { startReport } from '../../src/protocol/launch.ts'
 import { jobResult } from '../../src/protocol/results.ts'
 
@@ -23,6 +23,7 @@ const unions = [
   jobEvent,
   jobResult,
   technique,
+  explainedBase,
   schedule,
   denoisingLoss,
   timestepWeighting,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "36ab081b88d94e573da4612b7d5ef6e09880ce1a55903bb7fe9bc8ca83933ef2"
+SCHEMA_SHA256 = "d226aabaedaf4eca1c08a2dc5ab1ada8ac6b0a9d931d308b6ef56da38df5c020"
 
 
 class Accepted(
@@ -38,6 +38,23 @@ class AdamwOptimizer(
     learning_rate: Annotated[float, Meta(gt=0)]
     maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
     weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class AdaptedLayers(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    alphas: tuple[float, ...]
+    kind: Literal["attention", "mlp", "convolution", "other"]
+    layers: int
+    overfull: int
+    parameters: int
+    part: Literal["unet", "text-encoder"]
+    ranks: tuple[int, ...]
+    wide_convolutions: int
 
 
 class AdapterBlocks(
@@ -627,6 +644,39 @@ class TrainResult(
     truncated_captions: int
 
 
+class TrainedGroup(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    learning_rate: float
+    parameters: int
+    tensors: int
+
+
+class ExplainResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="explain",
+):
+    base_parameters: int
+    family: Literal["sd-1", "sd-2", "sdxl"]
+    groups: tuple[TrainedGroup, ...]
+    height: int
+    inpainting: bool
+    layers: tuple[AdaptedLayers, ...]
+    prediction: Literal["epsilon", "v_prediction"]
+    result_bytes: int
+    trained_parameters: int
+    width: int
+
+
 class SampleResult(
     Struct,
     frozen=True,
@@ -669,7 +719,15 @@ class TrainClassifierResult(
     seconds: float
 
 
-JobResult = BaseDescription | CreateBaseResult | TrainResult | SampleResult | TrainClassifierResult | ClassifyResult
+JobResult = (
+    BaseDescription
+    | CreateBaseResult
+    | TrainResult
+    | ExplainResult
+    | SampleResult
+    | TrainClassifierResult
+    | ClassifyResult
+)
 
 
 class Done(
@@ -798,105 +856,31 @@ class Event(
     sequence: int
 
 
-class WireError(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    causes: tuple[ErrorCause, ...]
-    class_name: str
-    code: str
-    facts: dict[str, str | float | bool | None]
-    log_lines: tuple[str, ...]
-    message: str
-    place: Literal["config", "worker", "protocol", "job", "dataset", "artefact"]
-    retryable: bool
-    traceback: str
-
-
-class Failed(
+class StoredBase(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="failed",
+    tag="stored",
 ):
-    dropped_progress: int
-    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
-    error: WireError
-    job_id: str
-    sequence: int
+    path: str
 
 
-class FullTechnique(
+class PublishedBase(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="full",
+    tag="published",
 ):
-    layout: Literal["diffusers", "single-file"]
-    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
-    weights: Literal["float32", "float16", "bfloat16"]
+    name: Literal["sd-1.5", "sd-2.1", "sdxl-1.0"]
 
 
-class Gap(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-    tag_field="type",
-    tag="gap",
-):
-    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
-    first_available: int
-    from_sequence: int
-    job_id: str
-
-
-class HeldOutSettings(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    dataset: DatasetReference
-    every: Annotated[int, Meta(ge=1)]
-    keep_best: bool
-    patience: Annotated[int, Meta(ge=1)] | None
-
-
-class InitialImage(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    file: Annotated[str, Meta(min_length=1)]
-    mask: Annotated[str, Meta(min_length=1)] | None
-    mask_blur: Annotated[float, Meta(ge=0, le=256)]
-    strength: Annotated[float, Meta(gt=0, le=1)]
-
-
-class InspectBaseJob(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-    tag_field="type",
-    tag="inspect-base",
-):
-    base: str
+ExplainedBase = StoredBase | PublishedBase
 
 
 class PyramidNoise(
@@ -1213,6 +1197,20 @@ class NegativeEmbeddingTechnique(
     vectors: Annotated[int, Meta(ge=1, le=64)]
 
 
+class FullTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="full",
+):
+    layout: Literal["diffusers", "single-file"]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    weights: Literal["float32", "float16", "bfloat16"]
+
+
 Technique = (
     LoraTechnique
     | TextualInversionTechnique
@@ -1247,6 +1245,106 @@ class TrainingSettings(
     steps: Annotated[int, Meta(ge=1, le=10000000)]
     technique: Technique
     width: Annotated[int, Meta(ge=8, le=4096)] | None
+
+
+class ExplainJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="explain",
+):
+    base: ExplainedBase
+    settings: TrainingSettings
+
+
+class WireError(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    causes: tuple[ErrorCause, ...]
+    class_name: str
+    code: str
+    facts: dict[str, str | float | bool | None]
+    log_lines: tuple[str, ...]
+    message: str
+    place: Literal["config", "worker", "protocol", "job", "dataset", "artefact"]
+    retryable: bool
+    traceback: str
+
+
+class Failed(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="failed",
+):
+    dropped_progress: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    error: WireError
+    job_id: str
+    sequence: int
+
+
+class Gap(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="gap",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    first_available: int
+    from_sequence: int
+    job_id: str
+
+
+class HeldOutSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    dataset: DatasetReference
+    every: Annotated[int, Meta(ge=1)]
+    keep_best: bool
+    patience: Annotated[int, Meta(ge=1)] | None
+
+
+class InitialImage(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    file: Annotated[str, Meta(min_length=1)]
+    mask: Annotated[str, Meta(min_length=1)] | None
+    mask_blur: Annotated[float, Meta(ge=0, le=256)]
+    strength: Annotated[float, Meta(gt=0, le=1)]
+
+
+class InspectBaseJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-base",
+):
+    base: str
 
 
 class TrainJob(
@@ -1310,7 +1408,7 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = InspectBaseJob | CreateBaseJob | TrainJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
 
 
 class Replay(

@@ -28,7 +28,7 @@ from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedul
 from phalanx_worker.techniques.kohya_network import network_arguments
 from phalanx_worker.techniques.lora_layers import layer_plans
 from phalanx_worker.techniques.lora_start import start_from
-from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
+from phalanx_worker.techniques.technique import ExportRequest, LowRankChange, ParameterGroup, WrittenArtefact
 
 
 @final
@@ -81,6 +81,20 @@ class Lora(DenoisingTechnique):
             f"The rank exceeds the full rank of {len(wide)} of {len(self._layers)} layers, such as {plan.layer.name} "
             f"with rank {plan.rank} of {full_rank(plan.layer.layer)}. This is allowed; a lower one says as much."
         ]
+
+    def low_rank_changes(self) -> list[LowRankChange]:
+        return [
+            LowRankChange(
+                layer.plan.layer,
+                layer.plan.rank,
+                layer.plan.alpha,
+                sum(item.numel() for item in layer.parameters().values()),
+            )
+            for layer in self._layers
+        ]
+
+    def result_bytes(self) -> int:
+        return sum(tensor.nbytes for layer in self._layers for tensor in layer.stored().values())
 
     def loss(self, batch: Batch) -> Tensor:
         """As of every denoising technique, with dropout where gradients are computed."""
