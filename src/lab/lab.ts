@@ -33,7 +33,10 @@ export interface OpenLabOptions {
   readonly workers?: number | undefined
   /** An existing interpreter that is used as it is; else PHALANX_PYTHON, else an environment made on first use. */
   readonly python?: string | undefined
-  /** Endpoint file of a running worker to use instead of starting one. */
+  /**
+   * Endpoint file of a running worker to use instead of starting one. The file of a worker on another machine
+   * (`settings.listen`) is a secret: who has it may use the worker.
+   */
   readonly attach?: string | undefined
   /** File through which other processes may attach to the first worker. */
   readonly endpointFile?: string | undefined
