@@ -54,7 +54,8 @@ class Control:
 def control_net_from(base: Base, channels: Sequence[int], seed: int) -> ControlNetModel:
     """A network that copies the encoder of the base's UNet and, by its zero convolutions, adds nothing yet.
 
-    `channels` are those of the levels that read the picture: one more than the autoencoder has halvings.
+    `channels` are those of the levels that read the picture: one more than the autoencoder has halvings. Of a UNet for
+    inpainting, which reads mask and hidden image behind the latents, it copies what reads the latents.
     """
     # The same numbers whatever device the base is on; a base without numbers gets a network without any.
     place = base.device if base.device.type == "meta" else torch.device("cpu")
@@ -63,6 +64,12 @@ def control_net_from(base: Base, channels: Sequence[int], seed: int) -> ControlN
         module: ControlNetModel = ControlNetModel.from_unet(
             base.unet, conditioning_embedding_out_channels=tuple(channels)
         )
+        if base.inpainting:
+            latent = int(base.autoencoder.config.latent_channels)
+            state = module.state_dict()
+            state["conv_in.weight"] = state["conv_in.weight"][:, :latent]
+            module = ControlNetModel.from_config({**module.config, "in_channels": latent})
+            module.load_state_dict(state)
     return module.to(base.device)
 
 
@@ -108,7 +115,7 @@ def read_control_net(path: Path, base: Base) -> ControlNet:
             facts={"path": str(path)},
         )
     found: Mapping[str, Tensor] = convert_controlnet_checkpoint(dict(tensors), base.unet.config)
-    module = _empty(base, found, _hint_channels(tensors))
+    module = _empty(base, _hint_channels(tensors))
     wanted = module.state_dict()
     differing = sorted(
         name
@@ -138,16 +145,15 @@ def control_net_metadata(path: Path) -> dict[str, str]:
     return read_metadata(_weight_file(path))
 
 
-def _empty(base: Base, tensors: Mapping[str, Tensor], channels: tuple[int, ...]) -> ControlNetModel:
+def _empty(base: Base, channels: tuple[int, ...]) -> ControlNetModel:
     """A network of the base's layout without weights."""
     with torch.device("meta"):
         like = ControlNetModel.from_unet(
             base.unet, conditioning_embedding_out_channels=channels, load_weights_from_unet=False
         )
-        entry = tensors.get("conv_in.weight")
-        # Beside an inpainting UNet, networks of the ordinary one are used, which read latents alone.
-        width = like.config.in_channels if entry is None or entry.ndim != 4 else entry.shape[1]
-        module: ControlNetModel = ControlNetModel.from_config({**like.config, "in_channels": int(width)})
+        # Also beside an inpainting UNet it reads latents alone.
+        latent = int(base.autoencoder.config.latent_channels)
+        module: ControlNetModel = ControlNetModel.from_config({**like.config, "in_channels": latent})
     return module
 
 
