@@ -11,6 +11,8 @@ export {
   autoencoder,
   controlNet,
   full,
+  loha,
+  lokr,
   lora,
   negativeEmbedding,
   type TechniqueInput,
@@ -55,6 +57,7 @@ export {
   type Trained,
   type TrainRequest,
   type TrainRun,
+  type TrainSubset,
 } from './lab/index.ts'
 export {
   type Candidate,

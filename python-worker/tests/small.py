@@ -18,14 +18,17 @@ from phalanx_worker.protocol.messages import (
     AdapterBlocks,
     AdapterReference,
     BaseArchitecture,
+    BlockRates,
     CosineSchedule,
     DatasetItem,
     DatasetReference,
+    FullBlocks,
     FullTechnique,
     JobEvent,
+    LohaTechnique,
+    LokrTechnique,
     LoraBlockAlphas,
     LoraBlockRanks,
-    LoraBlockRates,
     LoraBlocks,
     LoraConvolutionAlphas,
     LoraConvolutionRanks,
@@ -35,6 +38,7 @@ from phalanx_worker.protocol.messages import (
     StepEndEvent,
     TrainingNoise,
     TrainingSettings,
+    TrainingSubset,
     TrainJob,
     UniformWeighting,
 )
@@ -122,7 +126,7 @@ PLAIN = Objective(
 def lora_blocks(**changes: Any) -> LoraBlocks:
     """What `changes` says of blocks, as `rates={"down": (1.0, 0.5)}`, and nothing else."""
     kinds = {
-        "rates": LoraBlockRates,
+        "rates": BlockRates,
         "ranks": LoraBlockRanks,
         "alphas": LoraBlockAlphas,
         "convolution_ranks": LoraConvolutionRanks,
@@ -156,6 +160,35 @@ def lora_technique(**changes: Any) -> LoraTechnique:
     return msgspec.structs.replace(plain, **changes)
 
 
+def full_technique(rates: dict[str, Any] | None = None, **changes: Any) -> FullTechnique:
+    """All weights of UNet and text encoder, with `rates` of blocks as `{"down": (1.0, 0.5)}`."""
+    plain = FullTechnique(
+        parts=("unet", "text-encoder"),
+        patterns=(),
+        blocks=FullBlocks(rates=BlockRates(**dict.fromkeys(BlockRates.__struct_fields__) | (rates or {}))),
+        unet_learning_rate=None,
+        text_encoder_learning_rate=None,
+        weights="float32",
+        layout="diffusers",
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def loha_technique(**changes: Any) -> LohaTechnique:
+    """The layers of `lora_technique`, without dropout."""
+    return msgspec.structs.replace(LohaTechnique(**_product_settings()), **changes)
+
+
+def lokr_technique(**changes: Any) -> LokrTechnique:
+    """The layers of `lora_technique`, with a rank that leaves few of them whole, without dropout."""
+    return msgspec.structs.replace(LokrTechnique(factor=None, **(_product_settings() | {"rank": 1})), **changes)
+
+
+def _product_settings() -> dict[str, Any]:
+    shared = {name: getattr(lora_technique(), name) for name in LohaTechnique.__struct_fields__}
+    return shared | {"rank_dropout": 0.0, "module_dropout": 0.0}
+
+
 def adapter_reference(file: str, strength: float, **changes: Any) -> AdapterReference:
     """An adapter at one strength everywhere, but for `changes`."""
     blocks = AdapterBlocks(**dict.fromkeys(AdapterBlocks.__struct_fields__))
@@ -166,7 +199,7 @@ def adapter_reference(file: str, strength: float, **changes: Any) -> AdapterRefe
 def settings(**changes: Any) -> TrainingSettings:
     """Full training with everything that has state switched on."""
     plain = TrainingSettings(
-        technique=FullTechnique(parts=("unet", "text-encoder"), weights="float32", layout="diffusers"),
+        technique=full_technique(),
         optimizer=AdamwOptimizer(
             learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01, maximum_gradient_norm=1.0
         ),
@@ -179,8 +212,7 @@ def settings(**changes: Any) -> TrainingSettings:
         width=None,
         height=None,
         precision="float32",
-        caption_dropout=0.25,
-        flip=True,
+        gradient_checkpointing=False,
         ema_decay=0.9,
         checkpoint_every=3,
         checkpoints_kept=2,
@@ -189,11 +221,20 @@ def settings(**changes: Any) -> TrainingSettings:
     return msgspec.structs.replace(plain, **changes)
 
 
+def subset(dataset: DatasetReference, **changes: Any) -> TrainingSubset:
+    """A dataset with everything random switched on."""
+    plain = TrainingSubset(
+        dataset=dataset, repeats=1, weight=1.0, regularisation=False, caption_dropout=0.25, flip=True
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
 def train_job(base: Path, dataset: DatasetReference, output: Path, **changes: Any) -> TrainJob:
-    """A training of `settings(**changes)`."""
+    """A training of `settings` on one `subset`; a change is that of either."""
+    own = {name: changes.pop(name) for name in TrainingSubset.__struct_fields__ if name in changes}
     return TrainJob(
         base=str(base),
-        dataset=dataset,
+        subsets=(subset(dataset, **own),),
         settings=settings(**changes),
         held_out=None,
         output=str(output),

@@ -36,6 +36,15 @@ const rules: readonly Rule[] = [
     idle: ({ technique }) => 'parts' in technique && !technique.parts.includes('text-encoder'),
   },
   {
+    settings: ['technique.alpha', 'technique.convolutionAlpha'],
+    reason: 'whole factors of a LoKr are taken as they are',
+    idle: ({ technique }) =>
+      technique.type === 'lokr' &&
+      technique.rank === null &&
+      technique.convolutionRank === null &&
+      technique.patterns.every(({ rank }) => rank === null),
+  },
+  {
     settings: ['optimizer.learningRate'],
     reason: 'every part that is trained has a rate of its own',
     idle: ({ technique }) =>

@@ -1,25 +1,13 @@
 import { z } from 'zod'
-import { basePart } from './base-part.ts'
 import { controlNetTechnique } from './control-net.ts'
+import { fullTechnique } from './full.ts'
 import { loraTechnique } from './lora.ts'
+import { lohaTechnique, lokrTechnique } from './lycoris.ts'
 import {
   negativeEmbeddingTechnique,
   type TextualInversionOptions,
   textualInversionTechnique,
 } from './textual-inversion.ts'
-
-/** Trains all weights of the named parts against the denoising loss. The result is a whole base. */
-export const fullTechnique = z
-  .strictObject({
-    type: z.literal('full'),
-    /** Parts of the base that are trained. */
-    parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
-    /** Numeric type of the weights in the result's files. */
-    weights: z.enum(['float32', 'float16', 'bfloat16']).default('float32'),
-    /** A folder as diffusers has it, or one `.safetensors` as A1111, ComfyUI and sd-scripts have it (LDM's names). */
-    layout: z.enum(['diffusers', 'single-file']).default('diffusers'),
-  })
-  .meta({ id: 'FullTechnique' })
 
 /**
  * Trains the variational autoencoder of a base against reconstruction: L1 + gradient difference + KL divergence.
@@ -40,6 +28,8 @@ export const autoencoderTechnique = z
 export const technique = z
   .discriminatedUnion('type', [
     loraTechnique,
+    lohaTechnique,
+    lokrTechnique,
     textualInversionTechnique,
     negativeEmbeddingTechnique,
     controlNetTechnique,
@@ -58,6 +48,16 @@ export type TechniqueInputOf<Type extends Technique['type']> = Extract<Technique
 /** Low-rank adaptation; see {@link loraTechnique} for fields and defaults. */
 export function lora(options: Omit<z.input<typeof loraTechnique>, 'type'> = {}): TechniqueInputOf<'lora'> {
   return { type: 'lora', ...options }
+}
+
+/** A LoHa; see {@link lohaTechnique} for fields and defaults. */
+export function loha(options: Omit<z.input<typeof lohaTechnique>, 'type'> = {}): TechniqueInputOf<'loha'> {
+  return { type: 'loha', ...options }
+}
+
+/** A LoKr; see {@link lokrTechnique} for fields and defaults. */
+export function lokr(options: Omit<z.input<typeof lokrTechnique>, 'type'> = {}): TechniqueInputOf<'lokr'> {
+  return { type: 'lokr', ...options }
 }
 
 /**

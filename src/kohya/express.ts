@@ -1,11 +1,13 @@
 import type { Objective } from '../config/objective.ts'
-import type { Optimizer, Schedule } from '../config/optimizer.ts'
+import type { Optimizer } from '../config/optimizer.ts'
+import type { Schedule } from '../config/schedule.ts'
 import type { Technique } from '../config/technique.ts'
 import type { TrainingSettings } from '../config/training.ts'
 import { ConfigError } from '../errors/index.ts'
-import type { JobOf } from '../protocol/jobs.ts'
+import type { JobOf, TrainingSubset } from '../protocol/jobs.ts'
 import type { BaseDescription } from '../protocol/results.ts'
 import { sayNetwork } from './network.ts'
+import { sayOptimizer } from './optimizer.ts'
 import { nothingIsLeft, Sentence } from './sentence.ts'
 
 /** A training in the words of sd-scripts. */
@@ -15,8 +17,8 @@ export interface Expressed {
   readonly trainer: string
   /** Options that depend on nothing but the settings. */
   readonly options: readonly string[]
-  /** Options of the subset of images. */
-  readonly subset: Readonly<Record<string, unknown>>
+  /** Options of each of the job's subsets; how often its images are repeated comes to them. */
+  readonly subsets: readonly Readonly<Record<string, unknown>>[]
   /** Whether the checkout can go on from a checkpoint: it counts accumulated steps wrongly when it does. */
   readonly resumable: boolean
 }
@@ -36,7 +38,8 @@ export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Exp
   if (base.family !== 'sd-1' || base.prediction !== 'epsilon' || base.unetParameters !== unetParameters) {
     said.refuse('base', 'it builds the UNet of Stable Diffusion 1.5 itself, and this base has another one')
   }
-  const subset = saySettings(said, job.settings)
+  saySettings(said, job.settings)
+  const subsets = job.subsets.map((subset, index) => saySubset(said, subset, `subsets[${index}]`))
   if (said.refused.length > 0) {
     throw new ConfigError({
       code: 'engine-cannot-express',
@@ -48,20 +51,20 @@ export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Exp
     script: 'train_network',
     trainer: 'NetworkTrainer',
     options: said.options,
-    subset,
+    subsets,
     resumable: job.settings.accumulation === 1,
   }
 }
 
-function saySettings(said: Sentence, settings: TrainingSettings): Record<string, unknown> {
+function saySettings(said: Sentence, settings: TrainingSettings): void {
   const { technique, optimizer, schedule, objective, steps, accumulation, seed, precision, emaDecay, ...rest } =
     settings
-  // Places and previews are put into files; the rest is said by the caller or by the subset.
+  // Places and previews are put into files; the rest is said by the caller.
   const { batchSize: _batch, width: _width, height: _height, preview: _preview, ...others } = rest
-  const { checkpointEvery: _every, checkpointsKept: _kept, captionDropout, flip, ...unknown } = others
+  const { checkpointEvery: _every, checkpointsKept: _kept, gradientCheckpointing, ...unknown } = others
   nothingIsLeft(unknown)
   sayTechnique(said, technique)
-  sayOptimizer(said, optimizer)
+  sayOptimizer(said, optimizer, technique)
   saySchedule(said, schedule, optimizer)
   sayObjective(said, objective)
   said.say('max_train_steps', steps)
@@ -69,22 +72,25 @@ function saySettings(said: Sentence, settings: TrainingSettings): Record<string,
   if (seed > largestSeed) said.refuse('seed', `must be at most ${largestSeed}`)
   said.say('seed', seed)
   said.say('mixed_precision', precision === 'bfloat16' ? 'bf16' : 'no')
+  if (gradientCheckpointing) said.say('gradient_checkpointing')
   if (emaDecay !== null) said.refuse('emaDecay', 'it keeps no moving average')
+}
+
+function saySubset(said: Sentence, subset: TrainingSubset, where: string): Record<string, unknown> {
+  const { captionDropout, flip, weight, regularisation, ...rest } = subset
+  // Said with the number of images.
+  const { dataset: _dataset, repeats: _repeats, ...unknown } = rest
+  nothingIsLeft(unknown)
+  if (weight !== 1) said.refuse(`${where}.weight`, 'it weighs no subsets against one another')
+  if (regularisation) said.refuse(`${where}.regularisation`, 'class images are not driven')
   return { caption_dropout_rate: captionDropout, flip_aug: flip }
 }
 
 function sayTechnique(said: Sentence, technique: Technique): void {
   if (technique.type === 'lora') sayNetwork(said, technique)
-  else said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
-}
-
-function sayOptimizer(said: Sentence, optimizer: Optimizer): void {
-  const { type: _type, learningRate, beta1, beta2, epsilon, weightDecay, maximumGradientNorm, ...unknown } = optimizer
-  nothingIsLeft(unknown)
-  said.say('optimizer_type', 'AdamW')
-  said.say('learning_rate', learningRate)
-  said.say('optimizer_args', `betas=(${beta1},${beta2})`, `eps=${epsilon}`, `weight_decay=${weightDecay}`)
-  said.say('max_grad_norm', maximumGradientNorm ?? 0)
+  else if (technique.type === 'loha' || technique.type === 'lokr') {
+    said.refuse('technique', 'its LoHa and LoKr come from lycoris-lora, which its requirements do not name')
+  } else said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
 }
 
 function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optimizer): void {
@@ -104,7 +110,8 @@ function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optim
     case 'polynomial':
       said.say('lr_scheduler', 'polynomial')
       said.say('lr_scheduler_power', schedule.power)
-      said.say('lr_scheduler_args', `lr_end=${schedule.endFactor * learningRate}`)
+      // Without a rate there is no schedule.
+      said.say('lr_scheduler_args', `lr_end=${schedule.endFactor * (learningRate ?? 0)}`)
       break
     case 'one-cycle':
       said.refuse('schedule', 'it has no one-cycle schedule of its own')

@@ -6,6 +6,7 @@ import {
   type Dataset,
   type ExplainRequest,
   type Lab,
+  lokr,
   lora,
   negativeEmbedding,
   readSeries,
@@ -87,6 +88,11 @@ describe('settings without effect', () => {
         idle: 'technique.unetLearningRate',
         with: { technique: lora({ rank: 2, parts: ['text-encoder'], unetLearningRate: 1 }) },
         without: { technique: lora({ rank: 2, parts: ['text-encoder'] }) },
+      },
+      {
+        idle: 'technique.alpha',
+        with: { technique: lokr({ rank: null, alpha: 9 }) },
+        without: { technique: lokr({ rank: null }) },
       },
       {
         idle: 'optimizer.learningRate',

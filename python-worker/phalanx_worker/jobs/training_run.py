@@ -4,43 +4,37 @@ from __future__ import annotations
 
 import resource
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import torch
 
 from phalanx_worker.artefacts.checkpoint import CheckpointState, newest_checkpoint, write_checkpoint
 from phalanx_worker.artefacts.series import SeriesLine, SeriesWriter, final_loss, read_series
 from phalanx_worker.errors import JobError
 from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.jobs.forward_passes import training_passes
 from phalanx_worker.jobs.previews import draw_previews
+from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, plain_subset, read_subsets
 from phalanx_worker.jobs.training_result import config_changed
 from phalanx_worker.lanes import Lanes
-from phalanx_worker.model.attention import plain_attention
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.tokens import tokenize
 from phalanx_worker.protocol.messages import (
     CheckpointEndEvent,
-    DatasetItem,
-    DatasetReference,
     LogEvent,
     ProgressEvent,
     StepEndEvent,
-    TrainingSettings,
     TrainJob,
     TrainResult,
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.technique import ExportRequest, Technique, WrittenArtefact, named_parameters
-from phalanx_worker.training.data import EpochOrder, PixelStore, control_items, read_dataset
+from phalanx_worker.training.data import PixelStore
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.held_out import BestStep, BestWeights, held_out_loss
-from phalanx_worker.training.images import CoverCrop
-from phalanx_worker.training.latents import LatentCache, LatentKey, Posterior, latent_keys
+from phalanx_worker.training.latents import LatentCache, LatentKey, Posterior
 from phalanx_worker.training.loop import Step, TrainingState, new_state, train
-from phalanx_worker.training.sizes import ImageSizes
-from phalanx_worker.training.text import TextCache
 
 LATENTS_KEY = "latents"
 SERIES_FILE = "series.jsonl"
@@ -58,15 +52,15 @@ class TrainingRun:
         base: Base,
         technique: Technique,
         streams: Streams,
-        items: tuple[DatasetItem, ...],
+        subsets: tuple[SubsetItems, ...],
         config: str,
     ) -> None:
         self._job = job
         self._context = context
         self._base = base
         self._technique = technique
-        self._streams = streams
-        self._items = items
+        self._subsets = subsets
+        self._feeds = FeedMaker(base, technique, job.settings, streams, self._latents)
         self._held_out: Feed | None = None
         self._best = BestWeights(Path(job.output) / BEST_FILE)
         self._config = config
@@ -78,13 +72,11 @@ class TrainingRun:
         settings = self._job.settings
         state = new_state(self._technique, settings)
         resumed_from = self._resume(state)
-        feed = self._feed(self._job.dataset, self._items, settings)
+        feed = self._feeds.make(self._subsets)
         if self._job.held_out is not None:
-            plain = msgspec.structs.replace(settings, caption_dropout=0.0, flip=False)
-            dataset = self._job.held_out.dataset
-            self._held_out = self._feed(dataset, read_dataset(dataset), plain)
+            self._held_out = self._feeds.make(read_subsets([plain_subset(self._job.held_out.dataset)]))
         series_path = self._output / SERIES_FILE
-        with SeriesWriter(series_path, resumed_from) as series, self._attention():
+        with SeriesWriter(series_path, resumed_from) as series, training_passes(self._technique, settings):
             self._context.phase("stepping", settings.steps)
             if not self._is_over(state.step):
                 self._take_steps(feed, state, series)
@@ -123,27 +115,10 @@ class TrainingRun:
         self._checkpoint = found.path
         return found.state.step
 
-    def _feed(self, dataset: DatasetReference, items: tuple[DatasetItem, ...], settings: TrainingSettings) -> Feed:
-        size = self._base.image_size
-        transform = CoverCrop(settings.width or size, settings.height or size)
-        store = PixelStore(Path(dataset.root), items, transform)
-        keys: dict[tuple[int, bool], LatentKey] = {}
-        posteriors: dict[str, Posterior] = {}
-        if self._technique.feed == "latents":
-            keys = latent_keys(self._base, store, settings.flip)
-            self._context.phase("caching", len(keys))
-            memory: dict[str, Posterior] = self._context.warm.setdefault(LATENTS_KEY, {})
-            cache = LatentCache(self._output / "latents", memory)
-            posteriors = cache.fill(self._base, store, list(keys.values()), self._progress, self._warn)
-        order = EpochOrder(self._streams, len(items))
-        text = TextCache(self._base)
-        sizes = ImageSizes(Path(dataset.root), items, transform)
-        controls = (
-            PixelStore(Path(dataset.root), control_items(items), transform) if self._technique.reads_controls else None
-        )
-        return Feed(
-            self._base, self._technique, settings, self._streams, store, order, text, sizes, keys, posteriors, controls
-        )
+    def _latents(self, store: PixelStore, keys: Sequence[LatentKey]) -> dict[str, Posterior]:
+        self._context.phase("caching", len(keys))
+        memory: dict[str, Posterior] = self._context.warm.setdefault(LATENTS_KEY, {})
+        return LatentCache(self._output / "latents", memory).fill(self._base, store, keys, self._progress, self._warn)
 
     def _take_steps(self, feed: Feed, state: TrainingState, series: SeriesWriter) -> None:
         settings = self._job.settings
@@ -155,7 +130,8 @@ class TrainingRun:
                     series.write(_line(step, held_out))
                     self._context.emit(_event(step, settings.steps, held_out), ())
                     if settings.preview is not None and (last or step.step % settings.preview.every == 0):
-                        draw_previews(settings.preview, step.step, self._technique, self._output, self._context)
+                        with state.result_weights():
+                            draw_previews(settings.preview, step.step, self._technique, self._output, self._context)
                         self._context.phase("stepping", settings.steps)
                     if last or step.step % settings.checkpoint_every == 0 or self._context.cancelled:
                         self._write_checkpoint(state, step, series)
@@ -191,16 +167,10 @@ class TrainingRun:
         best = self._best.found() if self._job.held_out is not None and self._job.held_out.keep_best else None
         return state.step if best is None else best.step
 
-    def _attention(self) -> AbstractContextManager[None]:
-        half = self._job.settings.precision == "bfloat16" and self._base.device.type == "cpu"
-        return plain_attention(self._base.unet) if half else nullcontext()
-
     def _write_checkpoint(self, state: TrainingState, step: Step, series: SeriesWriter) -> None:
         settings = self._job.settings
         series.sync()
-        tensors = {"weights": self._technique.state(), "optimizer": state.optimizer.state()}
-        if state.average is not None:
-            tensors["average"] = state.average.state()
+        optimizer = state.optimizer.state()
         facts = CheckpointState(
             step=state.step,
             position=state.step * settings.batch_size * settings.accumulation,
@@ -210,7 +180,11 @@ class TrainingRun:
             files={},
         )
         folder = self._output / CHECKPOINT_FOLDER
-        self._checkpoint = write_checkpoint(folder, facts, tensors, settings.checkpoints_kept)
+        with state.optimizer.evaluated():
+            tensors = {"weights": self._technique.state(), "optimizer": optimizer}
+            if state.average is not None:
+                tensors["average"] = state.average.state()
+            self._checkpoint = write_checkpoint(folder, facts, tensors, settings.checkpoints_kept)
         self._context.emit(CheckpointEndEvent(step=state.step, path=str(self._checkpoint)), ())
 
     def _export(self, feed: Feed, state: TrainingState) -> WrittenArtefact:
@@ -220,15 +194,13 @@ class TrainingRun:
             settings=self._job.settings,
             steps=self._exported_step(state),
             base_sha256=self._base.sha256,
-            dataset_sha256=self._job.dataset.sha256,
+            subsets=self._job.subsets,
             images=feed.images,
         )
         if self._exported_step(state) != state.step:
             self._best.restore(self._technique)
             return self._technique.export(request)
-        if state.average is None:
-            return self._technique.export(request)
-        with state.average.applied():
+        with state.result_weights():
             return self._technique.export(request)
 
     def _explained(self, error: JobError) -> JobError:
@@ -241,7 +213,7 @@ class TrainingRun:
         )
 
     def _truncated_captions(self) -> int:
-        captions = [item.caption for item in self._items]
+        captions = [item.caption for source in self._subsets for item in source.items]
         length = int(self._base.text_encoder.config.max_position_embeddings)
         return sum(count > 0 for count in tokenize(self._technique.base.tokenizer, captions, length).truncated)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,8 @@ class DropoutRates:
     """Of a rank, for all of a row."""
     module: float
     """Of the whole layer, for all rows of a step."""
+    output: float = 0.0
+    """Of an output in a change of a whole weight, for all rows of a step; as in LyCORIS, the others do not grow."""
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,28 @@ class DropoutRows:
 
 
 class Dropout:
-    """Dropout of all layers of an adapter; off unless its thread is between `drawing` and computes gradients."""
+    """Dropout of all layers of an adapter; off unless its context is between `drawing` and computes gradients.
+
+    Each thread has a context of its own. What is computed again for gradients is computed in the context of the first
+    time, and so drops the same.
+    """
 
     def __init__(self, rates: DropoutRates) -> None:
         self.rates = rates
-        self._here = threading.local()
+        self._rows: ContextVar[DropoutRows | None] = ContextVar("dropout-rows", default=None)
 
     @contextmanager
     def drawing(self, rows: DropoutRows) -> Iterator[None]:
-        """Drop from the forward passes of this thread."""
-        self._here.rows = rows
+        """Drop from the forward passes of this context."""
+        token = self._rows.set(rows)
         try:
             yield
         finally:
-            self._here.rows = None
+            self._rows.reset(token)
 
     def rows(self) -> DropoutRows | None:
-        """What this thread computes; None when nothing is dropped from it."""
-        return getattr(self._here, "rows", None) if torch.is_grad_enabled() else None
+        """What this context computes; None when nothing is dropped from it."""
+        return self._rows.get() if torch.is_grad_enabled() else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +83,14 @@ class LayerDropout:
         return (
             rows is not None and rate > 0 and rows.streams.uniform(f"module-dropout:{self.name}", rows.step, 0) < rate
         )
+
+    def kept_outputs(self, count: int) -> Tensor | None:
+        """[count], 0 for each output that is left out in the present step; None when none is."""
+        rows, rates = self.dropout.rows(), self.dropout.rates
+        if rows is None or rates.output == 0:
+            return None
+        draws = rows.streams.generator(f"output-dropout:{self.name}", rows.step).random(count, dtype=np.float32)
+        return torch.from_numpy(draws >= np.float32(rates.output)).float()
 
     def thinned(self, hidden: Tensor) -> Tensor:
         """`hidden`, [n, ..., rank] or [n, rank, height, width], without what is dropped and scaled for what is kept."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "9bcacf0adbca0d73ab352d93140a4f63e1bce19aaebb8cab57773c7397cf09c3"
+SCHEMA_SHA256 = "73917dc8fde12a1683799d0ed4534e5278e7aa775a729560ddea44fd244dcfa8"
 
 
 class Accepted(
@@ -21,6 +21,43 @@ class Accepted(
 ):
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     job_id: str
+
+
+class AdafactorOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adafactor",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)] | None
+    clipping_threshold: Annotated[float, Meta(gt=0)]
+    decay_exponent: Annotated[float, Meta(gt=0, le=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)] | None
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    relative_warmup: bool
+    smallest_scale: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class AdamwEightBitOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adamw-8bit",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
 
 
 class AdamwOptimizer(
@@ -171,6 +208,31 @@ class BlobDescription(
 ):
     dtype: Literal["uint8", "int32", "int64", "float16", "float32", "float64"]
     shape: tuple[Annotated[int, Meta(ge=0)], ...]
+
+
+class RateCurve(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    base: Annotated[float, Meta(ge=0)]
+    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
+
+
+class BlockRates(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    down: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    middle: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    second_text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    text_encoder: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
+    up: RateCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
 
 
 class Bye(
@@ -651,7 +713,7 @@ class TrainedGroup(
     forbid_unknown_fields=True,
     rename="camel",
 ):
-    learning_rate: float
+    learning_rate: float | None
     parameters: int
     tensors: int
 
@@ -947,6 +1009,76 @@ class Objective(
     zero_terminal_snr: bool
 
 
+class LionOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lion",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ProdigyOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="prodigy",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    beta3: Annotated[float, Meta(ge=0, lt=1)] | None
+    bias_correction: bool
+    d0: Annotated[float, Meta(gt=0)]
+    d_coefficient: Annotated[float, Meta(gt=0)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    growth_rate: Annotated[float, Meta(gt=1)] | None
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    safeguard_warmup: bool
+    slice: Annotated[int, Meta(ge=1)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ScheduleFreeOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="schedule-free",
+):
+    average_power: Annotated[float, Meta(ge=0)]
+    beta1: Annotated[float, Meta(gt=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    rate_power: Annotated[float, Meta(ge=0)]
+    warmup_steps: Annotated[int, Meta(ge=0)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+Optimizer = (
+    AdamwOptimizer
+    | AdamwEightBitOptimizer
+    | AdafactorOptimizer
+    | LionOptimizer
+    | ProdigyOptimizer
+    | ScheduleFreeOptimizer
+)
+
+
 class SamplingSettings(
     Struct,
     frozen=True,
@@ -1076,31 +1208,6 @@ class LoraBlockRanks(
     up: tuple[Annotated[int, Meta(ge=0, le=1024)], ...] | None
 
 
-class LoraCurve(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    base: Annotated[float, Meta(ge=0)]
-    curve: Literal["cosine", "sine", "linear", "reverse-linear", "zeros"]
-
-
-class LoraBlockRates(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    down: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    middle: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    second_text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    text_encoder: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-    up: LoraCurve | tuple[Annotated[float, Meta(ge=0)], ...] | None
-
-
 class LoraBlocks(
     Struct,
     frozen=True,
@@ -1112,7 +1219,7 @@ class LoraBlocks(
     convolution_alphas: LoraConvolutionAlphas
     convolution_ranks: LoraConvolutionRanks
     ranks: LoraBlockRanks
-    rates: LoraBlockRates
+    rates: BlockRates
 
 
 class LoraPattern(
@@ -1153,6 +1260,53 @@ class LoraTechnique(
     text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
     unet_learning_rate: Annotated[float, Meta(gt=0)] | None
     up_learning_rate_ratio: Annotated[float, Meta(gt=0)]
+
+
+class LohaTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="loha",
+):
+    alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
+    rank: Annotated[int, Meta(ge=1, le=1024)]
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+
+
+class LokrTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lokr",
+):
+    alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    factor: Annotated[int, Meta(ge=2, le=1024)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
+    rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
 
 
 class LearnedToken(
@@ -1197,6 +1351,16 @@ class NegativeEmbeddingTechnique(
     vectors: Annotated[int, Meta(ge=1, le=64)]
 
 
+class FullBlocks(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    rates: BlockRates
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -1206,13 +1370,19 @@ class FullTechnique(
     tag_field="type",
     tag="full",
 ):
+    blocks: FullBlocks
     layout: Literal["diffusers", "single-file"]
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
     weights: Literal["float32", "float16", "bfloat16"]
 
 
 Technique = (
     LoraTechnique
+    | LohaTechnique
+    | LokrTechnique
     | TextualInversionTechnique
     | NegativeEmbeddingTechnique
     | ControlNetTechnique
@@ -1230,14 +1400,13 @@ class TrainingSettings(
 ):
     accumulation: Annotated[int, Meta(ge=1, le=1024)]
     batch_size: Annotated[int, Meta(ge=1, le=1024)]
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
-    flip: bool
+    gradient_checkpointing: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
-    optimizer: AdamwOptimizer
+    optimizer: Optimizer
     precision: Literal["float32", "bfloat16"]
     preview: PreviewSettings | None
     schedule: Schedule
@@ -1347,6 +1516,21 @@ class InspectBaseJob(
     base: str
 
 
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
 class TrainJob(
     Struct,
     frozen=True,
@@ -1357,11 +1541,11 @@ class TrainJob(
     tag="train",
 ):
     base: str
-    dataset: DatasetReference
     held_out: HeldOutSettings | None
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     output: str
     settings: TrainingSettings
+    subsets: Annotated[tuple[TrainingSubset, ...], Meta(min_length=1)]
 
 
 class SampleRequest(

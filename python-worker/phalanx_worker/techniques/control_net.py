@@ -21,9 +21,9 @@ from phalanx_worker.model.control_net import (
 from phalanx_worker.model.save import folder_bytes, tensor_bytes
 from phalanx_worker.protocol.messages import ControlNetTechnique, Objective
 from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.adapter_metadata import request_metadata
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.denoising import DenoisingTechnique
-from phalanx_worker.techniques.lora import request_metadata
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
 
 

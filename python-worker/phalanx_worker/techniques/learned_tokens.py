@@ -19,7 +19,7 @@ from phalanx_worker.model.initial_vectors import phrase_vectors, random_vectors,
 from phalanx_worker.model.placeholder import check_placeholders, extend, text_encoders
 from phalanx_worker.protocol.messages import LearnedToken
 from phalanx_worker.streams import Streams
-from phalanx_worker.techniques.lora import request_metadata
+from phalanx_worker.techniques.adapter_metadata import request_metadata
 from phalanx_worker.techniques.technique import ExportRequest, WrittenArtefact
 
 Norm = Literal["none", "initial", "vocabulary"]
