@@ -43,7 +43,7 @@ def exported(base: Base, technique: Written, folder: Path, name: str = "ours") -
                     value.add_((1.0 if technique is EMBEDDING else 0.2) * random_numbers(place, *value.shape))
         folder.mkdir(parents=True, exist_ok=True)
         request = ExportRequest(
-            folder=folder, name=name, settings=chosen, steps=1, base_sha256=base.sha256, dataset_sha256="",
+            folder=folder, name=name, settings=chosen, steps=1, base_sha256=base.sha256, subsets=(),
             images=no_images,
         )  # fmt: skip
         return attached.export(request).path
