@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "73917dc8fde12a1683799d0ed4534e5278e7aa775a729560ddea44fd244dcfa8"
+SCHEMA_SHA256 = "8a60ae74db07ee4052a2720cda28228c6c05484bd196c307c4517c21b71bd35e"
 
 
 class Accepted(
@@ -278,6 +278,20 @@ class Cancelled(
     milliseconds: float
     resumable: bool
     sequence: int
+
+
+class CaptionSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    kept_tags: Annotated[int, Meta(ge=0, le=1000)]
+    prefix: Annotated[str, Meta(max_length=8192)]
+    shuffle: bool
+    suffix: Annotated[str, Meta(max_length=8192)]
+    tag_dropout: Annotated[float, Meta(ge=0, le=1)]
 
 
 class CheckpointEndEvent(
@@ -718,6 +732,30 @@ class TrainedGroup(
     tensors: int
 
 
+class TrainingMemory(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    average: int
+    gradients: int
+    optimizer: int
+    weights: int
+
+
+class StepCost(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    peak_memory: int
+    seconds: float
+
+
 class ExplainResult(
     Struct,
     frozen=True,
@@ -733,8 +771,10 @@ class ExplainResult(
     height: int
     inpainting: bool
     layers: tuple[AdaptedLayers, ...]
+    memory: TrainingMemory
     prediction: Literal["epsilon", "v_prediction"]
     result_bytes: int
+    step_cost: StepCost | None
     trained_parameters: int
     width: int
 
@@ -943,6 +983,22 @@ class PublishedBase(
 
 
 ExplainedBase = StoredBase | PublishedBase
+
+
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class PyramidNoise(
@@ -1426,6 +1482,7 @@ class ExplainJob(
     tag="explain",
 ):
     base: ExplainedBase
+    measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
 
 
@@ -1514,21 +1571,6 @@ class InspectBaseJob(
     tag="inspect-base",
 ):
     base: str
-
-
-class TrainingSubset(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
-    dataset: DatasetReference
-    flip: bool
-    regularisation: bool
-    repeats: Annotated[int, Meta(ge=1, le=100000)]
-    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class TrainJob(
