@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "6b9164f5079f845fef5eddcf1fb2361949ed78f313786c688872c840e9d1c428"
+SCHEMA_SHA256 = "f9cc3dbf318385db780b31916ca14df262d9fed678d6ed9293dc18b6d95386aa"
 
 
 class Accepted(
@@ -784,6 +784,30 @@ class TrainedGroup(
     tensors: int
 
 
+class TrainingMemory(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    average: int
+    gradients: int
+    optimizer: int
+    weights: int
+
+
+class StepCost(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    peak_memory: int
+    seconds: float
+
+
 class ExplainResult(
     Struct,
     frozen=True,
@@ -799,8 +823,10 @@ class ExplainResult(
     height: int
     inpainting: bool
     layers: tuple[AdaptedLayers, ...]
+    memory: TrainingMemory
     prediction: Literal["epsilon", "v_prediction"]
     result_bytes: int
+    step_cost: StepCost | None
     trained_parameters: int
     width: int
 
@@ -998,6 +1024,22 @@ class PublishedBase(
 
 
 ExplainedBase = StoredBase | PublishedBase
+
+
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class PyramidNoise(
@@ -1492,6 +1534,7 @@ class ExplainJob(
     tag="explain",
 ):
     base: ExplainedBase
+    measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
 
 
@@ -1596,22 +1639,6 @@ class InspectBaseJob(
     tag="inspect-base",
 ):
     base: str
-
-
-class TrainingSubset(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
-    captions: CaptionSettings
-    dataset: DatasetReference
-    flip: bool
-    regularisation: bool
-    repeats: Annotated[int, Meta(ge=1, le=100000)]
-    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class TrainJob(
