@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { basePart } from './base-part.ts'
 import { blockRates } from './block-rates.ts'
 import { learningRate } from './learning-rate.ts'
-import { lowRankSize, storedType } from './low-rank-size.ts'
+import { isOneSize, lowRankSize, oneSize, storedType } from './low-rank-size.ts'
 
 /**
  * Trains the base's own weights against the denoising loss: all of the named parts, or those that patterns choose. The
@@ -35,6 +35,9 @@ export const fullTechnique = z
      * or size, as `{ rank: 32 }`, for a LoRA of what was learned, the nearest of that size. Then only the weights that a
      * LoRA can hold are trained: those of linear and convolutional layers, not biases, norms and embeddings.
      */
-    layout: z.union([z.enum(['diffusers', 'single-file']), lowRankSize]).default('diffusers'),
+    layout: z
+      .union([z.enum(['diffusers', 'single-file']), lowRankSize])
+      .refine((layout) => typeof layout === 'string' || isOneSize(layout), oneSize)
+      .default('diffusers'),
   })
   .meta({ id: 'FullTechnique' })

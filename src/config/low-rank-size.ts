@@ -11,5 +11,10 @@ export const lowRankSize = z
     /** At most so many bytes, spent on the ranks that take away the most of the error. */
     bytes: z.int().min(1).nullable().default(null),
   })
-  .refine(({ rank, bytes }) => (rank === null) !== (bytes === null), { message: 'must have either rank or bytes' })
   .meta({ id: 'LowRankSize' })
+
+/** Whether a size is exactly one of the two. */
+export function isOneSize({ rank, bytes }: z.output<typeof lowRankSize>): boolean {
+  return (rank === null) !== (bytes === null)
+}
+export const oneSize = { message: 'must have either rank or bytes' }

@@ -1,7 +1,7 @@
 import { resolve as absolute } from 'node:path'
 import { z } from 'zod'
 import { type Adapter, openAdapter } from '../artefact/adapter.ts'
-import { lowRankSize, storedType } from '../config/low-rank-size.ts'
+import { isOneSize, lowRankSize, oneSize, storedType } from '../config/low-rank-size.ts'
 import { resolve } from '../config/resolve.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { Approximation, LeftOut, ResultOf } from '../protocol/results.ts'
@@ -27,12 +27,14 @@ export interface ExtractedAdapter extends Adapter {
 }
 export type ExtractRun = LabRun<ExtractedAdapter>
 
-const extractOptions = lowRankSize.safeExtend({
-  base: baseInput,
-  tuned: baseInput,
-  file: z.string().min(1),
-  weights: storedType.default('float32'),
-})
+const extractOptions = lowRankSize
+  .extend({
+    base: baseInput,
+    tuned: baseInput,
+    file: z.string().min(1),
+    weights: storedType.default('float32'),
+  })
+  .refine(isOneSize, oneSize)
 
 /** The job that extracts. Throws ConfigError. */
 export function extractJobOf(input: ExtractRequest): JobOf<'extract'> {
