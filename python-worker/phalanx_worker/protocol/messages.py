@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "73917dc8fde12a1683799d0ed4534e5278e7aa775a729560ddea44fd244dcfa8"
+SCHEMA_SHA256 = "50c414e5962f697fe52d18766831fbe4e2f2a09ca22ce623bfd46771cf51ed2d"
 
 
 class Accepted(
@@ -278,6 +278,20 @@ class Cancelled(
     milliseconds: float
     resumable: bool
     sequence: int
+
+
+class CaptionSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    kept_tags: Annotated[int, Meta(ge=0, le=1000)]
+    prefix: Annotated[str, Meta(max_length=8192)]
+    shuffle: bool
+    suffix: Annotated[str, Meta(max_length=8192)]
+    tag_dropout: Annotated[float, Meta(ge=0, le=1)]
 
 
 class CheckpointEndEvent(
@@ -1524,6 +1538,7 @@ class TrainingSubset(
     rename="camel",
 ):
     caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
     dataset: DatasetReference
     flip: bool
     regularisation: bool
