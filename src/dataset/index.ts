@@ -1,5 +1,5 @@
 export { type BucketPlan, bucketGrid, planBuckets, type Size } from './buckets.ts'
 export type { CaptionSource, Dataset, DatasetOptions } from './dataset.ts'
 export { ImageInspector } from './image-facts.ts'
-export { type DatasetPlace, openDataset } from './open-dataset.ts'
+export { type DatasetPlace, openDataset, withCaption } from './open-dataset.ts'
 export type { DatasetProblem } from './problem.ts'

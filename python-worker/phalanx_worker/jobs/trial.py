@@ -46,7 +46,7 @@ def step_cost(
 
         try:
             technique.attach(base, streams)
-            feeds = FeedMaker(base, technique, settings, streams, latents)
+            feeds = FeedMaker(base, technique, settings, streams, None, latents)
             feed = feeds.make(_first_images(read_subsets(subsets), settings.batch_size * settings.accumulation * STEPS))
             context.phase("stepping", STEPS)
             seconds = []

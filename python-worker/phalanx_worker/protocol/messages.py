@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "12a8b64ca35b1cd884184408a866caad02fb2a82dccf943bbf7da529470c9521"
+SCHEMA_SHA256 = "b5ef831176812911cbfa3157c08b894d97c90add6031a9896c3b8aa68ea7413e"
 
 
 class Accepted(
@@ -120,6 +120,20 @@ class AdapterReference(
     strength: float
     text_encoder_strength: float
     unet_strength: float
+
+
+class Approximation(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    cut_layers: int
+    largest_rank: int
+    layers: int
+    relative_error: float
+    smallest_rank: int
 
 
 class Attach(
@@ -743,6 +757,7 @@ class TrainResult(
     tag_field="type",
     tag="train",
 ):
+    approximation: Approximation | None
     bytes: int
     exported_step: int
     final_loss: float
@@ -757,6 +772,43 @@ class TrainResult(
     steps: int
     trained_parameters: int
     truncated_captions: int
+
+
+class WrittenFile(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=0)]
+    path: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class LeftOut(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    share: float
+    tensors: int
+
+
+class ExtractResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    approximation: Approximation
+    file: WrittenFile
+    left_out: LeftOut
 
 
 class TrainedGroup(
@@ -833,18 +885,6 @@ class SampleResult(
     truncated_tokens: tuple[int, ...]
 
 
-class WrittenFile(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    bytes: Annotated[int, Meta(ge=0)]
-    path: str
-    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
-
-
 class TrainClassifierResult(
     Struct,
     frozen=True,
@@ -864,6 +904,7 @@ JobResult = (
     BaseDescription
     | CreateBaseResult
     | TrainResult
+    | ExtractResult
     | ExplainResult
     | SampleResult
     | TrainClassifierResult
@@ -1456,6 +1497,17 @@ class FullBlocks(
     rates: BlockRates
 
 
+class LowRankSize(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=1)] | None
+    rank: Annotated[int, Meta(ge=1, le=65536)] | None
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -1466,7 +1518,7 @@ class FullTechnique(
     tag="full",
 ):
     blocks: FullBlocks
-    layout: Literal["diffusers", "single-file"]
+    layout: Literal["diffusers", "single-file"] | LowRankSize
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
     patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
     text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
@@ -1524,6 +1576,22 @@ class ExplainJob(
     base: ExplainedBase
     measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
+
+
+class ExtractJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    base: str
+    output: str
+    size: LowRankSize
+    tuned: str
+    weights: Literal["float32", "float16", "bfloat16"]
 
 
 class WireError(
@@ -1675,7 +1743,7 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = InspectBaseJob | CreateBaseJob | TrainJob | ExtractJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
 
 
 class Replay(
