@@ -66,6 +66,7 @@ def _train(plan: Plan, reports: Reports, stop: StopRequest) -> None:
         path=str(path),
         steps=args.max_train_steps,
         resumedFrom=done,
+        skippedSteps=series.skipped,
         finalLoss=series.final_loss,
         seconds=series.seconds,
         peakMemoryBytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "73917dc8fde12a1683799d0ed4534e5278e7aa775a729560ddea44fd244dcfa8"
+SCHEMA_SHA256 = "001ea362f31ee7a57da6472c90b70a2d6832f335969450d1ee1c74b64fadf646"
 
 
 class Accepted(
@@ -701,6 +701,7 @@ class TrainResult(
     seconds: float
     series: str
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    skipped_steps: int
     steps: int
     trained_parameters: int
     truncated_captions: int
@@ -853,6 +854,23 @@ class StepEndEvent(
     total: int
 
 
+class StepSkipEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="step-skip",
+):
+    held_out_loss: float | None
+    scale: float
+    seconds: float
+    skipped: int
+    step: int
+    total: int
+
+
 class ProgressEvent(
     Struct,
     frozen=True,
@@ -898,7 +916,9 @@ class LogEvent(
     text: str
 
 
-JobEvent = PhaseStartEvent | StepEndEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+JobEvent = (
+    PhaseStartEvent | StepEndEvent | StepSkipEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+)
 
 
 class Event(
@@ -1407,7 +1427,7 @@ class TrainingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16", "float16"]
     preview: PreviewSettings | None
     schedule: Schedule
     seed: Annotated[int, Meta(ge=0)]
