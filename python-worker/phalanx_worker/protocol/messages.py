@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "001ea362f31ee7a57da6472c90b70a2d6832f335969450d1ee1c74b64fadf646"
+SCHEMA_SHA256 = "ef2091f973014e022af69095791a37baa7f1ed0507ae9f64de2eb0b96c769ffe"
 
 
 class Accepted(
@@ -278,6 +278,20 @@ class Cancelled(
     milliseconds: float
     resumable: bool
     sequence: int
+
+
+class CaptionSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    kept_tags: Annotated[int, Meta(ge=0, le=1000)]
+    prefix: Annotated[str, Meta(max_length=8192)]
+    shuffle: bool
+    suffix: Annotated[str, Meta(max_length=8192)]
+    tag_dropout: Annotated[float, Meta(ge=0, le=1)]
 
 
 class CheckpointEndEvent(
@@ -1544,6 +1558,7 @@ class TrainingSubset(
     rename="camel",
 ):
     caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
     dataset: DatasetReference
     flip: bool
     regularisation: bool
