@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "ef2091f973014e022af69095791a37baa7f1ed0507ae9f64de2eb0b96c769ffe"
+SCHEMA_SHA256 = "493263f062fccdb5bab2bcfc45f28f7dba1c70af94fdf6702b5c701bfa441bef"
 
 
 class Accepted(
@@ -733,6 +733,30 @@ class TrainedGroup(
     tensors: int
 
 
+class TrainingMemory(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    average: int
+    gradients: int
+    optimizer: int
+    weights: int
+
+
+class StepCost(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    peak_memory: int
+    seconds: float
+
+
 class ExplainResult(
     Struct,
     frozen=True,
@@ -748,8 +772,10 @@ class ExplainResult(
     height: int
     inpainting: bool
     layers: tuple[AdaptedLayers, ...]
+    memory: TrainingMemory
     prediction: Literal["epsilon", "v_prediction"]
     result_bytes: int
+    step_cost: StepCost | None
     trained_parameters: int
     width: int
 
@@ -977,6 +1003,22 @@ class PublishedBase(
 
 
 ExplainedBase = StoredBase | PublishedBase
+
+
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class PyramidNoise(
@@ -1460,6 +1502,7 @@ class ExplainJob(
     tag="explain",
 ):
     base: ExplainedBase
+    measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
 
 
@@ -1548,22 +1591,6 @@ class InspectBaseJob(
     tag="inspect-base",
 ):
     base: str
-
-
-class TrainingSubset(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
-    captions: CaptionSettings
-    dataset: DatasetReference
-    flip: bool
-    regularisation: bool
-    repeats: Annotated[int, Meta(ge=1, le=100000)]
-    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class TrainJob(
