@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "493263f062fccdb5bab2bcfc45f28f7dba1c70af94fdf6702b5c701bfa441bef"
+SCHEMA_SHA256 = "48ef37de7fed0b6ad9123fe7c5546914ad1814c47f6b2a1d18b0ddb5ff1e6d7c"
 
 
 class Accepted(
@@ -120,6 +120,20 @@ class AdapterReference(
     strength: float
     text_encoder_strength: float
     unet_strength: float
+
+
+class Approximation(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    cut_layers: int
+    largest_rank: int
+    layers: int
+    relative_error: float
+    smallest_rank: int
 
 
 class Attach(
@@ -704,6 +718,7 @@ class TrainResult(
     tag_field="type",
     tag="train",
 ):
+    approximation: Approximation | None
     bytes: int
     exported_step: int
     final_loss: float
@@ -719,6 +734,43 @@ class TrainResult(
     steps: int
     trained_parameters: int
     truncated_captions: int
+
+
+class WrittenFile(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=0)]
+    path: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class LeftOut(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    share: float
+    tensors: int
+
+
+class ExtractResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    approximation: Approximation
+    file: WrittenFile
+    left_out: LeftOut
 
 
 class TrainedGroup(
@@ -795,18 +847,6 @@ class SampleResult(
     truncated_tokens: tuple[int, ...]
 
 
-class WrittenFile(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    bytes: Annotated[int, Meta(ge=0)]
-    path: str
-    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
-
-
 class TrainClassifierResult(
     Struct,
     frozen=True,
@@ -826,6 +866,7 @@ JobResult = (
     BaseDescription
     | CreateBaseResult
     | TrainResult
+    | ExtractResult
     | ExplainResult
     | SampleResult
     | TrainClassifierResult
@@ -1437,6 +1478,17 @@ class FullBlocks(
     rates: BlockRates
 
 
+class LowRankSize(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=1)] | None
+    rank: Annotated[int, Meta(ge=1, le=65536)] | None
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -1447,7 +1499,7 @@ class FullTechnique(
     tag="full",
 ):
     blocks: FullBlocks
-    layout: Literal["diffusers", "single-file"]
+    layout: Literal["diffusers", "single-file"] | LowRankSize
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
     patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
     text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
@@ -1504,6 +1556,22 @@ class ExplainJob(
     base: ExplainedBase
     measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
+
+
+class ExtractJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    base: str
+    output: str
+    size: LowRankSize
+    tuned: str
+    weights: Literal["float32", "float16", "bfloat16"]
 
 
 class WireError(
@@ -1654,7 +1722,7 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = InspectBaseJob | CreateBaseJob | TrainJob | ExtractJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
 
 
 class Replay(
