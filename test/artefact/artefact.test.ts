@@ -131,6 +131,7 @@ test('a record comes back as it was written; one that was altered does not', asy
     sha256: hash,
     bytes: 1,
     kind: 'lora' as const,
+    approximation: null,
     steps: 1,
     resumedFrom: 0,
     finalLoss: 1,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "8a60ae74db07ee4052a2720cda28228c6c05484bd196c307c4517c21b71bd35e"
+SCHEMA_SHA256 = "f9cc3dbf318385db780b31916ca14df262d9fed678d6ed9293dc18b6d95386aa"
 
 
 class Accepted(
@@ -120,6 +120,20 @@ class AdapterReference(
     strength: float
     text_encoder_strength: float
     unet_strength: float
+
+
+class Approximation(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    cut_layers: int
+    largest_rank: int
+    layers: int
+    relative_error: float
+    smallest_rank: int
 
 
 class Attach(
@@ -704,6 +718,7 @@ class TrainResult(
     tag_field="type",
     tag="train",
 ):
+    approximation: Approximation | None
     bytes: int
     exported_step: int
     final_loss: float
@@ -718,6 +733,43 @@ class TrainResult(
     steps: int
     trained_parameters: int
     truncated_captions: int
+
+
+class WrittenFile(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=0)]
+    path: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class LeftOut(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    share: float
+    tensors: int
+
+
+class ExtractResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    approximation: Approximation
+    file: WrittenFile
+    left_out: LeftOut
 
 
 class TrainedGroup(
@@ -794,18 +846,6 @@ class SampleResult(
     truncated_tokens: tuple[int, ...]
 
 
-class WrittenFile(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    bytes: Annotated[int, Meta(ge=0)]
-    path: str
-    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
-
-
 class TrainClassifierResult(
     Struct,
     frozen=True,
@@ -825,6 +865,7 @@ JobResult = (
     BaseDescription
     | CreateBaseResult
     | TrainResult
+    | ExtractResult
     | ExplainResult
     | SampleResult
     | TrainClassifierResult
@@ -1417,6 +1458,17 @@ class FullBlocks(
     rates: BlockRates
 
 
+class LowRankSize(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=1)] | None
+    rank: Annotated[int, Meta(ge=1, le=65536)] | None
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -1427,7 +1479,7 @@ class FullTechnique(
     tag="full",
 ):
     blocks: FullBlocks
-    layout: Literal["diffusers", "single-file"]
+    layout: Literal["diffusers", "single-file"] | LowRankSize
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
     patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
     text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
@@ -1484,6 +1536,22 @@ class ExplainJob(
     base: ExplainedBase
     measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
+
+
+class ExtractJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    base: str
+    output: str
+    size: LowRankSize
+    tuned: str
+    weights: Literal["float32", "float16", "bfloat16"]
 
 
 class WireError(
@@ -1634,7 +1702,7 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = InspectBaseJob | CreateBaseJob | TrainJob | ExtractJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
 
 
 class Replay(
