@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ class Watcher:
         self._shown: set[str] = set()
         self.parameters = 0
         self.device = ""
+        self.weights: Callable[[], Mapping[str, Any]] | None = None
+        """Gives everything that belongs into the file, by name; None before the first step."""
 
     def forward(self) -> None:
         """Before a forward pass; the first one of a step starts the clock."""
@@ -64,6 +67,7 @@ class Watcher:
         # With float16 they are still scaled.
         self._norm = math.hypot(*norms) / _scale(accelerator) if norms else 0.0
         self.device = str(accelerator.device)
+        self.weights = accelerator.unwrap_model(network).state_dict
         # The schedule moves on right after the step, so this is the last moment to see its rate.
         group = accelerator._optimizers[0].param_groups[0]
         # Prodigy multiplies the rate by its estimate d.

@@ -12,7 +12,7 @@ export const report = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('cancelled'), checkpoint: z.string().nullable() }),
   z.strictObject({
     type: z.literal('failed'),
-    code: z.enum(['loss-not-finite', 'python-exception']),
+    code: z.enum(['loss-not-finite', 'python-exception', 'written-differently']),
     message: z.string(),
     traceback: z.string(),
   }),

@@ -115,6 +115,14 @@ test('a loss that is no number ends the training with the remedy', async () => {
   expect(failure).toMatchObject({ code: 'loss-not-finite', message: expect.stringContaining('learning rate') })
 })
 
+test('a file that holds something else than was trained is told, and is no result', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'other-file')
+  const asked = await request({ steps: 2 })
+  const failure = await failureOf(trainings.submit(asked))
+  expect(failure).toMatchObject({ code: 'written-differently', message: expect.stringContaining('Check the disk') })
+  expect(existsSync(join(asked.job.output, 'result.json'))).toBe(false)
+})
+
 test('a process that dies is told with the last lines it printed, and the next training runs', async () => {
   vi.stubEnv('CHECKOUT_FAULT', 'segfault')
   const failure = await failureOf(trainings.submit(await request({ steps: 3 })))
