@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "b5ef831176812911cbfa3157c08b894d97c90add6031a9896c3b8aa68ea7413e"
+SCHEMA_SHA256 = "0e7591dc9fcaf1539aefd0268a8eb3e1b2bab8e85d3f0eddc73ecd28c81ebe89"
 
 
 class Accepted(
@@ -769,6 +769,7 @@ class TrainResult(
     seconds: float
     series: str
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    skipped_steps: int
     steps: int
     trained_parameters: int
     truncated_captions: int
@@ -973,6 +974,23 @@ class StepEndEvent(
     total: int
 
 
+class StepSkipEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="step-skip",
+):
+    held_out_loss: float | None
+    scale: float
+    seconds: float
+    skipped: int
+    step: int
+    total: int
+
+
 class ProgressEvent(
     Struct,
     frozen=True,
@@ -1018,7 +1036,9 @@ class LogEvent(
     text: str
 
 
-JobEvent = PhaseStartEvent | StepEndEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+JobEvent = (
+    PhaseStartEvent | StepEndEvent | StepSkipEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+)
 
 
 class Event(
@@ -1555,7 +1575,7 @@ class TrainingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16", "float16"]
     preview: PreviewSettings | None
     schedule: Schedule
     seed: Annotated[int, Meta(ge=0)]
