@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "f9cc3dbf318385db780b31916ca14df262d9fed678d6ed9293dc18b6d95386aa"
+SCHEMA_SHA256 = "48ef37de7fed0b6ad9123fe7c5546914ad1814c47f6b2a1d18b0ddb5ff1e6d7c"
 
 
 class Accepted(
@@ -730,6 +730,7 @@ class TrainResult(
     seconds: float
     series: str
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    skipped_steps: int
     steps: int
     trained_parameters: int
     truncated_captions: int
@@ -934,6 +935,23 @@ class StepEndEvent(
     total: int
 
 
+class StepSkipEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="step-skip",
+):
+    held_out_loss: float | None
+    scale: float
+    seconds: float
+    skipped: int
+    step: int
+    total: int
+
+
 class ProgressEvent(
     Struct,
     frozen=True,
@@ -979,7 +997,9 @@ class LogEvent(
     text: str
 
 
-JobEvent = PhaseStartEvent | StepEndEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+JobEvent = (
+    PhaseStartEvent | StepEndEvent | StepSkipEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+)
 
 
 class Event(
@@ -1515,7 +1535,7 @@ class TrainingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16", "float16"]
     preview: PreviewSettings | None
     schedule: Schedule
     seed: Annotated[int, Meta(ge=0)]

@@ -9,6 +9,7 @@ from phalanx_worker.model.base import Base
 from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.techniques.kohya_metadata import (
+    MIXED_PRECISION,
     base_metadata,
     content_metadata,
     objective_metadata,
@@ -40,7 +41,7 @@ def adapter_metadata(
         "ss_total_batch_size": str(settings.batch_size * settings.accumulation),
         "ss_gradient_accumulation_steps": str(settings.accumulation),
         "ss_gradient_checkpointing": str(settings.gradient_checkpointing),
-        "ss_mixed_precision": "bf16" if settings.precision == "bfloat16" else "no",
+        "ss_mixed_precision": MIXED_PRECISION[settings.precision],
         "ss_seed": str(settings.seed),
         "ss_caption_dropout_rate": _caption_dropout(request),
     }

@@ -22,6 +22,7 @@ from phalanx_worker.protocol.messages import (
     SquaredLoss,
 )
 
+MIXED_PRECISION = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 LOSS_TYPES = {SquaredLoss: "l2", HuberLoss: "huber", SmoothL1Loss: "smooth_l1"}
 
 
