@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from phalanx_worker.jobs.context import CancelToken, JobContext
+from phalanx_worker.model.base import AS_TRAINED
 from phalanx_worker.model.create import create_base
 from phalanx_worker.protocol.messages import (
     AdamwOptimizer,
@@ -179,6 +180,7 @@ def settings(**changes: Any) -> TrainingSettings:
         width=None,
         height=None,
         precision="float32",
+        text=AS_TRAINED,
         caption_dropout=0.25,
         flip=True,
         ema_decay=0.9,

@@ -40,6 +40,8 @@ export function writeParameters(recipe: Recipe): string {
     Size: `${recipe.width}x${recipe.height}`,
     'Model hash': recipe.base.sha256.slice(0, 10),
     Model: recipe.base.name,
+    // There, 1 means nothing is skipped, and SDXL takes its penultimate layer whatever this says.
+    'Clip skip': recipe.text.clipSkip !== null && recipe.text.clipSkip > 1 ? recipe.text.clipSkip : undefined,
     'Denoising strength': image?.strength,
     'Mask blur': image?.mask == null ? undefined : image.maskBlur,
     'Noise Schedule': recipe.zeroTerminalSnr ? 'Zero Terminal SNR' : undefined,

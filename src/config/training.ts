@@ -3,6 +3,7 @@ import { objective } from './objective.ts'
 import { optimizer, schedule } from './optimizer.ts'
 import { prompt, samplingSettings, seed } from './sampling.ts'
 import { technique } from './technique.ts'
+import { textSettings } from './text.ts'
 
 /** Images drawn during training with fixed seeds, to see where it goes. */
 export const previewSettings = z
@@ -13,7 +14,11 @@ export const previewSettings = z
     /** What guidance leads away from, in all of them. */
     negativePrompt: prompt.default(''),
     seeds: z.array(seed).min(1).max(64).default([1]),
-    sampling: samplingSettings.prefault({}),
+    /** How they are drawn; without `text` they are read as the captions are. */
+    sampling: samplingSettings
+      .extend({ text: textSettings.nullable().default(null) })
+      .meta({ id: 'PreviewSampling' })
+      .prefault({}),
     /** Path of the picture that controls them while a ControlNet is trained, which needs one. */
     control: z.string().min(1).nullable().default(null),
   })
@@ -40,6 +45,8 @@ export const trainingSettings = z
     height: z.int().min(8).max(4096).nullable().default(null),
     /** Numeric type of forward and backward passes; weights and optimizer stay float32. */
     precision: z.enum(['float32', 'bfloat16']).default('float32'),
+    /** How captions are read; has no effect on the training of an autoencoder. */
+    text: textSettings.prefault({}),
     /** Share of captions replaced by the empty one, so that guidance has an unconditional branch. */
     captionDropout: z.number().min(0).max(1).default(0),
     /** Mirror images at random. */

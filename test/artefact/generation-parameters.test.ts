@@ -51,6 +51,12 @@ test('a recipe is written in the words of A1111', () => {
   })
 })
 
+test('a skipped layer is told as A1111 tells it', () => {
+  const skipping = (clipSkip: number | null) =>
+    parseParameters(writeParameters({ ...plain, text: { ...plain.text, clipSkip } })).settings['Clip skip']
+  expect([skipping(null), skipping(1), skipping(2), skipping(12)]).toEqual([undefined, undefined, '2', '12'])
+})
+
 test('every sampler has a name of its own there', () => {
   expect(new Set(samplers.map((name) => a1111Samplers[name])).size).toBe(samplers.length)
 })

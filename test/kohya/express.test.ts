@@ -121,6 +121,18 @@ test('parts, losses, weights and noise have their options', () => {
   expect(subset).toEqual({ flip_aug: true, caption_dropout_rate: 0.1 })
 })
 
+test('how texts are read has its options, and nothing is said of what is usual', () => {
+  const text = { maxTokens: 225, weights: true, clipSkip: 2 } as const
+  expect(optionsOf({ text })).toMatchObject({ max_token_length: ['225'], weighted_captions: [], clip_skip: ['2'] })
+  for (const name of ['max_token_length', 'weighted_captions', 'clip_skip']) {
+    expect(optionsOf()).not.toHaveProperty(name)
+  }
+  const preview = { prompts: ['a hand'], sampling: { text: {} } }
+  expect(() => optionsOf({ text: { clipSkip: 13 }, preview })).toThrowError(
+    /text\.clipSkip.*12.*\n.*preview\.sampling\.text/,
+  )
+})
+
 test('everything that has no option is refused at once, with all reasons', () => {
   const settings = {
     technique: lora({ targets: ['mlp'] }),

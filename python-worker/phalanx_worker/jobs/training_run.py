@@ -19,7 +19,7 @@ from phalanx_worker.jobs.training_result import config_changed
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.attention import plain_attention
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.tokens import tokenize
+from phalanx_worker.model.text import read_texts
 from phalanx_worker.protocol.messages import (
     CheckpointEndEvent,
     DatasetItem,
@@ -241,9 +241,8 @@ class TrainingRun:
         )
 
     def _truncated_captions(self) -> int:
-        captions = [item.caption for item in self._items]
-        length = int(self._base.text_encoder.config.max_position_embeddings)
-        return sum(count > 0 for count in tokenize(self._technique.base.tokenizer, captions, length).truncated)
+        captions, base = [item.caption for item in self._items], self._technique.base
+        return sum(count > 0 for count in read_texts(base, base.tokenizer, captions).truncated)
 
     def _progress(self, done: int, total: int) -> None:
         self._context.emit(ProgressEvent(done=done, total=total), ())

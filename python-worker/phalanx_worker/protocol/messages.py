@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "36ab081b88d94e573da4612b7d5ef6e09880ce1a55903bb7fe9bc8ca83933ef2"
+SCHEMA_SHA256 = "0c120162a9c2b13d66ade9f5f34f4464918197107df51090025489a866f2cfff"
 
 
 class Accepted(
@@ -963,7 +963,19 @@ class Objective(
     zero_terminal_snr: bool
 
 
-class SamplingSettings(
+class TextSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    clip_skip: Annotated[int, Meta(ge=1, le=32)] | None
+    max_tokens: Literal[75, 150, 225]
+    weights: bool
+
+
+class PreviewSampling(
     Struct,
     frozen=True,
     kw_only=True,
@@ -976,6 +988,7 @@ class SamplingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
     steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings | None
     width: Annotated[int, Meta(ge=8, le=4096)] | None
     zero_terminal_snr: bool
 
@@ -991,7 +1004,7 @@ class PreviewSettings(
     every: Annotated[int, Meta(ge=1)]
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompts: Annotated[tuple[Annotated[str, Meta(max_length=8192)], ...], Meta(min_length=1, max_length=64)]
-    sampling: SamplingSettings
+    sampling: PreviewSampling
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1, max_length=64)]
 
 
@@ -1246,6 +1259,7 @@ class TrainingSettings(
     seed: Annotated[int, Meta(ge=0)]
     steps: Annotated[int, Meta(ge=1, le=10000000)]
     technique: Technique
+    text: TextSettings
     width: Annotated[int, Meta(ge=8, le=4096)] | None
 
 
@@ -1278,6 +1292,24 @@ class SampleRequest(
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompt: Annotated[str, Meta(max_length=8192)]
     seed: Annotated[int, Meta(ge=0)]
+
+
+class SamplingSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    batch_size: Annotated[int, Meta(ge=1, le=256)]
+    guidance: Annotated[float, Meta(ge=0)]
+    guidance_rescale: Annotated[float, Meta(ge=0, le=1)]
+    height: Annotated[int, Meta(ge=8, le=4096)] | None
+    sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
+    steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings
+    width: Annotated[int, Meta(ge=8, le=4096)] | None
+    zero_terminal_snr: bool
 
 
 class SampleJob(

@@ -25,7 +25,7 @@ from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.adapted_layer import AdaptedLayer, adapt
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.denoising import DenoisingTechnique, unique_texts
-from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata
+from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata, text_metadata
 from phalanx_worker.techniques.kohya_network import network_arguments
 from phalanx_worker.techniques.lora_layers import layer_plans
 from phalanx_worker.techniques.lora_start import start_from
@@ -149,9 +149,8 @@ def lora_metadata(
         "modelspec.prediction_type": "v" if base.noise_schedule.prediction == "v_prediction" else "epsilon",
         "modelspec.hash_sha256": f"0x{model_hash}",
     }
-    return (
-        own | schedule_metadata(settings.schedule) | objective_metadata(settings.objective) | request_metadata(request)
-    )
+    told = schedule_metadata(settings.schedule) | objective_metadata(settings.objective) | text_metadata(settings.text)
+    return own | told | request_metadata(request)
 
 
 def request_metadata(request: ExportRequest) -> dict[str, str]:
