@@ -1,7 +1,7 @@
 import { resolve as absolute, join } from 'node:path'
 import type { Command } from '../../src/cli/command.ts'
 import { exitCodes } from '../../src/cli/exit-codes.ts'
-import { labOptions, labPlaceOf, openLabInTerminal } from '../../src/cli/lab-options.ts'
+import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../../src/cli/lab-options.ts'
 import { optionText } from '../../src/cli/option-values.ts'
 import { runCommand } from '../../src/cli/run-command.ts'
 import { showStudyRun } from '../../src/cli/study-in-terminal.ts'
@@ -17,7 +17,7 @@ const demo: Command = {
   options: {
     dataset: { value: '<folder>', text: 'your own pictures of well-formed hands in place of rendered ones' },
     caption: { value: '<text>', text: 'one caption for all of them; what the folder says by default' },
-    base: { value: '<name>', text: 'another base than tiny-hands' },
+    base: baseOption,
     all: { text: 'instead, every technique for some steps, side by side on one sheet' },
     ...labOptions,
   },

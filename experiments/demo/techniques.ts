@@ -1,6 +1,8 @@
 import {
   controlNet,
   full,
+  loha,
+  lokr,
   lora,
   negativeEmbedding,
   type SampleOptions,
@@ -39,6 +41,8 @@ export const showings: readonly Showing[] = [
     training: { technique: lora({ ...factors, targets: ['attention', 'mlp', 'convolution'] }), steps: 30, ...fast },
   },
   { name: 'DoRA', training: { technique: lora({ ...factors, decomposed: true }), steps: 30, ...fast } },
+  { name: 'LoHa', training: { technique: loha({ rank: 4, alpha: 4 }), steps: 30, ...fast } },
+  { name: 'LoKr', training: { technique: lokr({ rank: 4, alpha: 4 }), steps: 30, ...fast } },
   {
     name: 'textual inversion',
     training: {

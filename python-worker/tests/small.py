@@ -24,6 +24,8 @@ from phalanx_worker.protocol.messages import (
     DatasetReference,
     FullTechnique,
     JobEvent,
+    LohaTechnique,
+    LokrTechnique,
     LoraBlockAlphas,
     LoraBlockRanks,
     LoraBlockRates,
@@ -155,6 +157,21 @@ def lora_technique(**changes: Any) -> LoraTechnique:
         text_encoder_learning_rate=None,
     )
     return msgspec.structs.replace(plain, **changes)
+
+
+def loha_technique(**changes: Any) -> LohaTechnique:
+    """The layers of `lora_technique`, without dropout."""
+    return msgspec.structs.replace(LohaTechnique(**_product_settings()), **changes)
+
+
+def lokr_technique(**changes: Any) -> LokrTechnique:
+    """The layers of `lora_technique`, with a rank that leaves few of them whole, without dropout."""
+    return msgspec.structs.replace(LokrTechnique(factor=None, **(_product_settings() | {"rank": 1})), **changes)
+
+
+def _product_settings() -> dict[str, Any]:
+    shared = {name: getattr(lora_technique(), name) for name in LohaTechnique.__struct_fields__}
+    return shared | {"rank_dropout": 0.0, "module_dropout": 0.0}
 
 
 def adapter_reference(file: str, strength: float, **changes: Any) -> AdapterReference:

@@ -10,6 +10,12 @@ export const labOptions: Readonly<Record<string, OptionDefinition>> = {
   attach: { value: '<file>', text: 'use the running worker of this endpoint file instead of starting one' },
 }
 
+/** The base that a command works on. */
+export const baseOption: OptionDefinition = {
+  value: '<name>',
+  text: 'tiny-hands, sd-1.5, sd-2.1, sdxl-1.0, a folder, a .safetensors file or a hub id (tiny-hands)',
+}
+
 /** Where and with what a lab is opened; what is left out takes the lab's own default. */
 export interface LabPlace {
   readonly folder?: string | undefined

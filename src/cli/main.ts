@@ -3,6 +3,7 @@ import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
 import type { Command } from './command.ts'
 import { doctor } from './commands/doctor.ts'
+import { explain } from './commands/explain.ts'
 import { report } from './commands/report.ts'
 import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
@@ -12,7 +13,7 @@ import { exitCodes } from './exit-codes.ts'
 import { describeProgram } from './help.ts'
 import { inTerminal, runCommand } from './run-command.ts'
 
-const commands: readonly Command[] = [run, train, sample, report, doctor, worker]
+const commands: readonly Command[] = [run, explain, train, sample, report, doctor, worker]
 
 process.exitCode = await main(process.argv.slice(2))
 

@@ -1,4 +1,5 @@
 import { LabError } from '../errors/index.ts'
+import { wrapWords } from './wrap-words.ts'
 
 const framesPerSecond = 10
 
@@ -34,7 +35,7 @@ export function openTerminal({ json }: { readonly json: boolean }): Terminal {
   }
   const line = (stream: NodeJS.WriteStream, text: string): void => {
     clear()
-    stream.write(`${text}\n`)
+    stream.write(`${stream.isTTY ? wrapWords(text, stream.columns) : text}\n`)
   }
   return {
     json,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { basePart } from './base-part.ts'
 import { controlNetTechnique } from './control-net.ts'
 import { loraTechnique } from './lora.ts'
+import { lohaTechnique, lokrTechnique } from './lycoris.ts'
 import {
   negativeEmbeddingTechnique,
   type TextualInversionOptions,
@@ -40,6 +41,8 @@ export const autoencoderTechnique = z
 export const technique = z
   .discriminatedUnion('type', [
     loraTechnique,
+    lohaTechnique,
+    lokrTechnique,
     textualInversionTechnique,
     negativeEmbeddingTechnique,
     controlNetTechnique,
@@ -58,6 +61,16 @@ export type TechniqueInputOf<Type extends Technique['type']> = Extract<Technique
 /** Low-rank adaptation; see {@link loraTechnique} for fields and defaults. */
 export function lora(options: Omit<z.input<typeof loraTechnique>, 'type'> = {}): TechniqueInputOf<'lora'> {
   return { type: 'lora', ...options }
+}
+
+/** A LoHa; see {@link lohaTechnique} for fields and defaults. */
+export function loha(options: Omit<z.input<typeof lohaTechnique>, 'type'> = {}): TechniqueInputOf<'loha'> {
+  return { type: 'loha', ...options }
+}
+
+/** A LoKr; see {@link lokrTechnique} for fields and defaults. */
+export function lokr(options: Omit<z.input<typeof lokrTechnique>, 'type'> = {}): TechniqueInputOf<'lokr'> {
+  return { type: 'lokr', ...options }
 }
 
 /**

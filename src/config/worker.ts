@@ -2,11 +2,39 @@ import { z } from 'zod'
 
 const seconds = z.number().positive().finite()
 
+/** A host that others can name, and the lower one of two ports. */
+const networkAddress = /^tcp:\/\/(?<host>\[[0-9a-f:]+\]|[\w.-]+)(?::(?<port>\d{1,5}))?$/i
+const wildcards = new Set(['0.0.0.0', '[::]'])
+const largestPort = 65_535
+
+/** What a `listen` setting names; null for `ipc`. Port null stands for ports that are free. */
+export function networkOf(listen: string): { readonly host: string; readonly port: number | null } | null {
+  const { host, port } = networkAddress.exec(listen)?.groups ?? {}
+  return host === undefined ? null : { host, port: port === undefined ? null : Number(port) }
+}
+
+const listen = z.string().superRefine((value, { addIssue }) => {
+  if (value === 'ipc') return
+  const network = networkOf(value)
+  if (network === null) addIssue('must be "ipc" or an address like "tcp://192.168.0.5:5601"')
+  else if (wildcards.has(network.host)) addIssue('must name the address under which others reach this machine')
+  // The jobs socket takes the port after it.
+  else if (network.port !== null && (network.port < 1 || network.port >= largestPort))
+    addIssue(`must have a port from 1 to ${largestPort - 1}`)
+})
+
 /** How a worker process is watched, stopped and replaced. Times are in seconds. */
 export const workerSettings = z
   .strictObject({
     /** Torch device the jobs run on. */
     device: z.string().default('cpu'),
+    /**
+     * Where a worker that is started here can be attached to. `ipc`: through sockets in a folder of this user's alone.
+     * `tcp://host:port`: over the network too, on that port and the next one (without a port, on two that are free),
+     * encrypted with CURVE, by who has the endpoint file with its secret key. Files are named by path, so machines must
+     * see the same ones.
+     */
+    listen: listen.default('ipc'),
     /** From the start of the process to its ready line. */
     readySeconds: seconds.default(60),
     /** Between two transport heartbeats. */

@@ -1,3 +1,5 @@
+import type { PublishedName } from '../config/published.ts'
+
 /** A model of a hub at one state. */
 export interface ModelId {
   /** As `owner/name`. */
@@ -7,7 +9,7 @@ export interface ModelId {
 }
 
 /** The published bases, pinned: what a name means does not change. SD 2.1 comes from a mirror, its first home is gone. */
-export const publishedBases: Readonly<Record<string, ModelId>> = Object.freeze({
+export const publishedBases: Readonly<Record<PublishedName, ModelId>> = Object.freeze({
   'sd-1.5': {
     id: 'stable-diffusion-v1-5/stable-diffusion-v1-5',
     revision: '451f4fe16113bff5a5d2269ed5ad43b0592e9a14',
@@ -21,7 +23,7 @@ export const publishedBases: Readonly<Record<string, ModelId>> = Object.freeze({
 
 /** Reads `owner/name` or `owner/name@revision`, or the name of a published base; null for anything else. */
 export function parseModelId(text: string): ModelId | null {
-  const known = Object.hasOwn(publishedBases, text) ? publishedBases[text] : undefined
+  const known = Object.hasOwn(publishedBases, text) ? publishedBases[text as PublishedName] : undefined
   if (known !== undefined) return known
   const [, id, revision = 'main'] = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/.exec(text) ?? []
   return id === undefined || id.includes('..') || revision.includes('..') ? null : { id, revision }

@@ -1,5 +1,6 @@
 import type { Objective } from '../config/objective.ts'
-import type { Optimizer, Schedule } from '../config/optimizer.ts'
+import type { Optimizer } from '../config/optimizer.ts'
+import type { Schedule } from '../config/schedule.ts'
 import type { Technique } from '../config/technique.ts'
 import type { TextSettings } from '../config/text.ts'
 import type { TrainingSettings } from '../config/training.ts'
@@ -7,6 +8,7 @@ import { ConfigError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { BaseDescription } from '../protocol/results.ts'
 import { sayNetwork } from './network.ts'
+import { sayOptimizer } from './optimizer.ts'
 import { nothingIsLeft, Sentence } from './sentence.ts'
 
 /** A training in the words of sd-scripts. */
@@ -64,7 +66,7 @@ function saySettings(said: Sentence, settings: TrainingSettings): Record<string,
   const { checkpointEvery: _every, checkpointsKept: _kept, captionDropout, flip, ...unknown } = others
   nothingIsLeft(unknown)
   sayTechnique(said, technique)
-  sayOptimizer(said, optimizer)
+  sayOptimizer(said, optimizer, technique)
   saySchedule(said, schedule, optimizer)
   sayObjective(said, objective)
   sayText(said, text)
@@ -80,16 +82,9 @@ function saySettings(said: Sentence, settings: TrainingSettings): Record<string,
 
 function sayTechnique(said: Sentence, technique: Technique): void {
   if (technique.type === 'lora') sayNetwork(said, technique)
-  else said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
-}
-
-function sayOptimizer(said: Sentence, optimizer: Optimizer): void {
-  const { type: _type, learningRate, beta1, beta2, epsilon, weightDecay, maximumGradientNorm, ...unknown } = optimizer
-  nothingIsLeft(unknown)
-  said.say('optimizer_type', 'AdamW')
-  said.say('learning_rate', learningRate)
-  said.say('optimizer_args', `betas=(${beta1},${beta2})`, `eps=${epsilon}`, `weight_decay=${weightDecay}`)
-  said.say('max_grad_norm', maximumGradientNorm ?? 0)
+  else if (technique.type === 'loha' || technique.type === 'lokr') {
+    said.refuse('technique', 'its LoHa and LoKr come from lycoris-lora, which its requirements do not name')
+  } else said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
 }
 
 function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optimizer): void {
@@ -109,7 +104,8 @@ function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optim
     case 'polynomial':
       said.say('lr_scheduler', 'polynomial')
       said.say('lr_scheduler_power', schedule.power)
-      said.say('lr_scheduler_args', `lr_end=${schedule.endFactor * learningRate}`)
+      // Without a rate there is no schedule.
+      said.say('lr_scheduler_args', `lr_end=${schedule.endFactor * (learningRate ?? 0)}`)
       break
     case 'one-cycle':
       said.refuse('schedule', 'it has no one-cycle schedule of its own')

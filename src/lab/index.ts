@@ -1,3 +1,4 @@
+export type { ExplainRequest, ExplainRun, Explanation } from './explanation.ts'
 export { catchInterrupts, type Interrupt, interruptedExitCode } from './interrupt.ts'
 export { embeddedClassifier } from './jobs.ts'
 export type {

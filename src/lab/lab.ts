@@ -22,6 +22,7 @@ import type { heldOutSettings } from '../protocol/jobs.ts'
 import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.ts'
 import type { EnvironmentProgress } from '../worker/environment.ts'
 import type { RunEvent, WorkerIdentity } from '../worker/index.ts'
+import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import type { SampledImage } from './sampled-image.ts'
 
 /** How to open a lab. */
@@ -32,7 +33,10 @@ export interface OpenLabOptions {
   readonly workers?: number | undefined
   /** An existing interpreter that is used as it is; else PHALANX_PYTHON, else an environment made on first use. */
   readonly python?: string | undefined
-  /** Endpoint file of a running worker to use instead of starting one. */
+  /**
+   * Endpoint file of a running worker to use instead of starting one. The file of a worker on another machine
+   * (`settings.listen`) is a secret: who has it may use the worker.
+   */
   readonly attach?: string | undefined
   /** File through which other processes may attach to the first worker. */
   readonly endpointFile?: string | undefined
@@ -83,7 +87,7 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
 
 /** What a technique makes: adapters from LoRA and from learned tokens, a ControlNet, a whole base from full training. */
 export type Trained<Technique extends TechniqueInput> = Technique extends {
-  type: 'lora' | 'textual-inversion' | 'negative-embedding'
+  type: 'lora' | 'loha' | 'lokr' | 'textual-inversion' | 'negative-embedding'
 }
   ? Adapter
   : Technique extends { type: 'control-net' }
@@ -222,6 +226,12 @@ export interface Lab extends AsyncDisposable {
     request: TrainRequest<Technique>,
     options?: CallOptions,
   ): TrainRun<Trained<Technique>>
+  /**
+   * Says what a training would be before it runs: the layers it would change, its parameters and rates, the size of
+   * its result, settings that would have no effect. Nothing is written. Throws ConfigError at once; rejects with what
+   * the training itself would be refused for.
+   */
+  explain(request: ExplainRequest, options?: CallOptions): ExplainRun
   /** Draws images. Throws ConfigError at once. */
   sample(request: SampleOptions, options?: CallOptions): SampleRun
   /** Judges images with a finger classifier, in their order. Throws ConfigError at once. */

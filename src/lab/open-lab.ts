@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { labFolders } from '../artefact/run-folder.ts'
 import { resolve } from '../config/resolve.ts'
 import { workerSettings } from '../config/worker.ts'
-import { ArtefactError } from '../errors/index.ts'
+import { ArtefactError, ConfigError } from '../errors/index.ts'
 import { type FileLock, takeLock } from '../util/file-lock.ts'
 import { packageRoot } from '../util/package-root.ts'
 import { ensureEnvironment } from '../worker/environment.ts'
@@ -37,6 +37,7 @@ type Options = z.output<typeof labOptions>
 export async function openLab(input: OpenLabOptions = {}): Promise<Lab> {
   const { signal, ...given } = input
   const options = { ...resolve(labOptions, given, 'options of openLab'), signal }
+  if (options.attach !== undefined) refuseStartOptions(given)
   const folder = absolute(options.folder)
   const lock = await takeFolder(folder)
   try {
@@ -45,6 +46,24 @@ export async function openLab(input: OpenLabOptions = {}): Promise<Lab> {
     await lock.release()
     throw error
   }
+}
+
+/** Settings that act where a worker is started. */
+const startSettings = ['device', 'listen', 'restarts', 'progressBuffer', 'blobCreditBytes', 'shutdownSeconds'] as const
+
+/** What starts a worker has no effect on one that runs. Throws ConfigError. */
+function refuseStartOptions({ workers, python, endpointFile, settings }: OpenLabOptions): void {
+  const written = {
+    ...{ workers, python, endpointFile },
+    ...Object.fromEntries(startSettings.map((name) => [`settings.${name}`, settings?.[name]])),
+  }
+  const names = Object.entries(written).flatMap(([name, value]) => (value === undefined ? [] : [name]))
+  if (names.length === 0) return
+  throw new ConfigError({
+    code: 'option-without-effect',
+    message: `With attach, the worker was started by somebody else: ${names.join(', ')} would have no effect. Give it to that one, or leave out attach.`,
+    facts: { names },
+  })
 }
 
 async function openWorkers(options: Options): Promise<{ workers: Worker[]; installed: Installed }> {

@@ -9,6 +9,8 @@ import type { TrainResult } from '../protocol/results.ts'
 import type { FileLock } from '../util/file-lock.ts'
 import type { RunStream, Worker, WorkerIdentity } from '../worker/index.ts'
 import { baseFolder } from './base.ts'
+import { explanationOf, planExplanation } from './explain.ts'
+import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
@@ -89,6 +91,15 @@ export class LabSession implements api.Lab {
     }
     // The technique's type decides what comes out, which the worker's answer cannot tell the compiler.
     return startTraining(plan, place, options) as api.TrainRun<api.Trained<Technique>>
+  }
+
+  explain(request: ExplainRequest, { signal }: api.CallOptions = {}): ExplainRun {
+    const plan = planExplanation(request)
+    return new JobRun({
+      signal,
+      submit: () => this.#pool.submit(plan.job),
+      finish: (result) => explanationOf(plan, result),
+    })
   }
 
   sample(request: api.SampleOptions, options: api.CallOptions = {}): api.SampleRun {

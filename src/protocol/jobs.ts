@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { baseArchitecture } from '../config/architecture.ts'
 import { classifierSettings } from '../config/classifier.ts'
+import { publishedNames } from '../config/published.ts'
 import { adapterReference, controlReference, prompt, sampleRequest, samplingSettings } from '../config/sampling.ts'
 import { trainingSettings } from '../config/training.ts'
 
@@ -85,6 +86,23 @@ export const trainJob = z
   })
   .meta({ id: 'TrainJob' })
 
+/** A base on disk, or a published one by name, of which only the layout is used. */
+export const explainedBase = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('stored'), path: z.string() }).meta({ id: 'StoredBase' }),
+    z.strictObject({ type: z.literal('published'), name: z.enum(publishedNames) }).meta({ id: 'PublishedBase' }),
+  ])
+  .meta({ id: 'ExplainedBase' })
+
+/** Says what a training would be: its result is not written, and the base stays as it is. */
+export const explainJob = z
+  .strictObject({
+    type: z.literal('explain'),
+    base: explainedBase,
+    settings: trainingSettings,
+  })
+  .meta({ id: 'ExplainJob' })
+
 /** Draws images; each arrives as an `image-end` event with its pixels. */
 export const sampleJob = z
   .strictObject({
@@ -121,7 +139,15 @@ export const classifyJob = z
   .meta({ id: 'ClassifyJob' })
 
 export const job = z
-  .discriminatedUnion('type', [inspectBaseJob, createBaseJob, trainJob, sampleJob, trainClassifierJob, classifyJob])
+  .discriminatedUnion('type', [
+    inspectBaseJob,
+    createBaseJob,
+    trainJob,
+    explainJob,
+    sampleJob,
+    trainClassifierJob,
+    classifyJob,
+  ])
   .meta({ id: 'Job' })
 /** A unit of work for a worker, complete: the worker adds no default. */
 export type Job = z.output<typeof job>

@@ -32,6 +32,57 @@ export const createBaseResult = z
   .strictObject({ type: z.literal('create-base'), folder: z.string(), bytes: z.int() })
   .meta({ id: 'CreateBaseResult' })
 
+/** Layers of one kind that a training changes by factors of low rank. */
+export const adaptedLayers = z
+  .strictObject({
+    part: z.enum(['unet', 'text-encoder']),
+    /** As among the targets of a LoRA; `other` for layers that only a pattern names. */
+    kind: z.enum(['attention', 'mlp', 'convolution', 'other']),
+    layers: z.int(),
+    parameters: z.int(),
+    /** The ranks there are, ascending. */
+    ranks: z.array(z.int()),
+    /** The alphas there are, ascending. */
+    alphas: z.array(z.number()),
+    /** How many of them are convolutions of more than one pixel, which have a rank of their own. */
+    wideConvolutions: z.int(),
+    /** How many have a dimension smaller than their rank: more rank adds nothing there. */
+    overfull: z.int(),
+  })
+  .meta({ id: 'AdaptedLayers' })
+export type AdaptedLayers = z.output<typeof adaptedLayers>
+
+/** Parameters that share a learning rate. */
+export const trainedGroup = z
+  .strictObject({
+    /** Null where the optimizer makes its own. */
+    learningRate: z.number().nullable(),
+    tensors: z.int(),
+    parameters: z.int(),
+  })
+  .meta({ id: 'TrainedGroup' })
+
+/** What a training would be. */
+export const explainResult = z
+  .strictObject({
+    type: z.literal('explain'),
+    family: z.enum(families),
+    inpainting: z.boolean(),
+    prediction: z.enum(predictions),
+    /** Pixels of a training image. */
+    width: z.int(),
+    height: z.int(),
+    /** Empty for techniques that have no factors of low rank. */
+    layers: z.array(adaptedLayers),
+    groups: z.array(trainedGroup),
+    trainedParameters: z.int(),
+    /** Of the base, with both text encoders and the autoencoder. */
+    baseParameters: z.int(),
+    /** Of the numbers in the result; names and metadata add some kilobytes. */
+    resultBytes: z.int(),
+  })
+  .meta({ id: 'ExplainResult' })
+
 export const trainResult = z
   .strictObject({
     type: z.literal('train'),
@@ -108,6 +159,7 @@ export const jobResult = z
     baseDescription,
     createBaseResult,
     trainResult,
+    explainResult,
     sampleResult,
     trainClassifierResult,
     classifyResult,

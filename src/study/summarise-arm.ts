@@ -8,12 +8,11 @@ export function summariseArm(arm: Arm, study: StudyDefinition): string {
   const { train, adapters, negativePrompt } = arm.settings
   const parts: string[] = []
   if (train !== null) {
-    const rate = train.optimizer.learningRate
     const size = train.batchSize * train.accumulation
     parts.push(
       `${describeTechnique(train.technique)} on ${datasetOf(train, study)}, ${train.steps} steps of ${size} ${
         size === 1 ? 'image' : 'images'
-      } at ${rate < 0.01 ? rate.toExponential() : rate}`,
+      } ${describePace(train.optimizer)}`,
     )
   }
   for (const adapter of adapters) parts.push(`${adapter.file.split(/[\\/]/).at(-1)} at strength ${adapter.strength}`)
@@ -21,10 +20,21 @@ export function summariseArm(arm: Arm, study: StudyDefinition): string {
   return parts.length === 0 ? 'the base alone' : parts.join('; ')
 }
 
+function describePace({ type, learningRate: rate }: NonNullable<Arm['settings']['train']>['optimizer']): string {
+  const pace = rate === null ? 'at its own rate' : `at ${rate < 0.01 ? rate.toExponential() : rate}`
+  return type === 'adamw' ? pace : `${pace} with ${type}`
+}
+
 function describeTechnique(technique: NonNullable<Arm['settings']['train']>['technique']): string {
   switch (technique.type) {
     case 'lora':
       return `LoRA of rank ${technique.rank}, alpha ${technique.alpha}`
+    case 'loha':
+      return `LoHa of rank ${technique.rank}, alpha ${technique.alpha}`
+    case 'lokr':
+      return technique.rank === null
+        ? 'LoKr of whole factors'
+        : `LoKr of rank ${technique.rank}, alpha ${technique.alpha}`
     case 'textual-inversion':
       return `textual inversion of ${technique.tokens.map(describeToken).join(' and ')}`
     case 'negative-embedding':

@@ -1,9 +1,9 @@
 import type { WorkerSettings } from '../config/worker.ts'
 import { WorkerError } from '../errors/index.ts'
 import type { Job } from '../protocol/jobs.ts'
-import type { Ready } from '../protocol/launch.ts'
 import type { ResultOf } from '../protocol/results.ts'
 import { Connection } from './connection.ts'
+import type { Endpoint } from './endpoint.ts'
 import { newRun } from './new-run.ts'
 import type { Run } from './run.ts'
 import type { RunStream, SubmitOptions, Worker, WorkerIdentity, WorkerStatus } from './worker.ts'
@@ -22,9 +22,9 @@ export class AttachedWorker implements Worker {
     this.#connection = connection
   }
 
-  static async open(ready: Ready, settings: WorkerSettings): Promise<AttachedWorker> {
+  static async open(endpoint: Endpoint, settings: WorkerSettings): Promise<AttachedWorker> {
     let end: (error: WorkerError) => void = () => undefined
-    const connection = new Connection({ ready, settings, kill: null, onLost: (error) => end(error) })
+    const connection = new Connection({ endpoint, settings, kill: null, onLost: (error) => end(error) })
     try {
       const { pid, epoch, device, versions } = await connection.greet(settings.readySeconds * 1000)
       const worker = new AttachedWorker({ pid, epoch, device, versions }, settings, connection)

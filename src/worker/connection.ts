@@ -9,8 +9,8 @@ import {
   type Welcome,
 } from '../protocol/control.ts'
 import { type JobsReply, type JobsRequest, jobsReply } from '../protocol/job-messages.ts'
-import type { Ready } from '../protocol/launch.ts'
 import { schemaSha256 } from '../protocol/schema-sha256.ts'
+import type { Endpoint } from './endpoint.ts'
 import { errorFromRefusal } from './errors-from-wire.ts'
 import type { Run, RunLink } from './run.ts'
 import { MessageSocket } from './socket.ts'
@@ -23,7 +23,7 @@ interface PendingReply {
 }
 
 export interface ConnectionOptions {
-  readonly ready: Ready
+  readonly endpoint: Endpoint
   readonly settings: WorkerSettings
   /** Ends the worker's process group; null when it is not ours. */
   readonly kill: (() => void) | null
@@ -34,7 +34,7 @@ export interface ConnectionOptions {
 /** Both sockets to one incarnation of a worker, and the runs it does. */
 export class Connection implements RunLink {
   readonly kill: (() => void) | null
-  readonly #ready: Ready
+  readonly #endpoint: Endpoint
   readonly #settings: WorkerSettings
   readonly #onLost: (error: WorkerError) => void
   readonly #control: MessageSocket
@@ -49,30 +49,33 @@ export class Connection implements RunLink {
   #jobsConnections = 0
 
   constructor(options: ConnectionOptions) {
-    this.#ready = options.ready
+    this.#endpoint = options.endpoint
     this.#settings = options.settings
     this.#onLost = options.onLost
     this.kill = options.kill
-    const heartbeat = {
+    const transport = {
+      keys: options.endpoint.keys,
       heartbeatMilliseconds: options.settings.heartbeatSeconds * 1000,
       heartbeatTimeoutMilliseconds: options.settings.heartbeatTimeoutSeconds * 1000,
     }
-    this.#control = new MessageSocket(options.ready.controlEndpoint, heartbeat, {
+    this.#control = new MessageSocket(options.endpoint.controlEndpoint, transport, {
       onMessage: ([header]) => this.#controlMessage(header),
       onDisconnect: () => this.#disconnected('control'),
       onConnect: () => this.#connected('control'),
+      onRefused: () => this.#refused(),
     })
-    this.#jobs = new MessageSocket(options.ready.jobsEndpoint, heartbeat, {
+    this.#jobs = new MessageSocket(options.endpoint.jobsEndpoint, transport, {
       onMessage: (frames) => this.#jobsMessage(frames),
       onDisconnect: () => this.#disconnected('jobs'),
       onConnect: () => this.#jobsConnected(),
+      onRefused: () => this.#refused(),
     })
     this.#watchdog = new Watchdog(options.settings.watchdogSeconds, () => this.#runs.values(), this.#lose.bind(this))
   }
 
   /** Shakes hands. Throws ProtocolError when the schemas differ, WorkerError when nobody answers. */
   async greet(milliseconds: number): Promise<Welcome> {
-    const { epoch } = this.#ready
+    const { epoch } = this.#endpoint
     const message = { type: 'hello', epoch, protocolVersion, schemaSha256, client: `node-${process.pid}` } as const
     const reply = await this.#request('welcome', message, milliseconds)
     return reply as Welcome
@@ -81,13 +84,13 @@ export class Connection implements RunLink {
   async ping(milliseconds: number): Promise<number> {
     const id = ++this.#requests
     const start = performance.now()
-    await this.#request(`pong-${id}`, { type: 'ping', epoch: this.#ready.epoch, id }, milliseconds)
+    await this.#request(`pong-${id}`, { type: 'ping', epoch: this.#endpoint.epoch, id }, milliseconds)
     return performance.now() - start
   }
 
   async status(milliseconds: number): Promise<WorkerStatus> {
     const id = ++this.#requests
-    const request = { type: 'status-request', epoch: this.#ready.epoch, id } as const
+    const request = { type: 'status-request', epoch: this.#endpoint.epoch, id } as const
     const reply = await this.#request(`status-${id}`, request, milliseconds)
     if (reply.type !== 'status') throw new TypeError('a status request is answered by a status')
     const { running, queued, uptimeSeconds, residentBytes } = reply
@@ -98,7 +101,7 @@ export class Connection implements RunLink {
   add(run: Run): void {
     this.#runs.set(run.jobId, run)
     run.linkTo(this)
-    const { epoch } = this.#ready
+    const { epoch } = this.#endpoint
     if (run.job !== null) this.#sendJobs({ type: 'submit', epoch, jobId: run.jobId, job: run.job })
     else this.#sendJobs({ type: 'attach', epoch, jobId: run.jobId, fromSequence: 1 })
   }
@@ -109,15 +112,15 @@ export class Connection implements RunLink {
   }
 
   giveCredit(jobId: string, bytes: number): void {
-    this.#sendJobs({ type: 'credit', epoch: this.#ready.epoch, jobId, bytes })
+    this.#sendJobs({ type: 'credit', epoch: this.#endpoint.epoch, jobId, bytes })
   }
 
   cancel(jobId: string, how: 'cooperative' | 'exception'): void {
-    this.#sendControl({ type: 'cancel', epoch: this.#ready.epoch, jobId, how })
+    this.#sendControl({ type: 'cancel', epoch: this.#endpoint.epoch, jobId, how })
   }
 
   shutdown(): void {
-    this.#sendControl({ type: 'shutdown', epoch: this.#ready.epoch })
+    this.#sendControl({ type: 'shutdown', epoch: this.#endpoint.epoch })
   }
 
   /** Closes the sockets; requests that wait reject with `error`. Runs are left to the caller. */
@@ -136,7 +139,7 @@ export class Connection implements RunLink {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(key)
-        reject(unanswered(this.#ready, milliseconds))
+        reject(unanswered(this.#endpoint, milliseconds))
       }, milliseconds)
       const settled = <Value>(settle: (value: Value) => void) => {
         return (value: Value): void => {
@@ -194,7 +197,7 @@ export class Connection implements RunLink {
     // The worker has forgotten this connection: ask for what came meanwhile.
     for (const run of this.#runs.values()) {
       const fromSequence = run.lastSequence + 1
-      this.#sendJobs({ type: 'attach', epoch: this.#ready.epoch, jobId: run.jobId, fromSequence })
+      this.#sendJobs({ type: 'attach', epoch: this.#endpoint.epoch, jobId: run.jobId, fromSequence })
     }
   }
 
@@ -209,8 +212,20 @@ export class Connection implements RunLink {
     const milliseconds = this.#settings.heartbeatTimeoutSeconds * 1000
     this.#silent.set(
       socket,
-      setTimeout(() => this.#lose(unanswered(this.#ready, milliseconds)), milliseconds),
+      setTimeout(() => this.#lose(unanswered(this.#endpoint, milliseconds)), milliseconds),
     )
+  }
+
+  /** Whoever listens there takes other keys: requests that wait will have no answer. */
+  #refused(): void {
+    const { controlEndpoint } = this.#endpoint
+    const error = new WorkerError({
+      code: 'worker-refused',
+      message: `The worker at ${controlEndpoint} does not take the keys of this endpoint file. It is that of an earlier worker at this address: fetch the present one.`,
+      facts: { controlEndpoint },
+    })
+    for (const pending of [...this.#pending.values()]) pending.reject(error)
+    this.#lose(error)
   }
 
   #lose(error: WorkerError): void {
@@ -218,7 +233,7 @@ export class Connection implements RunLink {
   }
 }
 
-function unanswered({ pid, controlEndpoint }: Ready, milliseconds: number): WorkerError {
+function unanswered({ pid, controlEndpoint }: Endpoint, milliseconds: number): WorkerError {
   return new WorkerError({
     code: 'worker-unresponsive',
     message: `The worker (process ${pid}) has not answered for ${milliseconds / 1000} s: it is stopped, swapped out, or gone.`,

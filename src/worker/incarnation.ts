@@ -31,10 +31,10 @@ export class Incarnation {
 
   /** Starts a process, shakes hands and writes the endpoint file. Throws WorkerError or ProtocolError. */
   static async start(options: StartWorkerOptions, settings: WorkerSettings): Promise<Incarnation> {
-    const { process, ready } = await WorkerProcess.start(options, settings)
+    const { process, own, shared } = await WorkerProcess.start(options, settings)
     let lost: WorkerError | null = null
     const connection = new Connection({
-      ready,
+      endpoint: own,
       settings,
       kill: () => process.kill(),
       onLost: (error) => {
@@ -46,12 +46,12 @@ export class Incarnation {
       const reason = lost ?? diedError(process.pid, exit)
       connection.close(reason)
       await process.dispose()
-      if (options.endpointFile !== undefined) await removeEndpointFile(options.endpointFile, ready.epoch)
+      if (options.endpointFile !== undefined) await removeEndpointFile(options.endpointFile, own.epoch)
       return reason
     })
     try {
       const { pid, epoch, device, versions } = await connection.greet(settings.readySeconds * 1000)
-      if (options.endpointFile !== undefined) await writeEndpointFile(options.endpointFile, ready)
+      if (options.endpointFile !== undefined) await writeEndpointFile(options.endpointFile, shared)
       const identity = { pid, epoch, device, versions }
       return new Incarnation(options, settings, { identity, connection, ended, process })
     } catch (error) {

@@ -8,7 +8,7 @@ import type { AttachWorkerOptions, StartWorkerOptions, Worker } from './worker.t
 /**
  * Starts a worker process and waits until it answers.
  * Throws ConfigError (settings), WorkerError (`python-not-found`, `worker-start-failed`, `worker-start-timeout`,
- * `socket-path-too-long`, `endpoint-file-in-use`) or ProtocolError (`schema-mismatch`).
+ * `socket-path-too-long`, `endpoint-file-in-use`, `port-in-use`, `curve-unsupported`) or ProtocolError (`schema-mismatch`).
  */
 export async function startWorker(options: StartWorkerOptions): Promise<Worker> {
   return LocalWorker.open(options, resolved(options.settings))
@@ -16,7 +16,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<Worker> 
 
 /**
  * Connects to a running worker by its endpoint file.
- * Throws ConfigError (settings), WorkerError (`no-such-worker`, `worker-unresponsive`) or ProtocolError.
+ * Throws ConfigError (settings), WorkerError (`no-such-worker`, `worker-refused`, `worker-unresponsive`) or ProtocolError.
  */
 export async function attachWorker(endpointFile: string, options: AttachWorkerOptions = {}): Promise<Worker> {
   return AttachedWorker.open(await readRunningEndpoint(endpointFile), resolved(options.settings))

@@ -8,6 +8,7 @@ import type { WorkerSettings } from '../config/worker.ts'
 import { ProtocolError, WorkerError } from '../errors/index.ts'
 import { type Launch, type Ready, startReport } from '../protocol/launch.ts'
 import { schemaSha256 } from '../protocol/schema-sha256.ts'
+import { type Endpoint, endpointsOf, launchNetwork, type NetworkLaunch } from './endpoint.ts'
 import { errorFromWire } from './errors-from-wire.ts'
 import { lastLines, TextTail } from './last-lines.ts'
 import { makeRuntimeFolder } from './runtime-folder.ts'
@@ -47,11 +48,14 @@ export class WorkerProcess {
   readonly exited: Promise<WorkerExit>
   readonly #folder: string
   readonly #launch: Launch
+  readonly #secretKey: string | null
   readonly #reports: Readable
 
   private constructor(options: StartWorkerOptions, settings: WorkerSettings, folder: string) {
     this.#folder = folder
-    this.#launch = launchOf(settings, folder)
+    const { network, secretKey } = launchNetwork(settings.listen)
+    this.#launch = launchOf(settings, folder, network)
+    this.#secretKey = secretKey
     const child = execa(
       options.python,
       [...(options.entry ?? ['-m', 'phalanx_worker']), JSON.stringify(this.#launch)],
@@ -83,17 +87,18 @@ export class WorkerProcess {
     }))
   }
 
-  /** Starts the process and waits for its ready line. Throws WorkerError or ProtocolError. */
+  /** Starts the process, waits for its ready line and tells how it is reached from here and by others. Throws WorkerError or ProtocolError. */
   static async start(
     options: StartWorkerOptions,
     settings: WorkerSettings,
-  ): Promise<{ process: WorkerProcess; ready: Ready }> {
+  ): Promise<{ process: WorkerProcess; own: Endpoint; shared: Endpoint }> {
     options.signal?.throwIfAborted()
     const folder = await makeRuntimeFolder(options.runtimeFolder)
     let started: WorkerProcess | undefined
     try {
       started = new WorkerProcess(options, settings, folder)
-      return { process: started, ready: await started.#ready(settings.readySeconds * 1000, options.signal) }
+      const ready = await started.#ready(settings.readySeconds * 1000, options.signal)
+      return { process: started, ...endpointsOf(started.#launch, started.#secretKey, ready) }
     } catch (error) {
       started?.kill()
       await started?.exited
@@ -141,11 +146,12 @@ export class WorkerProcess {
   }
 }
 
-function launchOf(settings: WorkerSettings, folder: string): Launch {
+function launchOf(settings: WorkerSettings, folder: string, network: NetworkLaunch['network']): Launch {
   return {
     epoch: randomBytes(8).toString('hex'),
     controlEndpoint: `ipc://${join(folder, 'control')}`,
     jobsEndpoint: `ipc://${join(folder, 'jobs')}`,
+    network,
     readyDescriptor,
     parentPid: process.pid,
     device: settings.device,

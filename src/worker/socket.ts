@@ -1,18 +1,25 @@
 import { Dealer } from 'zeromq'
+import type { CurveKeys } from './endpoint.ts'
 
 export interface SocketListener {
   readonly onMessage: (frames: Buffer[]) => void
   readonly onDisconnect: () => void
   readonly onConnect: () => void
+  /** The other side and this one cannot agree on keys; trying again will not help. */
+  readonly onRefused: () => void
 }
 
 export interface SocketOptions {
   readonly heartbeatMilliseconds: number
   readonly heartbeatTimeoutMilliseconds: number
+  readonly keys: CurveKeys | null
 }
 
 /** Messages per direction that ZeroMQ holds; what a reader leaves beyond that waits in the worker, where it is thinned. */
 const queuedMessages = 256
+
+/** Handshakes that may fail in a row, as they do when a tunnel is not up yet, before the keys are to blame. */
+const handshakesTried = 3
 
 /** One DEALER with one sender and one receiver, as zeromq.js wants it; never reused after `close`. */
 export class MessageSocket {
@@ -21,6 +28,7 @@ export class MessageSocket {
   readonly #outgoing: Uint8Array[] = []
   #sending = false
   #closed = false
+  #failedHandshakes = 0
 
   constructor(endpoint: string, options: SocketOptions, listener: SocketListener) {
     this.#listener = listener
@@ -34,9 +42,18 @@ export class MessageSocket {
       heartbeatTimeout: options.heartbeatTimeoutMilliseconds,
       reconnectInterval: 50,
       reconnectMaxInterval: 1000,
+      ...(options.keys && {
+        curveServerKey: options.keys.serverKey,
+        curvePublicKey: options.keys.publicKey,
+        curveSecretKey: options.keys.secretKey,
+      }),
     })
     this.#dealer.events.on('disconnect', () => this.#unlessClosed(listener.onDisconnect))
-    this.#dealer.events.on('handshake', () => this.#unlessClosed(listener.onConnect))
+    this.#dealer.events.on('handshake', () => {
+      this.#failedHandshakes = 0
+      this.#unlessClosed(listener.onConnect)
+    })
+    if (options.keys !== null) this.#watchHandshakes()
     this.#dealer.connect(endpoint)
     void this.#receiveAll()
   }
@@ -53,6 +70,17 @@ export class MessageSocket {
     this.#closed = true
     this.#outgoing.length = 0
     this.#dealer.close()
+  }
+
+  /** A worker answers a client with unknown keys, but not one that takes it for another worker. */
+  #watchHandshakes(): void {
+    const failed = (failures: number): void => {
+      this.#failedHandshakes += failures
+      if (this.#failedHandshakes >= handshakesTried) this.#unlessClosed(this.#listener.onRefused)
+    }
+    this.#dealer.events.on('handshake:error:auth', () => failed(handshakesTried))
+    this.#dealer.events.on('handshake:error:protocol', () => failed(1))
+    this.#dealer.events.on('handshake:error:other', () => failed(1))
   }
 
   async #sendAll(): Promise<void> {

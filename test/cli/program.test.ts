@@ -41,6 +41,16 @@ describe('phalanx', () => {
     expect(JSON.parse(stdout).error).toMatchObject({ name: 'ConfigError', code: 'study-not-found' })
   })
 
+  it('explains a training of a published base, of which nothing is fetched', async () => {
+    const lab = join(folder, 'lab')
+    const settings = ['--set', 'technique.rank=8', '--set', 'technique.convolutionRank=2']
+    const { exitCode, stdout, stderr } = await phalanx('explain', '--base', 'sd-1.5', '--lab', lab, ...settings)
+    expect([exitCode, stderr]).toEqual([0, ''])
+    expect(stdout).toContain('160 unet attention layers: rank 8, alpha 1')
+    expect(stdout).toContain('trains 4\u202f718\u202f592 parameters')
+    expect(stdout).toMatch(/without effect:\n {2}technique\.convolutionRank: no convolution/)
+  }, 120_000)
+
   it('says what is wrong with a study file', async () => {
     const cases = [
       ['empty.ts', 'export const x = 1', 'study-missing'],

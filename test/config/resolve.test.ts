@@ -23,7 +23,7 @@ test.each([
   [
     { technique: { type: 'lroa' } },
     'technique.type',
-    'must be one of "lora", "textual-inversion", "negative-embedding", "control-net", "full", "autoencoder", not "lroa". Did you mean "lora"?',
+    'must be one of "lora", "loha", "lokr", "textual-inversion", "negative-embedding", "control-net", "full", "autoencoder", not "lroa". Did you mean "lora"?',
   ],
   [
     { technique: lora(), schedule: { type: 'cosin' } },

@@ -3,13 +3,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { denoisingLoss, timestepWeighting } from '../../src/config/objective.ts'
-import { schedule } from '../../src/config/optimizer.ts'
+import { optimizer } from '../../src/config/optimizer.ts'
+import { schedule } from '../../src/config/schedule.ts'
 import { technique } from '../../src/config/technique.ts'
 import { decode, encode } from '../../src/protocol/codec.ts'
 import { controlReply, controlRequest, ping } from '../../src/protocol/control.ts'
 import { jobEvent } from '../../src/protocol/events.ts'
 import { jobsReply, jobsRequest } from '../../src/protocol/job-messages.ts'
-import { job } from '../../src/protocol/jobs.ts'
+import { explainedBase, job } from '../../src/protocol/jobs.ts'
 import { startReport } from '../../src/protocol/launch.ts'
 import { jobResult } from '../../src/protocol/results.ts'
 
@@ -23,6 +24,8 @@ const unions = [
   jobEvent,
   jobResult,
   technique,
+  optimizer,
+  explainedBase,
   schedule,
   denoisingLoss,
   timestepWeighting,

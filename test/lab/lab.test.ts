@@ -233,3 +233,13 @@ test('a lab folder in use by somebody else', async () => {
   }
   await expect(openLab({ wrokers: 2 } as never)).rejects.toThrow(/Did you mean "workers"/)
 })
+
+test('what would start a worker is refused for one that is attached to', async () => {
+  const attach = join(lab.folder, 'worker.json')
+  const options = { attach, workers: 2, settings: { device: 'cuda', heartbeatSeconds: 2 } }
+  await expect(openLab(options)).rejects.toMatchObject({
+    name: 'ConfigError',
+    code: 'option-without-effect',
+    facts: { names: ['workers', 'settings.device'] },
+  })
+})

@@ -6,21 +6,21 @@ import { Dealer } from 'zeromq'
 import { decode, encode } from '../../src/protocol/codec.ts'
 import { controlReply, protocolVersion } from '../../src/protocol/control.ts'
 import { jobsReply } from '../../src/protocol/job-messages.ts'
-import { type Ready, ready } from '../../src/protocol/launch.ts'
 import { schemaSha256 } from '../../src/protocol/schema-sha256.ts'
+import { type Endpoint, endpoint as endpointSchema } from '../../src/worker/endpoint.ts'
 import { attachWorker, startWorker, type Worker } from '../../src/worker/index.ts'
 import { eventually, isAlive, script, scriptedOptions } from './scripted-worker.ts'
 
 let folder: string
 let endpointFile: string
 let worker: Worker
-let endpoint: Ready
+let endpoint: Endpoint
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'attach-'))
   endpointFile = join(folder, 'worker.json')
   worker = await startWorker({ ...scriptedOptions(), endpointFile })
-  endpoint = ready.parse(JSON.parse(await readFile(endpointFile, 'utf8')))
+  endpoint = endpointSchema.parse(JSON.parse(await readFile(endpointFile, 'utf8')))
 })
 afterEach(async () => {
   await worker.close()

@@ -118,7 +118,14 @@ async function makeDataset(root: string): Promise<DatasetReference> {
         .toBuffer()
       const file = `${index}.png`
       await writeFile(join(root, file), png)
-      return { file, sha256: sha256(png), caption: `a photo of a hand ${index}`, fingers: null, defect: null, control: null }
+      return {
+        file,
+        sha256: sha256(png),
+        caption: `a photo of a hand ${index}`,
+        fingers: null,
+        defect: null,
+        control: null,
+      }
     }),
   )
   const text = items.map((item) => `${JSON.stringify(item)}\n`).join('')

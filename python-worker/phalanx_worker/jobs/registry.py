@@ -16,6 +16,7 @@ JOB_MODULES: Mapping[str, str] = MappingProxyType(
         "inspect-base": "phalanx_worker.jobs.inspect_base",
         "create-base": "phalanx_worker.jobs.create_base",
         "train": "phalanx_worker.jobs.train",
+        "explain": "phalanx_worker.jobs.explain",
         "sample": "phalanx_worker.jobs.sample",
         "train-classifier": "phalanx_worker.jobs.train_classifier",
         "classify": "phalanx_worker.jobs.classify",

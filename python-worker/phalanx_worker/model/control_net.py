@@ -55,7 +55,9 @@ def control_net_from(base: Base, channels: Sequence[int], seed: int) -> ControlN
 
     `channels` are those of the levels that read the picture: one more than the autoencoder has halvings.
     """
-    with torch.random.fork_rng(devices=[]):
+    # The same numbers whatever device the base is on; a base without numbers gets a network without any.
+    place = base.device if base.device.type == "meta" else torch.device("cpu")
+    with torch.random.fork_rng(devices=[]), place:
         torch.manual_seed(seed)
         module: ControlNetModel = ControlNetModel.from_unet(
             base.unet, conditioning_embedding_out_channels=tuple(channels)

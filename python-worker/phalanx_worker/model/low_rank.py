@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Protocol, TypeGuard
 
 import torch
 import torch.nn.functional as functional
@@ -40,6 +40,14 @@ class LowRankFactors:
         return int(self.down.shape[0])
 
 
+class WeightChange(Protocol):
+    """A change of a layer's whole weight that has no bottleneck to pass rows through."""
+
+    def change(self, weight: Tensor) -> Tensor | None:
+        """What is added to `weight`, in its shape and in float32; None adds nothing now."""
+        ...
+
+
 def is_adaptable(module: nn.Module) -> TypeGuard[Adaptable]:
     """Whether a layer takes low-rank changes: linear, or a convolution without groups or unusual padding."""
     if isinstance(module, nn.Conv2d):
@@ -59,11 +67,16 @@ def initial_factors(module: Adaptable, rank: int, name: str, streams: Streams) -
     The draw depends on the stream's seed and `name` alone, never on what else is made before it.
     """
     down_shape, up_shape = factor_shapes(module, rank)
-    bound = 1 / math.sqrt(math.prod(down_shape[1:]))
-    unit = streams.generator(f"low-rank-initial:{name}").random(down_shape, dtype="float32")
-    down = torch.from_numpy(unit).mul_(2 * bound).sub_(bound)
+    down = kaiming_uniform(down_shape, f"low-rank-initial:{name}", streams)
     device = module.weight.device
     return nn.Parameter(down.to(device)), nn.Parameter(torch.zeros(up_shape, device=device))
+
+
+def kaiming_uniform(shape: tuple[int, ...], purpose: str, streams: Streams) -> Tensor:
+    """Uniform within 1 / sqrt(fan in), which is kaiming uniform with a = sqrt(5)."""
+    bound = 1 / math.sqrt(math.prod(shape[1:]))
+    unit = streams.generator(purpose).random(shape, dtype="float32")
+    return torch.from_numpy(unit).mul_(2 * bound).sub_(bound)
 
 
 def changed_weight(weight: Tensor, factors: Iterable[LowRankFactors]) -> Tensor:
@@ -109,12 +122,27 @@ class LowRankLayer:
     def __init__(self, module: Adaptable) -> None:
         self._module = module
         self.factors: list[LowRankFactors] = []
+        self.others: list[WeightChange] = []
 
     def weight(self) -> Tensor:
         """The layer's weight with all changes."""
-        return changed_weight(self._module.weight, self.factors)
+        return sum(self._other_changes(), changed_weight(self._module.weight, self.factors))
 
     def __call__(self, rows: Tensor) -> Tensor:
+        module = self._module
+        changes = self._other_changes()
+        if not changes:
+            return self._with_factors(rows)
+        if not self.factors and self._is_precise(rows):
+            return _transform(module, rows, sum(changes, module.weight), module.bias)
+        total = sum(changes[1:], changes[0])
+        return self._with_factors(rows) + _transform(module, rows, total, None)
+
+    def _other_changes(self) -> list[Tensor]:
+        found = [item.change(self._module.weight) for item in self.others]
+        return [change for change in found if change is not None]
+
+    def _with_factors(self, rows: Tensor) -> Tensor:
         module = self._module
         factors = [item for item in self.factors if item.dropout is None or not item.dropout.skipped()]
         thinning = any(item.dropout is not None and item.dropout.active() for item in factors)
@@ -134,10 +162,13 @@ class LowRankLayer:
             result = result + change
         return result if module.bias is None else result + _across(module.bias, plain)
 
+    def _is_precise(self, rows: Tensor) -> bool:
+        # A weight of lower precision would round small changes away.
+        return self._module.weight.dtype == torch.float32 and not torch.is_autocast_enabled(rows.device.type)
+
     def _merging_is_cheaper(self, rows: Tensor) -> bool:
         weight = self._module.weight
-        # A weight of lower precision would round small changes away.
-        if weight.dtype != torch.float32 or torch.is_autocast_enabled(rows.device.type):
+        if not self._is_precise(rows):
             return False
         out = weight.shape[0]
         inner = weight[0].numel()
@@ -150,22 +181,28 @@ class LowRankLayer:
         return count * inner * out + 3 * rank * inner * out < 3 * count * rank * (inner + out)
 
 
-def attach(module: Adaptable, factors: LowRankFactors) -> None:
+def attach(module: Adaptable, change: LowRankFactors | WeightChange) -> None:
     """Add a change to a layer; any number may be attached at once."""
     layer = low_rank_layer(module)
     if layer is None:
         layer = LowRankLayer(module)
         module.forward = layer  # type: ignore[method-assign, assignment]
-    layer.factors.append(factors)
+    if isinstance(change, LowRankFactors):
+        layer.factors.append(change)
+    else:
+        layer.others.append(change)
 
 
-def detach(module: Adaptable, factors: LowRankFactors) -> None:
+def detach(module: Adaptable, change: LowRankFactors | WeightChange) -> None:
     """Take one change off a layer; with the last one the layer's own forward pass is back."""
     layer = low_rank_layer(module)
-    if layer is None or factors not in layer.factors:
-        raise ValueError("these factors are not attached to this layer")
-    layer.factors.remove(factors)
-    if not layer.factors:
+    if layer is None or (change not in layer.factors and change not in layer.others):
+        raise ValueError("this change is not attached to this layer")
+    if isinstance(change, LowRankFactors):
+        layer.factors.remove(change)
+    else:
+        layer.others.remove(change)
+    if not layer.factors and not layer.others:
         del module.forward
 
 

@@ -24,6 +24,8 @@ class DropoutRates:
     """Of a rank, for all of a row."""
     module: float
     """Of the whole layer, for all rows of a step."""
+    output: float = 0.0
+    """Of an output in a change of a whole weight, for all rows of a step; as in LyCORIS, the others do not grow."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,14 @@ class LayerDropout:
         return (
             rows is not None and rate > 0 and rows.streams.uniform(f"module-dropout:{self.name}", rows.step, 0) < rate
         )
+
+    def kept_outputs(self, count: int) -> Tensor | None:
+        """[count], 0 for each output that is left out in the present step; None when none is."""
+        rows, rates = self.dropout.rows(), self.dropout.rates
+        if rows is None or rates.output == 0:
+            return None
+        draws = rows.streams.generator(f"output-dropout:{self.name}", rows.step).random(count, dtype=np.float32)
+        return torch.from_numpy(draws >= np.float32(rates.output)).float()
 
     def thinned(self, hidden: Tensor) -> Tensor:
         """`hidden`, [n, ..., rank] or [n, rank, height, width], without what is dropped and scaled for what is kept."""

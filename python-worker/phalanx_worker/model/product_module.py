@@ -31,8 +31,10 @@ class ProductModule:
     def change(self, shape: torch.Size) -> Tensor | None:
         """What is added to a weight of `shape`; None when it does not fit."""
         names, made = (LOHA, loha.diff_weight) if self.kind == "LoHa" else (LOKR, lokr.diff_weight)
+        # The product of LoHas keeps its factor for the backward pass, where a plain number is refused.
+        gamma = torch.tensor(self._gamma()) if self.kind == "LoHa" else self._gamma()
         try:
-            given = made(*map(self.tensors.get, names), gamma=self._gamma(), backend="torch")
+            given = made(*map(self.tensors.get, names), gamma=gamma, backend="torch")
         except (RuntimeError, ValueError, IndexError):
             return None
         found: Tensor = given

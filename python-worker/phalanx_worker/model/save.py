@@ -105,6 +105,12 @@ def typed(tensors: Mapping[str, Tensor], weights: StoredType) -> dict[str, Tenso
     return {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
+def tensor_bytes(tensors: Mapping[str, Tensor], weights: StoredType) -> int:
+    """Size of tensors when their numbers are of a type."""
+    size = STORED_TYPES[weights].itemsize
+    return sum(item.numel() * (size if item.is_floating_point() else item.itemsize) for item in tensors.values())
+
+
 def module_config(module: Any) -> dict[str, Any]:
     """What a reader needs to build the module anew."""
     if isinstance(module, PreTrainedModel):

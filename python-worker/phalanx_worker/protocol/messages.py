@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "0c120162a9c2b13d66ade9f5f34f4464918197107df51090025489a866f2cfff"
+SCHEMA_SHA256 = "3b1740cbf20d60537521ee507ae0c819cb85ec928df8888cacb50f448b605401"
 
 
 class Accepted(
@@ -21,6 +21,43 @@ class Accepted(
 ):
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     job_id: str
+
+
+class AdafactorOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adafactor",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)] | None
+    clipping_threshold: Annotated[float, Meta(gt=0)]
+    decay_exponent: Annotated[float, Meta(gt=0, le=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)] | None
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    relative_warmup: bool
+    smallest_scale: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class AdamwEightBitOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adamw-8bit",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
 
 
 class AdamwOptimizer(
@@ -38,6 +75,23 @@ class AdamwOptimizer(
     learning_rate: Annotated[float, Meta(gt=0)]
     maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
     weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class AdaptedLayers(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    alphas: tuple[float, ...]
+    kind: Literal["attention", "mlp", "convolution", "other"]
+    layers: int
+    overfull: int
+    parameters: int
+    part: Literal["unet", "text-encoder"]
+    ranks: tuple[int, ...]
+    wide_convolutions: int
 
 
 class AdapterBlocks(
@@ -627,6 +681,39 @@ class TrainResult(
     truncated_captions: int
 
 
+class TrainedGroup(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    learning_rate: float | None
+    parameters: int
+    tensors: int
+
+
+class ExplainResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="explain",
+):
+    base_parameters: int
+    family: Literal["sd-1", "sd-2", "sdxl"]
+    groups: tuple[TrainedGroup, ...]
+    height: int
+    inpainting: bool
+    layers: tuple[AdaptedLayers, ...]
+    prediction: Literal["epsilon", "v_prediction"]
+    result_bytes: int
+    trained_parameters: int
+    width: int
+
+
 class SampleResult(
     Struct,
     frozen=True,
@@ -669,7 +756,15 @@ class TrainClassifierResult(
     seconds: float
 
 
-JobResult = BaseDescription | CreateBaseResult | TrainResult | SampleResult | TrainClassifierResult | ClassifyResult
+JobResult = (
+    BaseDescription
+    | CreateBaseResult
+    | TrainResult
+    | ExplainResult
+    | SampleResult
+    | TrainClassifierResult
+    | ClassifyResult
+)
 
 
 class Done(
@@ -798,105 +893,31 @@ class Event(
     sequence: int
 
 
-class WireError(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    causes: tuple[ErrorCause, ...]
-    class_name: str
-    code: str
-    facts: dict[str, str | float | bool | None]
-    log_lines: tuple[str, ...]
-    message: str
-    place: Literal["config", "worker", "protocol", "job", "dataset", "artefact"]
-    retryable: bool
-    traceback: str
-
-
-class Failed(
+class StoredBase(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="failed",
+    tag="stored",
 ):
-    dropped_progress: int
-    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
-    error: WireError
-    job_id: str
-    sequence: int
+    path: str
 
 
-class FullTechnique(
+class PublishedBase(
     Struct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
     rename="camel",
     tag_field="type",
-    tag="full",
+    tag="published",
 ):
-    layout: Literal["diffusers", "single-file"]
-    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
-    weights: Literal["float32", "float16", "bfloat16"]
+    name: Literal["sd-1.5", "sd-2.1", "sdxl-1.0"]
 
 
-class Gap(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-    tag_field="type",
-    tag="gap",
-):
-    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
-    first_available: int
-    from_sequence: int
-    job_id: str
-
-
-class HeldOutSettings(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    dataset: DatasetReference
-    every: Annotated[int, Meta(ge=1)]
-    keep_best: bool
-    patience: Annotated[int, Meta(ge=1)] | None
-
-
-class InitialImage(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    file: Annotated[str, Meta(min_length=1)]
-    mask: Annotated[str, Meta(min_length=1)] | None
-    mask_blur: Annotated[float, Meta(ge=0, le=256)]
-    strength: Annotated[float, Meta(gt=0, le=1)]
-
-
-class InspectBaseJob(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-    tag_field="type",
-    tag="inspect-base",
-):
-    base: str
+ExplainedBase = StoredBase | PublishedBase
 
 
 class PyramidNoise(
@@ -961,6 +982,76 @@ class Objective(
     noise: TrainingNoise
     weighting: TimestepWeighting
     zero_terminal_snr: bool
+
+
+class LionOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lion",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ProdigyOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="prodigy",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    beta3: Annotated[float, Meta(ge=0, lt=1)] | None
+    bias_correction: bool
+    d0: Annotated[float, Meta(gt=0)]
+    d_coefficient: Annotated[float, Meta(gt=0)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    growth_rate: Annotated[float, Meta(gt=1)] | None
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    safeguard_warmup: bool
+    slice: Annotated[int, Meta(ge=1)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ScheduleFreeOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="schedule-free",
+):
+    average_power: Annotated[float, Meta(ge=0)]
+    beta1: Annotated[float, Meta(gt=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    rate_power: Annotated[float, Meta(ge=0)]
+    warmup_steps: Annotated[int, Meta(ge=0)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+Optimizer = (
+    AdamwOptimizer
+    | AdamwEightBitOptimizer
+    | AdafactorOptimizer
+    | LionOptimizer
+    | ProdigyOptimizer
+    | ScheduleFreeOptimizer
+)
 
 
 class TextSettings(
@@ -1184,6 +1275,53 @@ class LoraTechnique(
     up_learning_rate_ratio: Annotated[float, Meta(gt=0)]
 
 
+class LohaTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="loha",
+):
+    alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
+    rank: Annotated[int, Meta(ge=1, le=1024)]
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+
+
+class LokrTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lokr",
+):
+    alpha: Annotated[float, Meta(gt=0)]
+    blocks: LoraBlocks
+    convolution_alpha: Annotated[float, Meta(gt=0)] | None
+    convolution_rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    factor: Annotated[int, Meta(ge=2, le=1024)] | None
+    module_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    patterns: tuple[LoraPattern, ...]
+    rank: Annotated[int, Meta(ge=1, le=1024)] | None
+    rank_dropout: Annotated[float, Meta(ge=0, lt=1)]
+    targets: tuple[Literal["attention", "mlp", "convolution"], ...]
+    text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
+    unet_learning_rate: Annotated[float, Meta(gt=0)] | None
+
+
 class LearnedToken(
     Struct,
     frozen=True,
@@ -1226,8 +1364,24 @@ class NegativeEmbeddingTechnique(
     vectors: Annotated[int, Meta(ge=1, le=64)]
 
 
+class FullTechnique(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="full",
+):
+    layout: Literal["diffusers", "single-file"]
+    parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
+    weights: Literal["float32", "float16", "bfloat16"]
+
+
 Technique = (
     LoraTechnique
+    | LohaTechnique
+    | LokrTechnique
     | TextualInversionTechnique
     | NegativeEmbeddingTechnique
     | ControlNetTechnique
@@ -1252,7 +1406,7 @@ class TrainingSettings(
     flip: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
-    optimizer: AdamwOptimizer
+    optimizer: Optimizer
     precision: Literal["float32", "bfloat16"]
     preview: PreviewSettings | None
     schedule: Schedule
@@ -1261,6 +1415,106 @@ class TrainingSettings(
     technique: Technique
     text: TextSettings
     width: Annotated[int, Meta(ge=8, le=4096)] | None
+
+
+class ExplainJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="explain",
+):
+    base: ExplainedBase
+    settings: TrainingSettings
+
+
+class WireError(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    causes: tuple[ErrorCause, ...]
+    class_name: str
+    code: str
+    facts: dict[str, str | float | bool | None]
+    log_lines: tuple[str, ...]
+    message: str
+    place: Literal["config", "worker", "protocol", "job", "dataset", "artefact"]
+    retryable: bool
+    traceback: str
+
+
+class Failed(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="failed",
+):
+    dropped_progress: int
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    error: WireError
+    job_id: str
+    sequence: int
+
+
+class Gap(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="gap",
+):
+    epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    first_available: int
+    from_sequence: int
+    job_id: str
+
+
+class HeldOutSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    dataset: DatasetReference
+    every: Annotated[int, Meta(ge=1)]
+    keep_best: bool
+    patience: Annotated[int, Meta(ge=1)] | None
+
+
+class InitialImage(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    file: Annotated[str, Meta(min_length=1)]
+    mask: Annotated[str, Meta(min_length=1)] | None
+    mask_blur: Annotated[float, Meta(ge=0, le=256)]
+    strength: Annotated[float, Meta(gt=0, le=1)]
+
+
+class InspectBaseJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-base",
+):
+    base: str
 
 
 class TrainJob(
@@ -1342,7 +1596,7 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = InspectBaseJob | CreateBaseJob | TrainJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
 
 
 class Replay(
@@ -1393,6 +1647,18 @@ class Submit(
 JobsRequest = Submit | Attach | Detach | Credit
 
 
+class Network(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    client_key: Annotated[str, Meta(min_length=40, max_length=40)]
+    control_endpoint: str
+    jobs_endpoint: str
+
+
 class Launch(
     Struct,
     frozen=True,
@@ -1406,6 +1672,7 @@ class Launch(
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     jobs_endpoint: str
     journal_messages: Annotated[int, Meta(ge=1)]
+    network: Network | None
     parent_pid: Annotated[int, Meta(ge=1)]
     progress_buffer: Annotated[int, Meta(ge=1)]
     ready_descriptor: Annotated[int, Meta(ge=3)]
@@ -1427,6 +1694,7 @@ class Ready(
     jobs_endpoint: str
     pid: Annotated[int, Meta(ge=1)]
     schema_sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    server_key: Annotated[str, Meta(min_length=40, max_length=40)] | None
 
 
 class StartFailed(

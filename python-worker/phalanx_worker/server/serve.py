@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import signal
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -17,6 +19,7 @@ from phalanx_worker.errors import WorkerError
 from phalanx_worker.protocol.messages import SCHEMA_SHA256, Launch, Ready, StartFailed, StartReport
 from phalanx_worker.server.capture import Capture
 from phalanx_worker.server.control import Control
+from phalanx_worker.server.curve import ServerKeys, admit
 from phalanx_worker.server.guard import die_with_parent, watch_stdin
 from phalanx_worker.server.job_loop import JobLoop
 from phalanx_worker.server.job_record import JobTable
@@ -36,7 +39,7 @@ def serve(argument: str) -> None:
     # The whole group gets the terminal's Ctrl-C; what it means is decided on the other side.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        stopped = _start(launch)
+        serving = _start(launch)
     except Exception as error:
         _report(launch, StartFailed(error=wire_error(error, ())))
         raise SystemExit(1) from error
@@ -45,23 +48,41 @@ def serve(argument: str) -> None:
         Ready(
             pid=os.getpid(),
             epoch=launch.epoch,
-            control_endpoint=launch.control_endpoint,
-            jobs_endpoint=launch.jobs_endpoint,
+            control_endpoint=serving.control_endpoint,
+            jobs_endpoint=serving.jobs_endpoint,
+            server_key=serving.server_key,
             schema_sha256=SCHEMA_SHA256,
         ),
     )
-    stopped.wait()
+    serving.stopped.wait()
     # Nothing else is waited for: a job may sit in a long C call.
     time.sleep(LAST_WORDS_SECONDS)
     os._exit(0)
 
 
-def _start(launch: Launch) -> threading.Event:
+@dataclass(frozen=True)
+class _Serving:
+    """A worker at work: where others connect, its CURVE key if it has one, and what is set when it shall end."""
+
+    control_endpoint: str
+    jobs_endpoint: str
+    server_key: str | None
+    stopped: threading.Event
+
+
+def _start(launch: Launch) -> _Serving:
     capture = Capture(launch.stdout_file, launch.stderr_file)
     faulthandler.enable()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    control_socket = _bound(context, launch.control_endpoint)
-    jobs_socket = _bound(context, launch.jobs_endpoint)
+    network = launch.network
+    keys = None if network is None else admit(context, network.client_key)
+    control_socket = _socket(context, keys)
+    jobs_socket = _socket(context, keys)
+    control_endpoint = _listen(control_socket, launch.control_endpoint)
+    jobs_endpoint = _listen(jobs_socket, launch.jobs_endpoint)
+    if network is not None:
+        control_endpoint = _listen(control_socket, network.control_endpoint)
+        jobs_endpoint = _listen(jobs_socket, network.jobs_endpoint)
     stopped = threading.Event()
     table = JobTable()
     waker = Waker()
@@ -70,10 +91,22 @@ def _start(launch: Launch) -> threading.Event:
     Control(control_socket, launch, table, loop, stopped.set).start()
     loop.start()
     capture.start()
-    return stopped
+    return _Serving(control_endpoint, jobs_endpoint, None if keys is None else keys.public.decode("ascii"), stopped)
 
 
-def _bound(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
+def _socket(context: zmq.Context[zmq.Socket[bytes]], keys: ServerKeys | None) -> zmq.Socket[bytes]:
+    socket = context.socket(zmq.ROUTER)
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+    socket.setsockopt(zmq.SNDHWM, SEND_QUEUE_MESSAGES)
+    socket.setsockopt(zmq.LINGER, 0)
+    if keys is not None:
+        keys.guard(socket)
+    return socket
+
+
+def _listen(socket: zmq.Socket[bytes], endpoint: str) -> str:
+    """Bind, and give the address with the port that was free."""
     address = urlparse(endpoint)
     # A second bind on the same path succeeds and takes the address away from the first.
     if address.scheme == "ipc" and Path(address.path).exists():
@@ -82,18 +115,19 @@ def _bound(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket
             code="socket-in-use",
             facts={"endpoint": endpoint},
         )
-    socket = context.socket(zmq.ROUTER)
-    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-    socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-    socket.setsockopt(zmq.SNDHWM, SEND_QUEUE_MESSAGES)
-    socket.setsockopt(zmq.LINGER, 0)
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise WorkerError(
+                f"{endpoint} is in use by another program; choose another port, or none to get one that is free",
+                code="port-in-use",
+                facts={"endpoint": endpoint},
+            ) from error
         raise WorkerError(
             f"cannot listen on {endpoint}: {error}", code="socket-unusable", facts={"endpoint": endpoint}
         ) from error
-    return socket
+    return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
 def _report(launch: Launch, report: StartReport) -> None:

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from phalanx_worker.model.adapter_file import ALPHA, DOWN, MAGNITUDE, UP
-from phalanx_worker.model.low_rank import LowRankFactors, attach, initial_factors, row_lengths
+from phalanx_worker.model.low_rank import LowRankFactors, WeightChange, attach, initial_factors, row_lengths
 from phalanx_worker.model.low_rank_dropout import Dropout, LayerDropout
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.lora_layers import LayerPlan
+
+
+class TrainedLayer(Protocol):
+    """A layer of the base with what is trained on it."""
+
+    @property
+    def plan(self) -> LayerPlan:
+        """Which layer it is, and how it is adapted."""
+        ...
+
+    @property
+    def change(self) -> LowRankFactors | WeightChange:
+        """What is attached to the layer."""
+        ...
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """By their names in the file."""
+        ...
+
+    def stored(self) -> dict[str, Tensor]:
+        """What the file holds for the layer."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +45,7 @@ class AdaptedLayer:
     down: nn.Parameter
     up: nn.Parameter
     magnitude: nn.Parameter | None
-    factors: LowRankFactors
+    change: LowRankFactors
 
     @property
     def name(self) -> str:
@@ -45,7 +68,7 @@ class AdaptedLayer:
             down, up = self.down.flatten(1), self.up.flatten(1)
             # The trace of (up down)(up down)^T, without a matrix of the weight's size.
             squared = ((up.T @ up) * (down @ down.T)).sum().clamp(min=0)
-            norm = float(squared.sqrt()) * self.factors.scale
+            norm = float(squared.sqrt()) * self.change.scale
             if norm > largest:
                 share = (largest / norm) ** 0.5
                 self.down.mul_(share)

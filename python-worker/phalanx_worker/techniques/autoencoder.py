@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 from phalanx_worker.errors import ConfigError
-from phalanx_worker.model.base import Base, base_sha256
-from phalanx_worker.model.save import folder_bytes, save_base
+from phalanx_worker.model.base import Base, base_sha256, base_tensors
+from phalanx_worker.model.save import StoredType, folder_bytes, save_base, tensor_bytes
 from phalanx_worker.protocol.messages import AutoencoderTechnique, Objective
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import ExportRequest, Feed, ParameterGroup, Technique, WrittenArtefact
 from phalanx_worker.techniques.weights import BorrowedModule, borrow
+
+STORED_AS: StoredType = "float32"
+"""Numeric type of the weights in the result."""
 
 
 @final
@@ -65,11 +68,14 @@ class Autoencoder(Technique):
         total: Tensor = reconstruction + self._settings.gradient_weight * edges + self._settings.kl_weight * divergence
         return total
 
+    def result_bytes(self) -> int:
+        return tensor_bytes(base_tensors(self.base.parts), STORED_AS)
+
     def export(self, request: ExportRequest) -> WrittenArtefact:
         path = request.folder / request.name
         deviation = self._latent_deviation(request)
         self.base.autoencoder.register_to_config(scaling_factor=1.0 / deviation)
-        save_base(self.base, path, "float32")
+        save_base(self.base, path, STORED_AS)
         return WrittenArtefact("base", path, base_sha256(self.base.parts), folder_bytes(path))
 
     def detach(self) -> None:

@@ -18,12 +18,12 @@ from phalanx_worker.model.control_net import (
     residuals_of,
     write_control_net,
 )
-from phalanx_worker.model.save import folder_bytes
+from phalanx_worker.model.save import folder_bytes, tensor_bytes
 from phalanx_worker.protocol.messages import ControlNetTechnique, Objective
 from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.adapter_metadata import request_metadata
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.denoising import DenoisingTechnique
-from phalanx_worker.techniques.lora import request_metadata
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
 
 
@@ -59,6 +59,9 @@ class ControlNetTraining(DenoisingTechnique):
 
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup(dict(self._module().named_parameters()), None)]
+
+    def result_bytes(self) -> int:
+        return tensor_bytes(self._module().state_dict(), self._settings.weights)
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
         path = request.folder / request.name

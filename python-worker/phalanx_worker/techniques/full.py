@@ -6,9 +6,9 @@ from typing import final
 
 from torch import nn
 
-from phalanx_worker.model.base import Base, base_sha256
+from phalanx_worker.model.base import Base, base_sha256, base_tensors
 from phalanx_worker.model.load import load_base
-from phalanx_worker.model.save import copy_tokenizer, folder_bytes, save_base
+from phalanx_worker.model.save import copy_tokenizer, folder_bytes, save_base, tensor_bytes
 from phalanx_worker.model.single_file import load_single_file
 from phalanx_worker.model.single_file_save import save_single_file
 from phalanx_worker.protocol.messages import FullTechnique, Objective
@@ -48,6 +48,9 @@ class Full(DenoisingTechnique):
             for name, parameter in borrowed.module.named_parameters()
         }
         return [ParameterGroup(named, None)]
+
+    def result_bytes(self) -> int:
+        return tensor_bytes(base_tensors(self.base.parts), self._settings.weights)
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
         weights = self._settings.weights

@@ -20,7 +20,7 @@ from phalanx_worker.model.placeholder import check_placeholders, extend, text_en
 from phalanx_worker.model.prompt_weights import WeightedText, parse_weights
 from phalanx_worker.protocol.messages import LearnedToken
 from phalanx_worker.streams import Streams
-from phalanx_worker.techniques.lora import request_metadata
+from phalanx_worker.techniques.adapter_metadata import request_metadata
 from phalanx_worker.techniques.technique import ExportRequest, WrittenArtefact
 
 Norm = Literal["none", "initial", "vocabulary"]

@@ -1,4 +1,4 @@
-"""Which layers a LoRA adapts, and how."""
+"""Which layers a low-rank technique adapts, and how."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from phalanx_worker.model.base import Base
 from phalanx_worker.model.layer_block import LayerBlock, layer_block
 from phalanx_worker.model.layer_pattern import matching
 from phalanx_worker.model.module_names import NamedLayer, Part, named_layers
-from phalanx_worker.protocol.messages import LoraPattern, LoraTechnique
+from phalanx_worker.protocol.messages import LohaTechnique, LokrTechnique, LoraPattern, LoraTechnique
 from phalanx_worker.techniques.lora_blocks import BlockValues
 
+LayeredSettings = LoraTechnique | LohaTechnique | LokrTechnique
+"""Settings that choose layers."""
+WHOLE = 1 << 30
+"""Stands for the rank where there is no bottleneck."""
 PARTS: tuple[Part, ...] = ("unet", "text-encoder")
 
 
@@ -22,12 +26,19 @@ class LayerPlan:
 
     layer: NamedLayer
     rank: int
+    """`WHOLE` for a LoKr without one."""
     alpha: float
     rate_factor: float
     """By which the part's learning rate is multiplied."""
 
+    @property
+    def reached_rank(self) -> int:
+        """The rank, or without a bottleneck the largest that the weight can have."""
+        weight = self.layer.layer.weight
+        return min(len(weight), weight[0].numel()) if self.rank == WHOLE else self.rank
 
-def layer_plans(settings: LoraTechnique, base: Base) -> list[LayerPlan]:
+
+def layer_plans(settings: LayeredSettings, base: Base) -> list[LayerPlan]:
     """All layers of targets and patterns, in the order of the base.
 
     Raises ConfigError: `no-layers` when a part has no layer of the wanted kind, `unmatched-pattern`, `broken-pattern`,
@@ -48,7 +59,7 @@ def layer_plans(settings: LoraTechnique, base: Base) -> list[LayerPlan]:
 
 
 def _plan(
-    settings: LoraTechnique,
+    settings: LayeredSettings,
     layer: NamedLayer,
     pattern: LoraPattern | None,
     values: BlockValues,
@@ -61,7 +72,7 @@ def _plan(
         alphas = [values.alpha(block, True), settings.convolution_alpha, *alphas]
     if pattern is not None:
         ranks, alphas = [pattern.rank, *ranks], [pattern.alpha, *alphas]
-    rank = next(rank for rank in ranks if rank is not None)
+    rank = next((rank for rank in ranks if rank is not None), WHOLE)
     alpha = next(alpha for alpha in alphas if alpha is not None)
     return LayerPlan(layer, rank, alpha, values.rate_factor(block))
 
@@ -70,7 +81,7 @@ def _by_pattern(patterns: Sequence[LoraPattern], layers: Sequence[NamedLayer]) -
     return {layer: pattern for pattern in patterns for layer in matching(pattern.match, layers)}
 
 
-def _nothing(part: Part, base: Base, settings: LoraTechnique) -> ConfigError:
+def _nothing(part: Part, base: Base, settings: LayeredSettings) -> ConfigError:
     targets = ", ".join(settings.targets)
     return ConfigError(
         f"The {part} of {base.folder} has no layers to adapt; the targets are {targets or 'empty'}. "

@@ -52,6 +52,9 @@ class NegativeEmbedding(DenoisingTechnique):
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup(self._learned().parameters, None)]
 
+    def result_bytes(self) -> int:
+        return sum(vectors.nbytes for vectors in self._learned().parameters.values())
+
     def after_step(self) -> None:
         self._learned().constrain()
 

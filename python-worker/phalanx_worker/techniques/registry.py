@@ -11,6 +11,8 @@ from phalanx_worker.techniques.technique import Technique
 CLASSES = MappingProxyType(
     {
         "lora": ("lora", "Lora"),
+        "loha": ("lycoris", "Lycoris"),
+        "lokr": ("lycoris", "Lycoris"),
         "textual-inversion": ("textual_inversion", "TextualInversion"),
         "negative-embedding": ("negative_embedding", "NegativeEmbedding"),
         "full": ("full", "Full"),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.control_net import ControlNet
+from phalanx_worker.model.module_names import NamedLayer
 from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
@@ -31,6 +32,16 @@ class ParameterGroup:
     """None takes the optimizer's."""
     factor: float = 1.0
     """Multiplies the rate."""
+
+
+@dataclass(frozen=True)
+class LowRankChange:
+    """What a technique learns of one layer by factors of low rank."""
+
+    layer: NamedLayer
+    rank: int
+    alpha: float
+    parameters: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,14 @@ class Technique(ABC):
     @abstractmethod
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """The trained parameters, the same objects on every call while attached."""
+
+    def low_rank_changes(self) -> Sequence[LowRankChange]:
+        """The layers of the base that get factors of low rank, in the base's order; none by default."""
+        return ()
+
+    @abstractmethod
+    def result_bytes(self) -> int:
+        """Size of the numbers in the result, without their names and metadata. Needs no numbers, only shapes."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:

@@ -47,6 +47,9 @@ class TextualInversion(DenoisingTechnique):
         choice = streams.integer("template", len(self._settings.templates), step, sample)
         return self._settings.templates[choice].replace("{}", self._placeholders)
 
+    def result_bytes(self) -> int:
+        return sum(vectors.nbytes for vectors in self._learned().parameters.values())
+
     def after_step(self) -> None:
         self._learned().constrain()
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import pytest
 import torch
 
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.load import load_base
 from phalanx_worker.model.low_rank import Adaptable
 from phalanx_worker.model.module_names import Part, Target, adaptable_layers, named_layers, other_names
 from tests.layouts import base_without_memory
 
 
 @pytest.fixture(scope="module", params=["sd-1", "sd-2", "sdxl"])
-def full_size(request: pytest.FixtureRequest, family_folders: dict[str, Path]) -> Base:
+def full_size(request: pytest.FixtureRequest) -> Base:
     """A base with all layers of a published one."""
-    return base_without_memory(load_base(family_folders[request.param]))
+    return base_without_memory(request.param)
 
 
 def target_layers(base: Base, part: Part, *targets: Target) -> dict[str, Adaptable]:

@@ -5,7 +5,7 @@ import { ConfigError } from '../../errors/index.ts'
 import type { SampleOptions } from '../../lab/index.ts'
 import type { Arguments, Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
+import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
 import { optionNumber, optionText, optionTexts, parseRuns } from '../option-values.ts'
 
 /** `phalanx sample`: draws images from a base. */
@@ -14,7 +14,7 @@ export const sample: Command = {
   summary: 'draw images from a base, with adapters laid over it',
   positionals: ['<prompt>'],
   options: {
-    base: { value: '<name>', text: 'tiny-hands, or a folder in the diffusers layout (tiny-hands)' },
+    base: baseOption,
     adapter: { value: '<file>', multiple: true, text: 'a LoRA or an embedding, as file or file:strength' },
     'negative-prompt': { value: '<text>', text: 'what to steer away from' },
     seeds: { value: '<numbers>', text: 'as 1-8,12 (1-4)' },

@@ -1,10 +1,13 @@
+import { technique } from '../../config/technique.ts'
 import type { TrainRequest } from '../../lab/index.ts'
 import { formatBytes, formatSeconds } from '../../report/format.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
+import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
 import { optionText, optionTexts } from '../option-values.ts'
 import { parseSettings } from '../settings.ts'
+
+const types = technique.options.map(({ shape }) => shape.type.value)
 
 /** `phalanx train`: trains a technique on a folder of images. */
 export const train: Command = {
@@ -12,8 +15,8 @@ export const train: Command = {
   summary: 'train a technique on a folder of images; goes on where it was stopped',
   positionals: ['<dataset>'],
   options: {
-    technique: { value: '<type>', text: 'lora, textual-inversion, negative-embedding, full or autoencoder (lora)' },
-    base: { value: '<name>', text: 'tiny-hands, or a folder in the diffusers layout (tiny-hands)' },
+    technique: { value: '<type>', text: `${types.join(', ')} (lora)` },
+    base: baseOption,
     caption: { value: '<text>', text: 'one caption for all images; what the folder says by default' },
     'held-out': { value: '<dataset>', text: 'images that are not trained on, whose loss is told now and then' },
     name: { value: '<name>', text: "name of the run's folder and of its file" },

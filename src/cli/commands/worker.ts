@@ -16,11 +16,15 @@ export const worker: Command = {
   options: {
     'endpoint-file': { value: '<file>', text: 'how others find it (./phalanx-lab/worker.json)' },
     device: { value: '<name>', text: 'torch device (cpu)' },
+    listen: {
+      value: '<address>',
+      text: 'tcp://host:port to serve the network too, for who has the endpoint file (ipc)',
+    },
   },
   example: 'phalanx worker & phalanx run study.ts --attach phalanx-lab/worker.json',
   run: async ({ options }, { terminal, signal }) => {
     const endpointFile = absolute(optionText(options, 'endpoint-file') ?? join('phalanx-lab', 'worker.json'))
-    const device = optionText(options, 'device')
+    const [device, listen] = [optionText(options, 'device'), optionText(options, 'listen')]
     const { python } = await ensureEnvironment({ signal, onProgress: showProgress(terminal) })
     await mkdir(dirname(endpointFile), { recursive: true })
     await using started = await startWorker({
@@ -28,7 +32,7 @@ export const worker: Command = {
       packageFolder: join(packageRoot(), 'python-worker'),
       endpointFile,
       signal,
-      ...(device !== undefined && { settings: { device } }),
+      settings: { ...(device !== undefined && { device }), ...(listen !== undefined && { listen }) },
     })
     const { pid, device: used } = started.identity
     terminal.result({ endpointFile, pid, device: used }, () => endpointFile)

@@ -1,0 +1,77 @@
+"""What adapter files say about themselves."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+import safetensors.torch
+from torch import Tensor
+
+from phalanx_worker.model.adapter_family import architecture, base_version
+from phalanx_worker.model.base import Base
+from phalanx_worker.model.module_names import Part
+from phalanx_worker.protocol.messages import TrainingSettings
+from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata, text_metadata
+from phalanx_worker.techniques.lora_layers import LayeredSettings
+from phalanx_worker.techniques.optimizer_class import optimizer_class
+from phalanx_worker.techniques.technique import ExportRequest
+
+
+def adapter_metadata(
+    technique: LayeredSettings, base: Base, request: ExportRequest, tensors: dict[str, Tensor]
+) -> dict[str, str]:
+    """What kohya's files say of their training, as far as it is true here, with the identities of base and dataset.
+
+    It holds no time of day, so that the same training gives the same file.
+    """
+    settings = request.settings
+    optimizer = settings.optimizer
+    model_hash = _content_sha256(tensors)
+    own = {
+        "ss_v2": str(base.family == "sd-2"),
+        "ss_base_model_version": base_version(base),
+        "ss_output_name": request.name,
+        "ss_learning_rate": str(optimizer.learning_rate),
+        "ss_unet_lr": _rate("unet", technique.unet_learning_rate, technique, settings),
+        "ss_text_encoder_lr": _rate("text-encoder", technique.text_encoder_learning_rate, technique, settings),
+        "ss_optimizer": str(optimizer_class(optimizer)),
+        "ss_max_grad_norm": str(optimizer.maximum_gradient_norm),
+        "ss_max_train_steps": str(settings.steps),
+        "ss_steps": str(request.steps),
+        "ss_total_batch_size": str(settings.batch_size * settings.accumulation),
+        "ss_gradient_accumulation_steps": str(settings.accumulation),
+        "ss_mixed_precision": "bf16" if settings.precision == "bfloat16" else "no",
+        "ss_seed": str(settings.seed),
+        "ss_caption_dropout_rate": str(settings.caption_dropout),
+        "sshs_model_hash": model_hash,
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": f"{architecture(base)}/lora",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": request.name,
+        "modelspec.resolution": f"{settings.width or base.image_size}x{settings.height or base.image_size}",
+        "modelspec.prediction_type": "v" if base.noise_schedule.prediction == "v_prediction" else "epsilon",
+        "modelspec.hash_sha256": f"0x{model_hash}",
+    }
+    told = schedule_metadata(settings.schedule) | objective_metadata(settings.objective) | text_metadata(settings.text)
+    return own | told | request_metadata(request)
+
+
+def request_metadata(request: ExportRequest) -> dict[str, str]:
+    """What this project adds to the metadata of its files."""
+    return {
+        "phalanx.base_sha256": request.base_sha256,
+        "phalanx.dataset_sha256": request.dataset_sha256,
+        "phalanx.steps": str(request.steps),
+        "phalanx.settings": msgspec.json.encode(request.settings, order="sorted").decode(),
+    }
+
+
+def _rate(part: Part, own: float | None, technique: LayeredSettings, settings: TrainingSettings) -> str:
+    return str(own or settings.optimizer.learning_rate) if part in technique.parts else "None"
+
+
+def _content_sha256(tensors: dict[str, Tensor]) -> str:
+    # As kohya and A1111's additional networks do: over everything behind the header.
+    content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+    return hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()

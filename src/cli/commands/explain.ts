@@ -1,0 +1,74 @@
+import { publishedNames } from '../../config/published.ts'
+import type { ExplainRequest, Explanation } from '../../lab/index.ts'
+import { formatBytes, formatCount } from '../../report/format.ts'
+import type { Command } from '../command.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
+import { optionText, optionTexts } from '../option-values.ts'
+import { parseSettings } from '../settings.ts'
+
+/** `phalanx explain`: says what a training would be. */
+export const explain: Command = {
+  name: 'explain',
+  summary: 'say what a training would change, cost and write, without training',
+  positionals: [],
+  options: {
+    technique: { value: '<type>', text: 'as for train (lora)' },
+    base: { value: '<name>', text: `as for train; nothing is fetched for ${publishedNames.join(', ')} (tiny-hands)` },
+    dataset: { value: '<folder>', text: 'images, to say how often each is seen' },
+    set: { value: '<setting=value>', multiple: true, text: 'a setting by its path, as steps=400 or technique.rank=8' },
+    ...labOptions,
+  },
+  example: 'phalanx explain --base sd-1.5 --set technique.rank=32 --set technique.alpha=1 --set steps=5000',
+  run: async (given, context) => {
+    const { options } = given
+    const { terminal, signal } = context
+    const settings = parseSettings([
+      `technique.type=${optionText(options, 'technique') ?? 'lora'}`,
+      ...optionTexts(options, 'set'),
+    ])
+    const name = optionText(options, 'base') ?? 'tiny-hands'
+    const folder = optionText(options, 'dataset')
+    await using lab = await openLabInTerminal(labPlaceOf(given), context)
+    const explanation = await lab.explain(
+      {
+        // Names and ranges are checked by the lab, which knows them.
+        ...(settings as Pick<ExplainRequest, 'technique'>),
+        base: publishedNames.find((known) => known === name) ?? (await lab.base(name, { signal })),
+        ...(folder !== undefined && { dataset: await lab.dataset(folder) }),
+      },
+      { signal },
+    )
+    terminal.result(explanation, () => [...describe(explanation)].join('\n'))
+    return exitCodes.success
+  },
+}
+
+function* describe(explanation: Explanation): Generator<string> {
+  const { base, family, inpainting, prediction, width, height, settings, idle, remarks } = explanation
+  yield `${settings.technique.type} on ${base} (${family}${inpainting ? ', inpainting' : ''}, predicts ${predicted[prediction]}), ${width} x ${height} pixels`
+  yield* describeLayers(explanation)
+  const share = (100 * explanation.trainedParameters) / explanation.baseParameters
+  yield `trains ${formatCount(explanation.trainedParameters)} parameters, ${share.toPrecision(2)} % of the base's number`
+  for (const { learningRate, tensors, parameters } of explanation.groups) {
+    yield `  ${formatCount(parameters)} in ${tensors} ${tensors === 1 ? 'tensor' : 'tensors'} at ${learningRate === null ? 'the rate that the optimizer makes' : `a rate of ${learningRate}`}`
+  }
+  yield `writes ${formatBytes(explanation.resultBytes)}`
+  const { imagesPerStep, epochs } = explanation
+  const seen = epochs === null ? '' : `, each image ${epochs < 10 ? epochs.toPrecision(2) : epochs.toFixed(0)} times`
+  yield `takes ${formatCount(settings.steps)} steps of ${imagesPerStep} ${imagesPerStep === 1 ? 'image' : 'images'}${seen}`
+  if (idle.length > 0) yield 'without effect:'
+  for (const { setting, reason } of idle) yield `  ${setting}: ${reason}`
+  if (remarks.length > 0) yield 'note:'
+  for (const remark of remarks) yield `  ${remark}`
+}
+
+const predicted = { epsilon: 'noise', v_prediction: 'velocity' } as const
+
+function* describeLayers({ layers }: Explanation): Generator<string> {
+  if (layers.length === 0) return
+  yield 'adapts'
+  for (const { part, kind, layers: count, ranks, alphas, parameters } of layers) {
+    yield `  ${String(count).padStart(4)} ${part} ${kind} layers: rank ${ranks.join(', ')}, alpha ${alphas.join(', ')}, ${formatCount(parameters)} parameters`
+  }
+}

@@ -1,0 +1,36 @@
+import type { IdleSetting } from '../config/idle-settings.ts'
+import type { PublishedName } from '../config/published.ts'
+import type { TechniqueInput } from '../config/technique.ts'
+import type { TrainingSettings } from '../config/training.ts'
+import type { Dataset } from '../dataset/index.ts'
+import type { ResultOf } from '../protocol/results.ts'
+import type { Base, LabRun, TrainRequest } from './lab.ts'
+
+/** What {@link Lab.explain} takes: a training that need not have its files yet. */
+export type ExplainRequest = Omit<
+  TrainRequest<TechniqueInput>,
+  'base' | 'dataset' | 'heldOut' | 'engine' | 'name' | 'folder'
+> & {
+  /** A base, or the name of a published one, of which nothing is fetched: its layout is known. */
+  readonly base: Base | PublishedName
+  /** Tells how often each image is seen. */
+  readonly dataset?: Dataset | undefined
+}
+
+/** What a training would be. */
+export interface Explanation extends Omit<ResultOf<'explain'>, 'type'> {
+  /** The base's name. */
+  readonly base: string
+  /** With all defaults. */
+  readonly settings: TrainingSettings
+  /** Images per optimizer step. */
+  readonly imagesPerStep: number
+  /** How often each image of the dataset is seen; null without one. */
+  readonly epochs: number | null
+  /** Settings that were written and change nothing. */
+  readonly idle: readonly IdleSetting[]
+  /** What else a person should know, in sentences. */
+  readonly remarks: readonly string[]
+}
+
+export type ExplainRun = LabRun<Explanation>
