@@ -49,10 +49,6 @@ export const trainingSettings = z
     precision: z.enum(['float32', 'bfloat16']).default('float32'),
     /** How captions are read; has no effect on the training of an autoencoder. */
     text: textSettings.prefault({}),
-    /** Share of captions replaced by the empty one, so that guidance has an unconditional branch. */
-    captionDropout: z.number().min(0).max(1).default(0),
-    /** Mirror images at random. */
-    flip: z.boolean().default(false),
     /** Decay of the exponential moving average of the trained weights, which then is the result; null keeps none. */
     emaDecay: z.number().gt(0).lt(1).nullable().default(null),
     /** Optimizer steps between checkpoints; the last step always gets one. */
