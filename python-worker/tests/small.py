@@ -214,6 +214,7 @@ def settings(**changes: Any) -> TrainingSettings:
         height=None,
         precision="float32",
         text=AS_TRAINED,
+        gradient_checkpointing=False,
         ema_decay=0.9,
         checkpoint_every=3,
         checkpoints_kept=2,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "ef8237d7e9761730ea0b4e928ee5fe6952399b3c0319a7e48b36a5f43f7a5c49"
+SCHEMA_SHA256 = "ce30e8e5975ac9e419cc8e5f0f9366a97af84ab27d4143bc26e4f47183799d70"
 
 
 class Accepted(
@@ -1416,6 +1416,7 @@ class TrainingSettings(
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
+    gradient_checkpointing: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
