@@ -43,6 +43,7 @@ from phalanx_worker.protocol.messages import (
     TrainJob,
     UniformWeighting,
 )
+from phalanx_worker.training.captions import PLAIN as PLAIN_CAPTIONS
 
 ARCHITECTURE = BaseArchitecture(
     family="sd-1",
@@ -226,7 +227,13 @@ def settings(**changes: Any) -> TrainingSettings:
 def subset(dataset: DatasetReference, **changes: Any) -> TrainingSubset:
     """A dataset with everything random switched on."""
     plain = TrainingSubset(
-        dataset=dataset, repeats=1, weight=1.0, regularisation=False, caption_dropout=0.25, flip=True
+        dataset=dataset,
+        repeats=1,
+        weight=1.0,
+        regularisation=False,
+        caption_dropout=0.25,
+        captions=PLAIN_CAPTIONS,
+        flip=True,
     )
     return msgspec.structs.replace(plain, **changes)
 

@@ -30,6 +30,7 @@ from phalanx_worker.protocol.messages import (
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.technique import ExportRequest, Technique, WrittenArtefact, named_parameters
+from phalanx_worker.training.captions import between
 from phalanx_worker.training.data import PixelStore
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.held_out import BestStep, BestWeights, held_out_loss
@@ -213,7 +214,7 @@ class TrainingRun:
         )
 
     def _truncated_captions(self) -> int:
-        captions = [item.caption for source in self._subsets for item in source.items]
+        captions = [between(item.caption, own.subset.captions) for own in self._subsets for item in own.items]
         base = self._technique.base
         return sum(count > 0 for count in read_texts(base, base.tokenizer, captions).truncated)
 

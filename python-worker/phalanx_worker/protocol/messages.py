@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "ce30e8e5975ac9e419cc8e5f0f9366a97af84ab27d4143bc26e4f47183799d70"
+SCHEMA_SHA256 = "84e940d4b5d923c79657b0906bce03df383d7b5752ddca72960254f58e8af71c"
 
 
 class Accepted(
@@ -278,6 +278,20 @@ class Cancelled(
     milliseconds: float
     resumable: bool
     sequence: int
+
+
+class CaptionSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    kept_tags: Annotated[int, Meta(ge=0, le=1000)]
+    prefix: Annotated[str, Meta(max_length=8192)]
+    shuffle: bool
+    suffix: Annotated[str, Meta(max_length=8192)]
+    tag_dropout: Annotated[float, Meta(ge=0, le=1)]
 
 
 class CheckpointEndEvent(
@@ -1538,6 +1552,7 @@ class TrainingSubset(
     rename="camel",
 ):
     caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
     dataset: DatasetReference
     flip: bool
     regularisation: bool

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from phalanx_worker.errors import ConfigError, JobError
 from phalanx_worker.lanes import Lanes
-from phalanx_worker.model.attention import cached_attention
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.conditioning import SizeConditioning
+from phalanx_worker.model.drawing_layers import drawing_layers
 from phalanx_worker.model.low_rank import merged
 from phalanx_worker.model.terminal_snr import with_zero_terminal_snr
 from phalanx_worker.model.text import read_as
@@ -81,9 +81,9 @@ def draw(
         first = 0
         for batch in _batches(requests, texts, sampling.batch_size):
             shown = [pictures[request.image] for request in batch]
-            with cached_attention(base.unet):
+            with drawing_layers(base):
                 latents = _denoised(base, batch, shown, sampling, texts, opened, shape, count, lanes)
-            decoded = lanes.map(partial(decode, base), [latents[span] for span in lanes.spans(len(batch))])
+                decoded = lanes.map(partial(decode, base), [latents[span] for span in lanes.spans(len(batch))])
             for picture, pixels in zip(shown, (image for part in decoded for image in part), strict=True):
                 on_image(first, pixels if picture is None else picture.keep(pixels))
                 first += 1
@@ -182,7 +182,7 @@ def _denoised(
     sizes = SizeConditioning(original=(height, width), crop=(0, 0), target=(height, width))
     plan = plan_of(base, batch[0].image, sampling)
     beside = Beside(sizes, sources.shown, controls.of(batch, plan))
-    network = network_of(base, told(texts, batch), beside, lanes)
+    network = network_of(base, told(texts, batch), beside, lanes, len(batch))
     if sampling.guidance != 1:
         network = guided(network, sampling)
 
