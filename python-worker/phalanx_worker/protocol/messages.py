@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "84e940d4b5d923c79657b0906bce03df383d7b5752ddca72960254f58e8af71c"
+SCHEMA_SHA256 = "0c7853b9afc1487a2e0a88c1e2e8f625437315e190e04567aa939ad52dbc848c"
 
 
 class Accepted(
@@ -732,6 +732,30 @@ class TrainedGroup(
     tensors: int
 
 
+class TrainingMemory(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    average: int
+    gradients: int
+    optimizer: int
+    weights: int
+
+
+class StepCost(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    peak_memory: int
+    seconds: float
+
+
 class ExplainResult(
     Struct,
     frozen=True,
@@ -747,8 +771,10 @@ class ExplainResult(
     height: int
     inpainting: bool
     layers: tuple[AdaptedLayers, ...]
+    memory: TrainingMemory
     prediction: Literal["epsilon", "v_prediction"]
     result_bytes: int
+    step_cost: StepCost | None
     trained_parameters: int
     width: int
 
@@ -957,6 +983,22 @@ class PublishedBase(
 
 
 ExplainedBase = StoredBase | PublishedBase
+
+
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    captions: CaptionSettings
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class PyramidNoise(
@@ -1454,6 +1496,7 @@ class ExplainJob(
     tag="explain",
 ):
     base: ExplainedBase
+    measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
 
 
@@ -1542,22 +1585,6 @@ class InspectBaseJob(
     tag="inspect-base",
 ):
     base: str
-
-
-class TrainingSubset(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
-    captions: CaptionSettings
-    dataset: DatasetReference
-    flip: bool
-    regularisation: bool
-    repeats: Annotated[int, Meta(ge=1, le=100000)]
-    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class TrainJob(
