@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
@@ -15,14 +14,14 @@ from PIL import Image
 from torch import Tensor
 
 from phalanx_worker.artefacts.series import read_series
-from phalanx_worker.errors import ConfigError, DatasetError
+from phalanx_worker.errors import DatasetError
 from phalanx_worker.jobs import train
 from phalanx_worker.protocol.messages import DatasetReference
 from phalanx_worker.streams import Streams
 from phalanx_worker.training.data import image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.sizes import ImageSizes, size_conditioning
-from tests.small import ARCHITECTURES, Recorder, full_technique, make_base, make_dataset, train_job
+from tests.small import Recorder, full_technique, make_dataset, train_job
 
 SEED, SIDE = 5, 16
 PIPELINES = {"sd-2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
@@ -86,14 +85,6 @@ def test_the_loss_is_that_of_a_plain_step(
     found = read_series(tmp_path / "run/series.jsonl")[0].loss
     # Both add the same float32 numbers in another order.
     assert found == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_base_for_inpainting_is_not_trained_without_masks(wide: DatasetReference, tmp_path: Path) -> None:
-    architecture = msgspec.structs.replace(ARCHITECTURES["sd-2"], inpainting=True)
-    folder = make_base(tmp_path / "base", architecture=architecture)
-    with pytest.raises(ConfigError) as caught:
-        train.run(train_job(folder, wide, tmp_path / "run"), Recorder().context)
-    assert caught.value.code == "inpainting-base"
 
 
 @pytest.mark.parametrize(
