@@ -129,6 +129,10 @@ class Technique(ABC):
     def detach(self) -> None:
         """Take everything off the base."""
 
+    def remarks(self) -> Sequence[str]:
+        """What is allowed and yet worth a warning, known once it is attached."""
+        return ()
+
     def caption(self, caption: str, streams: Streams, step: int, sample: int) -> str:
         """The caption a sample is trained with; dropout comes after it."""
         del streams, step, sample
