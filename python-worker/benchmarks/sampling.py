@@ -61,14 +61,19 @@ def measure(folder: Path) -> dict[str, Any]:
             output_type="np",
         )
 
-    own, other, ratio = compare(ours, theirs, REPEATS)
+    found = compare(ours, theirs, REPEATS)
     return {
         "benchmark": "sampling",
-        "imagesPerSecond": IMAGES / own,
-        "diffusersImagesPerSecond": IMAGES / other,
-        "ratio": ratio,
-        "images": IMAGES,
-        "steps": STEPS,
+        "rows": [
+            {
+                "what": f"sampling, {IMAGES} images of {base.image_size}x{base.image_size}, {STEPS} steps",
+                "unit": "images/s",
+                "ours": IMAGES / found.own,
+                "theirs": IMAGES / found.other,
+                "ratio": found.ratio,
+                "processorRatio": found.processor_ratio,
+            }
+        ],
         "threads": torch.get_num_threads(),
     }
 

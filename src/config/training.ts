@@ -45,8 +45,11 @@ export const trainingSettings = z
     /** Training size in pixels: images are scaled to cover it and cropped at the centre; null takes the base's own. */
     width: z.int().min(8).max(4096).nullable().default(null),
     height: z.int().min(8).max(4096).nullable().default(null),
-    /** Numeric type of forward and backward passes; weights and optimizer stay float32. */
-    precision: z.enum(['float32', 'bfloat16']).default('float32'),
+    /**
+     * Numeric type of forward and backward passes; weights and optimizer stay float32. With float16 the loss is scaled
+     * (Micikevicius et al., 2018), and steps whose gradients overflow are skipped.
+     */
+    precision: z.enum(['float32', 'bfloat16', 'float16']).default('float32'),
     /**
      * Keeps fewer activations and computes the others again for the gradients (Chen et al., 2016): less memory, about a
      * third more time, the same result.

@@ -29,6 +29,7 @@ export interface Expressed {
 const unetParameters = 859_520_964
 /** Layers of the text encoder of SD 1.5. */
 const textLayers = 12
+const mixedPrecision = { float32: 'no', bfloat16: 'bf16', float16: 'fp16' } as const
 /** Largest seed of numpy, which sd-scripts seeds too. */
 const largestSeed = 2 ** 32 - 1
 
@@ -77,7 +78,9 @@ function saySettings(said: Sentence, settings: TrainingSettings): void {
   said.say('gradient_accumulation_steps', accumulation)
   if (seed > largestSeed) said.refuse('seed', `must be at most ${largestSeed}`)
   said.say('seed', seed)
-  said.say('mixed_precision', precision === 'bfloat16' ? 'bf16' : 'no')
+  said.say('mixed_precision', mixedPrecision[precision])
+  // Latents are computed in float32 here.
+  if (precision !== 'float32') said.say('no_half_vae')
   if (gradientCheckpointing) said.say('gradient_checkpointing')
   if (emaDecay !== null) said.refuse('emaDecay', 'it keeps no moving average')
 }

@@ -38,6 +38,7 @@ test('the paper’s LoRA is said in options of sd-scripts', () => {
     max_train_steps: ['400'],
     seed: ['7'],
     mixed_precision: ['bf16'],
+    no_half_vae: [],
     loss_type: ['l2'],
   })
 })
@@ -139,6 +140,11 @@ test('optimizers have their names and arguments there', () => {
 test('gradient checkpointing is a flag', () => {
   expect(optionsOf({ gradientCheckpointing: true })).toMatchObject({ gradient_checkpointing: [] })
   expect(optionsOf()).not.toHaveProperty('gradient_checkpointing')
+})
+
+test('float16 is fp16 there', () => {
+  expect(optionsOf({ precision: 'float16' })).toMatchObject({ mixed_precision: ['fp16'], no_half_vae: [] })
+  expect(optionsOf()).not.toHaveProperty('no_half_vae')
 })
 
 test('rates of parts are refused where the optimizer has one for all', () => {
