@@ -114,6 +114,7 @@ async function keepResult({ output, settings }: JobOf<'train'>, report: ResultRe
     sha256,
     bytes,
     kind: 'lora',
+    approximation: null,
     exportedStep: settings.steps,
     heldOutLoss: null,
     series: join(output, 'series.jsonl'),

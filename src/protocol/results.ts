@@ -108,6 +108,35 @@ export const explainResult = z
   })
   .meta({ id: 'ExplainResult' })
 
+/** How near a low-rank file comes to the difference it was made of. */
+export const approximation = z
+  .strictObject({
+    /** Layers that differ, all of which are in the file. */
+    layers: z.int(),
+    smallestRank: z.int(),
+    largestRank: z.int(),
+    /** Layers with a side smaller than the rank that was asked for, which took that side as rank. */
+    cutLayers: z.int(),
+    /** Frobenius norm of what the file's numbers leave of the difference, over that of the difference. */
+    relativeError: z.number(),
+  })
+  .meta({ id: 'Approximation' })
+export type Approximation = z.output<typeof approximation>
+
+/** Differences that no low-rank file can hold: biases, norms, embeddings, the autoencoder. */
+export const leftOut = z
+  .strictObject({
+    tensors: z.int(),
+    /** Of the sum of squares of all differences, 0 to 1. */
+    share: z.number(),
+  })
+  .meta({ id: 'LeftOut' })
+export type LeftOut = z.output<typeof leftOut>
+
+export const extractResult = z
+  .strictObject({ type: z.literal('extract'), file: writtenFile, approximation, leftOut })
+  .meta({ id: 'ExtractResult' })
+
 export const trainResult = z
   .strictObject({
     type: z.literal('train'),
@@ -117,13 +146,17 @@ export const trainResult = z
     sha256: z.string().length(64),
     bytes: z.int(),
     kind: z.enum(['lora', 'embedding', 'base', 'control-net']),
+    /** Of full training whose result is a low-rank file; null for all else. */
+    approximation: approximation.nullable(),
     steps: z.int(),
     /** Step from which this job went on; 0 when it started anew. */
     resumedFrom: z.int(),
-    /** Mean loss of the last tenth of the steps. */
+    /** Mean loss of the last tenth of the steps that were taken. */
     finalLoss: z.number(),
     /** Step whose weights the result holds: the last one, or the one with the smallest held-out loss. */
     exportedStep: z.int(),
+    /** Steps that were skipped because their gradients overflowed float16. */
+    skippedSteps: z.int().default(0),
     /** Of the exported step, over the held-out images; null without any. */
     heldOutLoss: z.number().nullable(),
     /** Wall-clock seconds of all steps, those before a resume included. */
@@ -132,7 +165,7 @@ export const trainResult = z
     trainedParameters: z.int(),
     /** JSON lines: step, loss, learning rate, gradient norm, seconds, held-out loss. */
     series: z.string(),
-    /** Captions that were cut at the encoder's length. */
+    /** Captions that were longer than `text.maxTokens` and were cut. */
     truncatedCaptions: z.int(),
   })
   .meta({ id: 'TrainResult' })
@@ -144,7 +177,7 @@ export const sampleResult = z
     images: z.int(),
     seconds: z.number(),
     peakMemoryBytes: z.int(),
-    /** Per request: tokens beyond the encoder's length, which had no effect. */
+    /** Per request: tokens beyond `text.maxTokens`, which had no effect. */
     truncatedTokens: z.array(z.int()),
   })
   .meta({ id: 'SampleResult' })
@@ -184,6 +217,7 @@ export const jobResult = z
     baseDescription,
     createBaseResult,
     trainResult,
+    extractResult,
     explainResult,
     sampleResult,
     trainClassifierResult,

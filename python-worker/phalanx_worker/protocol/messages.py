@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "8a60ae74db07ee4052a2720cda28228c6c05484bd196c307c4517c21b71bd35e"
+SCHEMA_SHA256 = "8c2e89797c98e9f105ea33b0fcbbc34080ed4d052599304d085660dcfc5eb125"
 
 
 class Accepted(
@@ -120,6 +120,20 @@ class AdapterReference(
     strength: float
     text_encoder_strength: float
     unet_strength: float
+
+
+class Approximation(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    cut_layers: int
+    largest_rank: int
+    layers: int
+    relative_error: float
+    smallest_rank: int
 
 
 class Attach(
@@ -704,6 +718,7 @@ class TrainResult(
     tag_field="type",
     tag="train",
 ):
+    approximation: Approximation | None
     bytes: int
     exported_step: int
     final_loss: float
@@ -715,9 +730,47 @@ class TrainResult(
     seconds: float
     series: str
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    skipped_steps: int
     steps: int
     trained_parameters: int
     truncated_captions: int
+
+
+class WrittenFile(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=0)]
+    path: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class LeftOut(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    share: float
+    tensors: int
+
+
+class ExtractResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    approximation: Approximation
+    file: WrittenFile
+    left_out: LeftOut
 
 
 class TrainedGroup(
@@ -794,18 +847,6 @@ class SampleResult(
     truncated_tokens: tuple[int, ...]
 
 
-class WrittenFile(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    bytes: Annotated[int, Meta(ge=0)]
-    path: str
-    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
-
-
 class TrainClassifierResult(
     Struct,
     frozen=True,
@@ -825,6 +866,7 @@ JobResult = (
     BaseDescription
     | CreateBaseResult
     | TrainResult
+    | ExtractResult
     | ExplainResult
     | SampleResult
     | TrainClassifierResult
@@ -893,6 +935,23 @@ class StepEndEvent(
     total: int
 
 
+class StepSkipEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="step-skip",
+):
+    held_out_loss: float | None
+    scale: float
+    seconds: float
+    skipped: int
+    step: int
+    total: int
+
+
 class ProgressEvent(
     Struct,
     frozen=True,
@@ -938,7 +997,9 @@ class LogEvent(
     text: str
 
 
-JobEvent = PhaseStartEvent | StepEndEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+JobEvent = (
+    PhaseStartEvent | StepEndEvent | StepSkipEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+)
 
 
 class Event(
@@ -1135,7 +1196,19 @@ Optimizer = (
 )
 
 
-class SamplingSettings(
+class TextSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    clip_skip: Annotated[int, Meta(ge=1, le=32)] | None
+    max_tokens: Literal[75, 150, 225]
+    weights: bool
+
+
+class PreviewSampling(
     Struct,
     frozen=True,
     kw_only=True,
@@ -1148,6 +1221,7 @@ class SamplingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
     steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings | None
     width: Annotated[int, Meta(ge=8, le=4096)] | None
     zero_terminal_snr: bool
 
@@ -1163,7 +1237,7 @@ class PreviewSettings(
     every: Annotated[int, Meta(ge=1)]
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompts: Annotated[tuple[Annotated[str, Meta(max_length=8192)], ...], Meta(min_length=1, max_length=64)]
-    sampling: SamplingSettings
+    sampling: PreviewSampling
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1, max_length=64)]
 
 
@@ -1417,6 +1491,17 @@ class FullBlocks(
     rates: BlockRates
 
 
+class LowRankSize(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=1)] | None
+    rank: Annotated[int, Meta(ge=1, le=65536)] | None
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -1427,7 +1512,7 @@ class FullTechnique(
     tag="full",
 ):
     blocks: FullBlocks
-    layout: Literal["diffusers", "single-file"]
+    layout: Literal["diffusers", "single-file"] | LowRankSize
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
     patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
     text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
@@ -1463,12 +1548,13 @@ class TrainingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16", "float16"]
     preview: PreviewSettings | None
     schedule: Schedule
     seed: Annotated[int, Meta(ge=0)]
     steps: Annotated[int, Meta(ge=1, le=10000000)]
     technique: Technique
+    text: TextSettings
     width: Annotated[int, Meta(ge=8, le=4096)] | None
 
 
@@ -1484,6 +1570,22 @@ class ExplainJob(
     base: ExplainedBase
     measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
+
+
+class ExtractJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    base: str
+    output: str
+    size: LowRankSize
+    tuned: str
+    weights: Literal["float32", "float16", "bfloat16"]
 
 
 class WireError(
@@ -1604,6 +1706,24 @@ class SampleRequest(
     seed: Annotated[int, Meta(ge=0)]
 
 
+class SamplingSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    batch_size: Annotated[int, Meta(ge=1, le=256)]
+    guidance: Annotated[float, Meta(ge=0)]
+    guidance_rescale: Annotated[float, Meta(ge=0, le=1)]
+    height: Annotated[int, Meta(ge=8, le=4096)] | None
+    sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
+    steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings
+    width: Annotated[int, Meta(ge=8, le=4096)] | None
+    zero_terminal_snr: bool
+
+
 class SampleJob(
     Struct,
     frozen=True,
@@ -1634,7 +1754,7 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = InspectBaseJob | CreateBaseJob | TrainJob | ExtractJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
 
 
 class Replay(

@@ -1,7 +1,16 @@
-"""Settings as the metadata of sd-scripts' files words them."""
+"""Bases and settings as the metadata of sd-scripts' files words them."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
+import safetensors.torch
+from torch import Tensor
+
+from phalanx_worker.model.adapter_family import architecture, base_version
+from phalanx_worker.model.base import Base
+from phalanx_worker.model.tokens import WINDOW
 from phalanx_worker.protocol.messages import (
     CosineRestartsSchedule,
     DebiasedWeighting,
@@ -12,9 +21,32 @@ from phalanx_worker.protocol.messages import (
     Schedule,
     SmoothL1Loss,
     SquaredLoss,
+    TextSettings,
 )
 
+MIXED_PRECISION = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 LOSS_TYPES = {SquaredLoss: "l2", HuberLoss: "huber", SmoothL1Loss: "smooth_l1"}
+
+
+def base_metadata(base: Base, title: str, width: int | None = None, height: int | None = None) -> dict[str, str]:
+    """Which base a LoRA changes, at which size in pixels, the base's own unless it is given, and what it is called."""
+    return {
+        "ss_v2": str(base.family == "sd-2"),
+        "ss_base_model_version": base_version(base),
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": f"{architecture(base)}/lora",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": title,
+        "modelspec.resolution": f"{width or base.image_size}x{height or base.image_size}",
+        "modelspec.prediction_type": "v" if base.noise_schedule.prediction == "v_prediction" else "epsilon",
+    }
+
+
+def content_metadata(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """The hash by which sd-scripts and A1111's additional networks know a file: over everything behind the header."""
+    content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+    digest = hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
+    return {"sshs_model_hash": digest, "modelspec.hash_sha256": f"0x{digest}"}
 
 
 def schedule_metadata(schedule: Schedule) -> dict[str, str]:
@@ -29,6 +61,14 @@ def schedule_metadata(schedule: Schedule) -> dict[str, str]:
     if name == "constant" and schedule.warmup_steps > 0:
         name = "constant_with_warmup"
     return {"ss_lr_scheduler": name, "ss_lr_warmup_steps": str(schedule.warmup_steps)}
+
+
+def text_metadata(text: TextSettings) -> dict[str, str]:
+    """How captions were read; "None" for one window, and for the layer that the family was trained with."""
+    return {
+        "ss_max_token_length": str(None if text.max_tokens == WINDOW else text.max_tokens),
+        "ss_clip_skip": str(text.clip_skip),
+    }
 
 
 def objective_metadata(objective: Objective) -> dict[str, str]:

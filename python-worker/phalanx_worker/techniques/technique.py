@@ -16,7 +16,7 @@ from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.control_net import ControlNet
 from phalanx_worker.model.module_names import NamedLayer
-from phalanx_worker.protocol.messages import TrainingSettings, TrainingSubset
+from phalanx_worker.protocol.messages import Approximation, TrainingSettings, TrainingSubset
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 
@@ -59,6 +59,8 @@ class ExportRequest:
     subsets: tuple[TrainingSubset, ...]
     images: Callable[[], Iterator[Tensor]]
     """All training images in batches, [n, 3, height, width] in [-1, 1]."""
+    progress: Callable[[int, int], None]
+    """Told how much of the work is done, of how much; may end it with JobCancelled."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class WrittenArtefact:
     sha256: str
     """Of the file's bytes, or the identity of the base."""
     bytes: int
+    approximation: Approximation | None = None
+    """How near a low-rank file comes to what was trained; None when nothing is left away."""
 
 
 class Technique(ABC):
@@ -116,7 +120,7 @@ class Technique(ABC):
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
-        """Mean loss over the batch, a scalar with gradient. Runs under autocast when precision is bfloat16.
+        """Mean loss over the batch, a scalar with gradient. Runs under autocast when precision is half.
 
         Parts of a batch may be given at the same time, on threads of their own; their means are averaged.
         """
