@@ -186,6 +186,18 @@ test('parts, losses, weights and noise have their options', () => {
   ])
 })
 
+test('how texts are read has its options, and nothing is said of what is usual', () => {
+  const text = { maxTokens: 225, weights: true, clipSkip: 2 } as const
+  expect(optionsOf({ text })).toMatchObject({ max_token_length: ['225'], weighted_captions: [], clip_skip: ['2'] })
+  for (const name of ['max_token_length', 'weighted_captions', 'clip_skip']) {
+    expect(optionsOf()).not.toHaveProperty(name)
+  }
+  const preview = { prompts: ['a hand'], sampling: { text: {} } }
+  expect(() => optionsOf({ text: { clipSkip: 13 }, preview })).toThrowError(
+    /text\.clipSkip.*12.*\n.*preview\.sampling\.text/,
+  )
+})
+
 test('tags are moved and dropped as here, or it is refused', () => {
   const said = (captions: SubsetInput['captions']) =>
     expressTraining(jobOf({ subsets: [{ captions }] }), base).subsets[0]

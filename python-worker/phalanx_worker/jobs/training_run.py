@@ -19,7 +19,7 @@ from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, plain_subs
 from phalanx_worker.jobs.training_result import config_changed
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.tokens import tokenize
+from phalanx_worker.model.text import read_texts
 from phalanx_worker.protocol.messages import (
     CheckpointEndEvent,
     LogEvent,
@@ -225,8 +225,8 @@ class TrainingRun:
 
     def _truncated_captions(self) -> int:
         captions = [between(item.caption, own.subset.captions) for own in self._subsets for item in own.items]
-        length = int(self._base.text_encoder.config.max_position_embeddings)
-        return sum(count > 0 for count in tokenize(self._technique.base.tokenizer, captions, length).truncated)
+        base = self._technique.base
+        return sum(count > 0 for count in read_texts(base, base.tokenizer, captions).truncated)
 
     def _progress(self, done: int, total: int) -> None:
         self._context.emit(ProgressEvent(done=done, total=total), ())

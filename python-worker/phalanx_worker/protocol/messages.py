@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "48ef37de7fed0b6ad9123fe7c5546914ad1814c47f6b2a1d18b0ddb5ff1e6d7c"
+SCHEMA_SHA256 = "8c2e89797c98e9f105ea33b0fcbbc34080ed4d052599304d085660dcfc5eb125"
 
 
 class Accepted(
@@ -1196,7 +1196,19 @@ Optimizer = (
 )
 
 
-class SamplingSettings(
+class TextSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    clip_skip: Annotated[int, Meta(ge=1, le=32)] | None
+    max_tokens: Literal[75, 150, 225]
+    weights: bool
+
+
+class PreviewSampling(
     Struct,
     frozen=True,
     kw_only=True,
@@ -1209,6 +1221,7 @@ class SamplingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
     steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings | None
     width: Annotated[int, Meta(ge=8, le=4096)] | None
     zero_terminal_snr: bool
 
@@ -1224,7 +1237,7 @@ class PreviewSettings(
     every: Annotated[int, Meta(ge=1)]
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompts: Annotated[tuple[Annotated[str, Meta(max_length=8192)], ...], Meta(min_length=1, max_length=64)]
-    sampling: SamplingSettings
+    sampling: PreviewSampling
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1, max_length=64)]
 
 
@@ -1541,6 +1554,7 @@ class TrainingSettings(
     seed: Annotated[int, Meta(ge=0)]
     steps: Annotated[int, Meta(ge=1, le=10000000)]
     technique: Technique
+    text: TextSettings
     width: Annotated[int, Meta(ge=8, le=4096)] | None
 
 
@@ -1690,6 +1704,24 @@ class SampleRequest(
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompt: Annotated[str, Meta(max_length=8192)]
     seed: Annotated[int, Meta(ge=0)]
+
+
+class SamplingSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    batch_size: Annotated[int, Meta(ge=1, le=256)]
+    guidance: Annotated[float, Meta(ge=0)]
+    guidance_rescale: Annotated[float, Meta(ge=0, le=1)]
+    height: Annotated[int, Meta(ge=8, le=4096)] | None
+    sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
+    steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings
+    width: Annotated[int, Meta(ge=8, le=4096)] | None
+    zero_terminal_snr: bool
 
 
 class SampleJob(
