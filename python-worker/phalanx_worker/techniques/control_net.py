@@ -8,7 +8,6 @@ from typing import ClassVar, final
 from torch import Tensor, nn
 
 from phalanx_worker.artefacts.atomic import whole_folder
-from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.conditioning import predict
 from phalanx_worker.model.control_net import (
@@ -44,17 +43,8 @@ class ControlNetTraining(DenoisingTechnique):
         return False
 
     def attach(self, base: Base, streams: Streams) -> None:
-        """Raises ConfigError (`inpainting-base`) for one made anew beside an inpainting base, and what
-        `read_control_net` raises when the settings name a network to start from.
-        """
+        """Raises what `read_control_net` raises, when the settings name a network to start from."""
         start = self._settings.start
-        if start is None and base.inpainting:
-            raise ConfigError(
-                f"{base.folder} is made for inpainting, and a ControlNet that copies it would read masks that nobody "
-                "shows it. Start from a ControlNet of the ordinary base (technique.start), or train on that base.",
-                code="inpainting-base",
-                facts={"base": str(base.folder)},
-            )
         if start is None:
             # The autoencoder's halvings must be the picture's too.
             levels = base.reduction.bit_length()

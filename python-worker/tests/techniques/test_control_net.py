@@ -31,7 +31,7 @@ from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.control_net import ControlNetTraining
 from phalanx_worker.training.data import read_dataset
 from tests.drawing import preview_sampling, sampling
-from tests.small import PLAIN, Recorder, make_dataset, train_job, write_manifest
+from tests.small import ARCHITECTURE, PLAIN, Killed, Recorder, make_base, make_dataset, train_job, write_manifest
 
 TECHNIQUE = ControlNetTechnique(channels=(16, 32, 96, 256), start=None, weights="float32")
 
@@ -116,6 +116,20 @@ def test_it_learns_goes_on_bit_equal_and_its_folder_loads_in_diffusers(
     # The zero convolutions learned first.
     name = "controlnet_down_blocks.0.weight"
     assert float(begun[name].abs().max()) == 0 and float(ours[name].abs().max()) > 0
+
+
+def test_beside_an_inpainting_base_it_reads_latents_alone_and_goes_on_bit_equal(
+    pairs: DatasetReference, tmp_path: Path
+) -> None:
+    folder = make_base(tmp_path / "base", 1, msgspec.structs.replace(ARCHITECTURE, inpainting=True))
+    whole = train.run(job_for(folder, pairs, tmp_path / "whole", steps=4, checkpoint_every=2), Recorder().context)
+    halted = job_for(folder, pairs, tmp_path / "halted", steps=4, checkpoint_every=2)
+    with pytest.raises(Killed):
+        train.run(halted, Recorder(raise_after=3).context)
+    again = train.run(halted, Recorder().context)
+    assert (again.resumed_from, again.sha256) == (2, whole.sha256)
+    net = ControlNetModel.from_pretrained(whole.path, local_files_only=True)
+    assert net.config.in_channels == 4
 
 
 def test_it_starts_from_another_one(base_folder: Path, pairs: DatasetReference, tmp_path: Path) -> None:

@@ -14,24 +14,18 @@ from PIL import Image
 
 from phalanx_worker.artefacts.series import read_series
 from phalanx_worker.artefacts.tensors import read_tensors
-from phalanx_worker.errors import ConfigError
 from phalanx_worker.jobs import train
-from phalanx_worker.model.base import base_sha256
-from phalanx_worker.model.load import load_base
 from phalanx_worker.protocol.messages import (
-    ControlNetTechnique,
     DatasetReference,
     LearnedToken,
     NegativeEmbeddingTechnique,
     TextualInversionTechnique,
 )
 from phalanx_worker.streams import Streams
-from phalanx_worker.techniques.control_net import ControlNetTraining
 from phalanx_worker.training.data import read_dataset
 from phalanx_worker.training.masks import at_latents, random_mask
 from tests.small import (
     ARCHITECTURES,
-    PLAIN,
     Killed,
     Recorder,
     full_technique,
@@ -155,12 +149,3 @@ def test_a_killed_training_goes_on_bit_by_bit(
     assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
     losses = [[line.loss for line in read_series(tmp_path / run / "series.jsonl")] for run in ("whole", "halted")]
     assert losses[0] == losses[1]
-
-
-def test_a_control_net_is_not_copied_from_it(folders: dict[str, Path]) -> None:
-    base = load_base(folders["sd-1"])
-    settings = ControlNetTechnique(channels=(16, 32), start=None, weights="float32")
-    with pytest.raises(ConfigError) as caught:
-        ControlNetTraining(settings, PLAIN).attach(base, Streams(1))
-    assert caught.value.code == "inpainting-base"
-    assert base_sha256(base.parts) == base.sha256
