@@ -57,6 +57,7 @@ export {
   type Trained,
   type TrainRequest,
   type TrainRun,
+  type TrainSubset,
 } from './lab/index.ts'
 export {
   type Candidate,

@@ -102,8 +102,6 @@ def training_settings(text_encoder: bool) -> TrainingSettings:
         width=None,
         height=None,
         precision="float32",
-        caption_dropout=0.0,
-        flip=False,
         ema_decay=None,
         checkpoint_every=1 << 30,
         checkpoints_kept=1,

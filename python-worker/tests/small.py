@@ -37,6 +37,7 @@ from phalanx_worker.protocol.messages import (
     StepEndEvent,
     TrainingNoise,
     TrainingSettings,
+    TrainingSubset,
     TrainJob,
     UniformWeighting,
 )
@@ -196,8 +197,6 @@ def settings(**changes: Any) -> TrainingSettings:
         width=None,
         height=None,
         precision="float32",
-        caption_dropout=0.25,
-        flip=True,
         ema_decay=0.9,
         checkpoint_every=3,
         checkpoints_kept=2,
@@ -206,11 +205,20 @@ def settings(**changes: Any) -> TrainingSettings:
     return msgspec.structs.replace(plain, **changes)
 
 
+def subset(dataset: DatasetReference, **changes: Any) -> TrainingSubset:
+    """A dataset with everything random switched on."""
+    plain = TrainingSubset(
+        dataset=dataset, repeats=1, weight=1.0, regularisation=False, caption_dropout=0.25, flip=True
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
 def train_job(base: Path, dataset: DatasetReference, output: Path, **changes: Any) -> TrainJob:
-    """A training of `settings(**changes)`."""
+    """A training of `settings` on one `subset`; a change is that of either."""
+    own = {name: changes.pop(name) for name in TrainingSubset.__struct_fields__ if name in changes}
     return TrainJob(
         base=str(base),
-        dataset=dataset,
+        subsets=(subset(dataset, **own),),
         settings=settings(**changes),
         held_out=None,
         output=str(output),

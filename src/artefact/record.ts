@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { subsetSettings } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
 import { ArtefactError } from '../errors/index.ts'
 import { trainResult } from '../protocol/results.ts'
@@ -16,11 +17,12 @@ export const runRecord = z.strictObject({
   format: z.literal('phalanx-run'),
   version: z.literal(1),
   name: z.string(),
-  /** Content id of settings, base, dataset and name. */
+  /** Content id of settings, base, subsets and name. */
   config: sha256,
   settings: trainingSettings,
   base: z.strictObject({ name: z.string(), sha256 }),
-  dataset: z.strictObject({ sha256, images: z.int() }),
+  /** How each dataset was seen. */
+  subsets: z.array(subsetSettings.extend({ dataset: z.strictObject({ sha256, images: z.int() }) })).min(1),
   /** What took the steps: `phalanx`, or `kohya@` and the revision of its checkout. */
   engine: z.string().default('phalanx'),
   /** Versions of what it ran on, by package name. */

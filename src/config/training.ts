@@ -40,10 +40,6 @@ export const trainingSettings = z
     height: z.int().min(8).max(4096).nullable().default(null),
     /** Numeric type of forward and backward passes; weights and optimizer stay float32. */
     precision: z.enum(['float32', 'bfloat16']).default('float32'),
-    /** Share of captions replaced by the empty one, so that guidance has an unconditional branch. */
-    captionDropout: z.number().min(0).max(1).default(0),
-    /** Mirror images at random. */
-    flip: z.boolean().default(false),
     /** Decay of the exponential moving average of the trained weights, which then is the result; null keeps none. */
     emaDecay: z.number().gt(0).lt(1).nullable().default(null),
     /** Optimizer steps between checkpoints; the last step always gets one. */

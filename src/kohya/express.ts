@@ -3,7 +3,7 @@ import type { Optimizer, Schedule } from '../config/optimizer.ts'
 import type { Technique } from '../config/technique.ts'
 import type { TrainingSettings } from '../config/training.ts'
 import { ConfigError } from '../errors/index.ts'
-import type { JobOf } from '../protocol/jobs.ts'
+import type { JobOf, TrainingSubset } from '../protocol/jobs.ts'
 import type { BaseDescription } from '../protocol/results.ts'
 import { sayNetwork } from './network.ts'
 import { nothingIsLeft, Sentence } from './sentence.ts'
@@ -15,8 +15,8 @@ export interface Expressed {
   readonly trainer: string
   /** Options that depend on nothing but the settings. */
   readonly options: readonly string[]
-  /** Options of the subset of images. */
-  readonly subset: Readonly<Record<string, unknown>>
+  /** Options of each of the job's subsets; how often its images are repeated comes to them. */
+  readonly subsets: readonly Readonly<Record<string, unknown>>[]
   /** Whether the checkout can go on from a checkpoint: it counts accumulated steps wrongly when it does. */
   readonly resumable: boolean
 }
@@ -36,7 +36,8 @@ export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Exp
   if (base.family !== 'sd-1' || base.prediction !== 'epsilon' || base.unetParameters !== unetParameters) {
     said.refuse('base', 'it builds the UNet of Stable Diffusion 1.5 itself, and this base has another one')
   }
-  const subset = saySettings(said, job.settings)
+  saySettings(said, job.settings)
+  const subsets = job.subsets.map((subset, index) => saySubset(said, subset, `subsets[${index}]`))
   if (said.refused.length > 0) {
     throw new ConfigError({
       code: 'engine-cannot-express',
@@ -48,17 +49,17 @@ export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Exp
     script: 'train_network',
     trainer: 'NetworkTrainer',
     options: said.options,
-    subset,
+    subsets,
     resumable: job.settings.accumulation === 1,
   }
 }
 
-function saySettings(said: Sentence, settings: TrainingSettings): Record<string, unknown> {
+function saySettings(said: Sentence, settings: TrainingSettings): void {
   const { technique, optimizer, schedule, objective, steps, accumulation, seed, precision, emaDecay, ...rest } =
     settings
-  // Places and previews are put into files; the rest is said by the caller or by the subset.
+  // Places and previews are put into files; the rest is said by the caller.
   const { batchSize: _batch, width: _width, height: _height, preview: _preview, ...others } = rest
-  const { checkpointEvery: _every, checkpointsKept: _kept, captionDropout, flip, ...unknown } = others
+  const { checkpointEvery: _every, checkpointsKept: _kept, ...unknown } = others
   nothingIsLeft(unknown)
   sayTechnique(said, technique)
   sayOptimizer(said, optimizer)
@@ -70,6 +71,15 @@ function saySettings(said: Sentence, settings: TrainingSettings): Record<string,
   said.say('seed', seed)
   said.say('mixed_precision', precision === 'bfloat16' ? 'bf16' : 'no')
   if (emaDecay !== null) said.refuse('emaDecay', 'it keeps no moving average')
+}
+
+function saySubset(said: Sentence, subset: TrainingSubset, where: string): Record<string, unknown> {
+  const { captionDropout, flip, weight, regularisation, ...rest } = subset
+  // Said with the number of images.
+  const { dataset: _dataset, repeats: _repeats, ...unknown } = rest
+  nothingIsLeft(unknown)
+  if (weight !== 1) said.refuse(`${where}.weight`, 'it weighs no subsets against one another')
+  if (regularisation) said.refuse(`${where}.regularisation`, 'class images are not driven')
   return { caption_dropout_rate: captionDropout, flip_aug: flip }
 }
 

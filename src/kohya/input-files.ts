@@ -23,9 +23,9 @@ export function previewsOf({ preview }: JobOf<'train'>['settings']): Preview[] {
 /** Writes what sd-scripts reads into the run folder, and gives all its options. */
 export async function writeInputFiles(
   job: JobOf<'train'>,
-  items: readonly DatasetItem[],
+  items: readonly (readonly DatasetItem[])[],
   base: BaseDescription,
-  { options, subset }: Expressed,
+  { options, subsets }: Expressed,
 ): Promise<string[]> {
   const { settings, output } = job
   const folder = join(output, 'kohya')
@@ -37,20 +37,28 @@ export async function writeInputFiles(
   }
   // Its vocabulary is the base's own; it would otherwise be asked of a hub.
   await cp(join(job.base, 'tokenizer'), join(folder, 'tokenizers', tokenizerName), { recursive: true })
-  const captions = await write(
-    'captions.json',
-    Object.fromEntries(items.map(({ file, caption }) => [join(job.dataset.root, file), { caption }])),
-  )
   const size = [settings.width ?? base.imageSize, settings.height ?? base.imageSize]
+  const sources = job.subsets.map(({ dataset, repeats }, index) => ({
+    root: dataset.root,
+    repeats,
+    items: items[index] ?? [],
+  }))
   // One epoch holds all steps: between epochs, a training that goes on from a checkpoint would lose count.
-  const repeats = Math.ceil((settings.steps * settings.batchSize * settings.accumulation) / items.length)
+  const epoch = sources.reduce((sum, { repeats, items }) => sum + repeats * items.length, 0)
+  const epochs = Math.ceil((settings.steps * settings.batchSize * settings.accumulation) / epoch)
+  const described = []
+  for (const [index, { root, repeats, items }] of sources.entries()) {
+    const captions = items.map(({ file, caption }) => [join(root, file), { caption }])
+    const metadata = await write(`captions-${index}.json`, Object.fromEntries(captions))
+    described.push({ metadata_file: metadata, image_dir: root, num_repeats: repeats * epochs, ...subsets[index] })
+  }
   const dataset = await write('dataset.json', {
     datasets: [
       {
         resolution: size,
         batch_size: settings.batchSize,
         enable_bucket: false,
-        subsets: [{ metadata_file: captions, image_dir: job.dataset.root, num_repeats: repeats, ...subset }],
+        subsets: described,
       },
     ],
   })

@@ -20,7 +20,8 @@ import { Teller } from './teller.ts'
 /** A training that a checkout of sd-scripts does. */
 export interface KohyaRequest {
   readonly job: JobOf<'train'>
-  readonly items: readonly DatasetItem[]
+  /** Of each of the job's subsets. */
+  readonly items: readonly (readonly DatasetItem[])[]
   readonly base: BaseDescription
   readonly engine: KohyaEngine
   /** Content id of everything that decides the result. */

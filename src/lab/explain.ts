@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { idleSettings } from '../config/idle-settings.ts'
 import { publishedNames } from '../config/published.ts'
 import { resolve } from '../config/resolve.ts'
+import { presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
 import { type TrainingSettings, trainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
@@ -11,36 +12,47 @@ import { baseInput, datasetInput } from './inputs.ts'
 import type { Base } from './lab.ts'
 
 const explainRequest = trainingSettings.extend({
+  ...presentation.shape,
   base: z.union([z.enum(publishedNames), baseInput]),
   dataset: datasetInput.optional(),
+  subsets: z.array(subsetInput.extend({ dataset: datasetInput })).optional(),
 })
 
 /** A training that is only looked at. */
 export interface ExplainPlan {
   readonly job: JobOf<'explain'>
   readonly base: Base | (typeof publishedNames)[number]
-  readonly dataset: Dataset | undefined
+  /** Images that are seen in an epoch, repeats and class images counted; null when nothing says so. */
+  readonly epoch: number | null
   /** As the user wrote it. */
   readonly given: ExplainRequest
 }
 
 /** The job of an explanation. Throws ConfigError. */
 export function planExplanation(given: ExplainRequest): ExplainPlan {
-  const { base, dataset, ...settings } = resolve(explainRequest, given, 'training')
+  const { base, dataset, subsets, captionDropout, flip, ...settings } = resolve(explainRequest, given, 'training')
   const place =
     typeof base === 'string'
       ? ({ type: 'published', name: base } as const)
       : ({ type: 'stored', path: base.folder } as const)
-  return { job: { type: 'explain', base: place, settings }, base, dataset, given }
+  const named = dataset !== undefined || subsets !== undefined
+  const epoch = named ? epochOf(subsetsOf<Dataset>({ dataset, subsets, captionDropout, flip })) : null
+  return { job: { type: 'explain', base: place, settings }, base, epoch, given }
+}
+
+/** Class images are as many as all others. */
+function epochOf(subsets: readonly (SubsetSettings & { readonly dataset: Dataset })[]): number {
+  const own = subsets.filter(({ regularisation }) => !regularisation)
+  const images = own.reduce((sum, { dataset, repeats }) => sum + repeats * dataset.items.length, 0)
+  return own.length < subsets.length ? 2 * images : images
 }
 
 /** What the worker found, with what follows from it. */
 export function explanationOf(plan: ExplainPlan, { type: _, ...found }: ResultOf<'explain'>): Explanation {
   const { settings } = plan.job
   const imagesPerStep = settings.batchSize * settings.accumulation
-  const images = plan.dataset?.items.length
   const wideConvolutions = found.layers.reduce((sum, layers) => sum + layers.wideConvolutions, 0)
-  const epochs = images === undefined ? null : (settings.steps * imagesPerStep) / images
+  const epochs = plan.epoch === null ? null : (settings.steps * imagesPerStep) / plan.epoch
   return {
     ...found,
     base: typeof plan.base === 'string' ? plan.base : plan.base.name,

@@ -25,7 +25,7 @@ export interface Explanation extends Omit<ResultOf<'explain'>, 'type'> {
   readonly settings: TrainingSettings
   /** Images per optimizer step. */
   readonly imagesPerStep: number
-  /** How often each image of the dataset is seen; null without one. */
+  /** How often all images are seen, with their repeats; null without any. */
   readonly epochs: number | null
   /** Settings that were written and change nothing. */
   readonly idle: readonly IdleSetting[]

@@ -21,6 +21,7 @@ export type {
   Trained,
   TrainRequest,
   TrainRun,
+  TrainSubset,
 } from './lab.ts'
 export { openLab } from './open-lab.ts'
 export type { SampledImage } from './sampled-image.ts'

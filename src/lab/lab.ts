@@ -13,6 +13,7 @@ import type {
   sampleRequest,
   samplingSettings,
 } from '../config/sampling.ts'
+import type { PresentationInput, SubsetInput } from '../config/subset.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettingsInput } from '../config/training.ts'
 import type { WorkerSettingsInput } from '../config/worker.ts'
@@ -61,14 +62,19 @@ export interface Base {
 /** Held-out images of a training. */
 export type HeldOutInput = Omit<z.input<typeof heldOutSettings>, 'dataset'> & { readonly dataset: Dataset }
 
-/** What {@link Lab.train} takes: settings with their defaults left out, a base and a dataset. */
+/** One dataset of a training that takes several. */
+export type TrainSubset = SubsetInput & { readonly dataset: Dataset }
+
+/** What {@link Lab.train} takes: settings with their defaults left out, a base, and a dataset or subsets. */
 export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Omit<
-  TrainingSettingsInput,
+  TrainingSettingsInput & PresentationInput,
   'technique'
 > & {
   readonly technique: Technique
   readonly base: Base
-  readonly dataset: Dataset
+  readonly dataset?: Dataset | undefined
+  /** Several datasets, instead of `dataset`: each with repeats, weight, and its own `flip` and `captionDropout`. */
+  readonly subsets?: readonly TrainSubset[] | undefined
   /**
    * Images that are never trained on: their loss is told every so many steps (100 by default) and at the end. It may
    * also choose the weights that become the result (`keepBest`) and end the training early (`patience`).

@@ -130,8 +130,9 @@ export class LabSession implements api.Lab {
     return this.close()
   }
 
-  #submitTraining({ job, dataset, base, engine, config }: TrainPlan): RunStream<TrainResult> {
+  #submitTraining({ job, subsets, base, engine, config }: TrainPlan): RunStream<TrainResult> {
     if (engine === null) return this.#pool.submit(job)
-    return this.#kohya.submit({ job, items: dataset.items, base: base.description, engine, config })
+    const items = subsets.map(({ dataset }) => dataset.items)
+    return this.#kohya.submit({ job, items, base: base.description, engine, config })
   }
 }

@@ -8,7 +8,8 @@ import { labFolders } from '../artefact/run-folder.ts'
 import { engine, type KohyaEngine } from '../config/engine.ts'
 import { contentId } from '../config/hash.ts'
 import { resolve } from '../config/resolve.ts'
-import { trainingSettings } from '../config/training.ts'
+import { presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
+import { type TrainingSettings, trainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
 import { ArtefactError, ConfigError } from '../errors/index.ts'
 import { expressTraining, readProvenance } from '../kohya/index.ts'
@@ -20,8 +21,10 @@ import { JobRun } from './job-run.ts'
 import type { Base, CallOptions, LabEnvironment, TrainRequest, TrainRun } from './lab.ts'
 
 const trainRequest = trainingSettings.extend({
+  ...presentation.shape,
   base: baseInput,
-  dataset: datasetInput,
+  dataset: datasetInput.optional(),
+  subsets: z.array(subsetInput.extend({ dataset: datasetInput })).optional(),
   heldOut: heldOutSettings.extend({ dataset: datasetInput }).optional(),
   name: z
     .string()
@@ -34,11 +37,15 @@ const trainRequest = trainingSettings.extend({
   engine: engine.default('phalanx'),
 })
 
+/** A dataset with how it is seen. */
+export type PlannedSubset = SubsetSettings & { readonly dataset: Dataset }
+
 /** A training with its place, before it runs. */
 export interface TrainPlan {
   readonly job: JobOf<'train'>
   readonly base: Base
-  readonly dataset: Dataset
+  /** In the order of the job's. */
+  readonly subsets: readonly PlannedSubset[]
   /** Null for this package's own worker. */
   readonly engine: KohyaEngine | null
   /** Content id of everything that decides the result. */
@@ -57,25 +64,30 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
   const {
     base,
     dataset,
+    subsets: several,
+    captionDropout,
+    flip,
     heldOut,
     name: given,
     folder,
     engine: by,
     ...settings
   } = resolve(trainRequest, input, 'training')
+  const subsets = subsetsOf<Dataset>({ dataset, subsets: several, captionDropout, flip })
+  refuseWithoutEffect(settings.technique, subsets)
   // How often to save and what to show on the way do not change what is learned.
   const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
   const chosen = heldOut?.keepBest || heldOut?.patience != null ? choiceOf(heldOut) : null
-  const identity = { settings: learned, base: base.description.sha256, dataset: dataset.sha256, chosen }
+  const identity = { settings: learned, base: base.description.sha256, data: subsets.map(identityOf), chosen }
   const foreign = by === 'phalanx' ? null : by === 'kohya' ? ({ type: 'kohya' } as const) : by
   const name =
     given ??
     `${settings.technique.type}-${contentId(foreign === null ? identity : { ...identity, engine: foreign.type }).slice(0, 12)}`
-  if (heldOut !== undefined) refuseOverlap(dataset, heldOut.dataset)
+  if (heldOut !== undefined) refuseOverlap(subsets, heldOut.dataset)
   const job = {
     type: 'train',
     base: base.folder,
-    dataset: referenceTo(dataset),
+    subsets: subsets.map((subset) => ({ ...subset, dataset: referenceTo(subset.dataset) })),
     settings,
     heldOut: heldOut === undefined ? null : { ...heldOut, dataset: referenceTo(heldOut.dataset) },
     output: absolute(folder ?? join(labFolder, labFolders.runs, name)),
@@ -83,7 +95,22 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
   } as const
   // Refused now rather than when its turn comes.
   if (foreign !== null) expressTraining(job, base.description)
-  return { base, dataset, engine: foreign, config: contentId({ ...identity, name }), job }
+  return { base, subsets, engine: foreign, config: contentId({ ...identity, name }), job }
+}
+
+/** An autoencoder is trained on images alone, all with the same weight. */
+function refuseWithoutEffect({ type }: TrainingSettings['technique'], subsets: readonly PlannedSubset[]): void {
+  const idle =
+    type === 'autoencoder'
+      ? subsets.find(({ captionDropout, weight }) => captionDropout > 0 || weight !== 1)
+      : undefined
+  if (idle === undefined) return
+  const setting = idle.captionDropout > 0 ? 'captionDropout' : 'weight'
+  throw new ConfigError({
+    code: 'setting-without-effect',
+    message: `${setting} has no effect on the training of an autoencoder. Leave it out.`,
+    facts: { setting, technique: type },
+  })
 }
 
 /** How held-out images decide when to stop or what to keep. */
@@ -95,8 +122,13 @@ function referenceTo({ root, manifest, sha256 }: Dataset): DatasetReference {
   return { root, manifest, sha256 }
 }
 
-function refuseOverlap(trained: Dataset, heldOut: Dataset): void {
-  const known = new Set(trained.items.map(({ sha256 }) => sha256))
+/** What of a subset decides the result. */
+function identityOf({ dataset, ...how }: PlannedSubset): object {
+  return { ...how, dataset: dataset.sha256 }
+}
+
+function refuseOverlap(trained: readonly PlannedSubset[], heldOut: Dataset): void {
+  const known = new Set(trained.flatMap(({ dataset }) => dataset.items.map(({ sha256 }) => sha256)))
   const shared = heldOut.items.filter(({ sha256 }) => known.has(sha256))
   if (shared.length === 0) return
   throw new ConfigError({
@@ -155,7 +187,7 @@ function openResult(
 }
 
 async function recordOf(plan: TrainPlan, trained: TrainResult, own: LabEnvironment): Promise<RunRecord> {
-  const { job, base, dataset, engine: foreign, config } = plan
+  const { job, base, subsets, engine: foreign, config } = plan
   const { type: _type, path, series, ...result } = trained
   const on =
     foreign === null ? { ...own, revision: '' } : { ...(await readProvenance(job.output)), requirementsSha256: null }
@@ -166,7 +198,10 @@ async function recordOf(plan: TrainPlan, trained: TrainResult, own: LabEnvironme
     config,
     settings: job.settings,
     base: { name: base.name, sha256: base.description.sha256 },
-    dataset: { sha256: job.dataset.sha256, images: dataset.items.length },
+    subsets: subsets.map(({ dataset, ...how }) => ({
+      ...how,
+      dataset: { sha256: dataset.sha256, images: dataset.items.length },
+    })),
     engine: foreign === null ? 'phalanx' : `kohya@${on.revision}`,
     versions: { ...on.versions },
     device: on.device,

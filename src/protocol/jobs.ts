@@ -3,6 +3,7 @@ import { baseArchitecture } from '../config/architecture.ts'
 import { classifierSettings } from '../config/classifier.ts'
 import { publishedNames } from '../config/published.ts'
 import { adapterReference, controlReference, prompt, sampleRequest, samplingSettings } from '../config/sampling.ts'
+import { subsetSettings } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
 
 /** A dataset by path: `manifest` has one JSON object per line, whose `file` is relative to `root`. */
@@ -71,12 +72,16 @@ export const heldOutSettings = z
   })
   .meta({ id: 'HeldOutSettings' })
 
+/** One dataset that a training sees. */
+export const trainingSubset = subsetSettings.extend({ dataset: datasetReference }).meta({ id: 'TrainingSubset' })
+export type TrainingSubset = z.output<typeof trainingSubset>
+
 /** Trains a technique on a base; resumes from the newest whole checkpoint in `output`. */
 export const trainJob = z
   .strictObject({
     type: z.literal('train'),
     base: z.string(),
-    dataset: datasetReference,
+    subsets: z.array(trainingSubset).min(1),
     settings: trainingSettings,
     heldOut: heldOutSettings.nullable(),
     /** Run folder: checkpoints, loss series, previews and the result are written here. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { adapterReference, sampleRequest, samplingSettings } from '../config/sampling.ts'
+import type { SubsetSettings } from '../config/subset.ts'
 import type { trainingSettings } from '../config/training.ts'
 
 /** A unit of work whose key says everything that its result depends on. */
@@ -23,7 +24,12 @@ export type CellAdapter = { readonly cell: string; readonly strength: number } |
 
 export type TrainCell = CellOf<
   'train',
-  { readonly base: string; readonly dataset: string; readonly settings: z.output<typeof trainingSettings> }
+  {
+    readonly base: string
+    /** Datasets by name. */
+    readonly subsets: readonly (SubsetSettings & { readonly dataset: string })[]
+    readonly settings: z.output<typeof trainingSettings>
+  }
 >
 export type SampleCell = CellOf<
   'sample',

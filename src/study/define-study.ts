@@ -1,4 +1,5 @@
 import { resolve } from '../config/resolve.ts'
+import { subsetsOf } from '../config/subset.ts'
 import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
 import { type StudyDefinition, type StudyInput, studyDefinition } from './definition.ts'
@@ -24,7 +25,9 @@ export function defineStudy(input: StudyInput): StudyDefinition {
   }
   for (const [name, arm] of Object.entries(study.arms)) {
     if (arm.train === null) continue
-    requireName(`arms.${name}.train.dataset`, datasetOf(arm.train, study), Object.keys(study.datasets), 'dataset')
+    for (const { dataset } of studySubsets(arm.train, study)) {
+      requireName(`arms.${name}.train`, dataset, Object.keys(study.datasets), 'dataset')
+    }
   }
   for (const arm of expandArms(study)) {
     refuseControlNet(arm)
@@ -33,14 +36,11 @@ export function defineStudy(input: StudyInput): StudyDefinition {
   return study
 }
 
-/** Name of the dataset that a training uses: its own, or the study's only one. */
-export function datasetOf(
-  train: NonNullable<StudyDefinition['arms'][string]['train']>,
-  study: StudyDefinition,
-): string {
-  if (train.dataset !== null) return train.dataset
+/** What a training of an arm sees: its own dataset or subsets, or the study's only dataset. Throws ConfigError. */
+export function studySubsets(train: NonNullable<StudyDefinition['arms'][string]['train']>, study: StudyDefinition) {
+  if (train.dataset !== null || train.subsets !== null) return subsetsOf<string>(train)
   const names = Object.keys(study.datasets)
-  if (names.length === 1) return names[0] as string
+  if (names.length === 1) return subsetsOf<string>({ ...train, dataset: names[0] })
   throw new ConfigError({
     code: 'dataset-not-named',
     message: `The study has ${names.length} datasets, so each training must say which it uses: train: { dataset: '…' }.`,

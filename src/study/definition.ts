@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
+import { presentation, subsetInput } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
 import { metricDefinition } from './metric-definition.ts'
 
@@ -12,8 +13,14 @@ export const armDefinition = z.strictObject({
   /** A technique trained for this arm; arms with equal settings share one training. */
   train: trainingSettings
     .extend({
-      /** Name of the dataset to train on; null takes the study's only one. */
+      ...presentation.shape,
+      /** Name of the dataset to train on; null takes the study's only one, or the subsets. */
       dataset: z.string().nullable().default(null),
+      /** Several datasets by name, each with how often and how it is seen. */
+      subsets: z
+        .array(subsetInput.extend({ dataset: z.string() }))
+        .nullable()
+        .default(null),
     })
     .nullable()
     .default(null),

@@ -36,12 +36,17 @@ class LabSteps {
   }
 
   async train(cell: TrainCell, { folder, report, signal }: StepContext): Promise<StepResult> {
-    const { base, dataset, settings } = cell.input
+    const { base, subsets, settings } = cell.input
     const run = this.#lab.train(
       {
         ...settings,
         base: await this.#lab.base(base),
-        dataset: await openStudyDataset(this.#lab, this.#plan.study, dataset),
+        subsets: await Promise.all(
+          subsets.map(async ({ dataset, ...how }) => ({
+            ...how,
+            dataset: await openStudyDataset(this.#lab, this.#plan.study, dataset),
+          })),
+        ),
         // The name is written into the file, so it must come from the key alone.
         name: `${settings.technique.type}-${cell.key.slice(-12)}`,
         folder,

@@ -1,7 +1,7 @@
 import { contentId } from '../config/hash.ts'
 import { RandomStream } from '../util/random.ts'
 import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
-import { datasetOf } from './define-study.ts'
+import { studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import { type Arm, expandArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
@@ -88,8 +88,8 @@ class CellCollection {
 function trainCell(arm: Arm, study: StudyDefinition) {
   return (facts: StudyFacts): Draft<TrainCell> => {
     const train = arm.settings.train as NonNullable<typeof arm.settings.train>
-    const dataset = datasetOf(train, study)
-    const { dataset: _named, ...settings } = train
+    const subsets = studySubsets(train, study)
+    const { dataset: _one, subsets: _several, captionDropout: _dropout, flip: _flip, ...settings } = train
     // How often to save and which pictures to show on the way do not change what is learned.
     const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
     return {
@@ -98,8 +98,12 @@ function trainCell(arm: Arm, study: StudyDefinition) {
       label: `training of ${arm.name}`,
       needs: [],
       work: settings.steps * settings.batchSize * settings.accumulation,
-      input: { base: arm.base, dataset, settings },
-      identity: { base: facts.bases[arm.base]?.sha256, dataset: facts.datasets[dataset]?.sha256, learned },
+      input: { base: arm.base, subsets, settings },
+      identity: {
+        base: facts.bases[arm.base]?.sha256,
+        data: subsets.map(({ dataset, ...how }) => ({ ...how, dataset: facts.datasets[dataset]?.sha256 })),
+        learned,
+      },
     }
   }
 }

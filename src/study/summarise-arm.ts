@@ -1,5 +1,5 @@
 import type { LearnedToken } from '../config/textual-inversion.ts'
-import { datasetOf } from './define-study.ts'
+import { studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { Arm } from './expand-arms.ts'
 
@@ -9,9 +9,10 @@ export function summariseArm(arm: Arm, study: StudyDefinition): string {
   const parts: string[] = []
   if (train !== null) {
     const rate = train.optimizer.learningRate
+    const names = studySubsets(train, study).map(({ dataset }) => dataset)
     const size = train.batchSize * train.accumulation
     parts.push(
-      `${describeTechnique(train.technique)} on ${datasetOf(train, study)}, ${train.steps} steps of ${size} ${
+      `${describeTechnique(train.technique)} on ${names.join(' and ')}, ${train.steps} steps of ${size} ${
         size === 1 ? 'image' : 'images'
       } at ${rate < 0.01 ? rate.toExponential() : rate}`,
     )

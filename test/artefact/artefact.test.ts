@@ -9,6 +9,7 @@ import { type RunRecord, readRunRecord, writeRunRecord } from '../../src/artefac
 import { readSeries } from '../../src/artefact/series.ts'
 import { readTensorHeader } from '../../src/artefact/tensor-header.ts'
 import { resolve } from '../../src/config/resolve.ts'
+import { presentation, subsetsOf } from '../../src/config/subset.ts'
 import { lora } from '../../src/config/technique.ts'
 import { trainingSettings } from '../../src/config/training.ts'
 
@@ -144,7 +145,7 @@ test('a record comes back as it was written; one that was altered does not', asy
     settings,
     engine: 'phalanx',
     base: { name: 'b', sha256: hash },
-    dataset: { sha256: hash, images: 1 },
+    subsets: subsetsOf({ ...presentation.parse({}), dataset: { sha256: hash, images: 1 } }),
     versions: { torch: '1' },
     device: 'cpu',
     requirementsSha256: null,

@@ -77,7 +77,7 @@ test('resolving twice changes nothing, and the order of keys changes no content 
       steps: fc.integer({ min: 1, max: 1000 }),
       seed: fc.maxSafeNat(),
       batchSize: fc.integer({ min: 1, max: 64 }),
-      flip: fc.boolean(),
+      accumulation: fc.integer({ min: 1, max: 4 }),
     },
     { requiredKeys: [] },
   )

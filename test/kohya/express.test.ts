@@ -3,6 +3,7 @@ import { full, lokr, lora } from '../../src/config/technique.ts'
 import type { TrainingSettingsInput } from '../../src/config/training.ts'
 import { requirementsOf } from '../../src/kohya/environment.ts'
 import { expressTraining } from '../../src/kohya/express.ts'
+import type { TrainingSubset } from '../../src/protocol/jobs.ts'
 import { base, jobOf } from './training.ts'
 
 /** Options by name; a flag has no values. */
@@ -121,8 +122,11 @@ test('parts, losses, weights and noise have their options', () => {
     multires_noise_discount: ['0.4'],
     ip_noise_gamma: ['0.05'],
   })
-  const subset = expressTraining(jobOf({ flip: true, captionDropout: 0.1 }), base).subset
-  expect(subset).toEqual({ flip_aug: true, caption_dropout_rate: 0.1 })
+  const { subsets } = expressTraining(jobOf({ subsets: [{ flip: true }, { captionDropout: 0.1 }] }), base)
+  expect(subsets).toEqual([
+    { flip_aug: true, caption_dropout_rate: 0 },
+    { flip_aug: false, caption_dropout_rate: 0.1 },
+  ])
 })
 
 test('everything that has no option is refused at once, with all reasons', () => {
@@ -131,14 +135,19 @@ test('everything that has no option is refused at once, with all reasons', () =>
     schedule: { type: 'one-cycle' },
     emaDecay: 0.99,
     seed: 2 ** 32,
+    subsets: [{ weight: 2 }, { regularisation: true }],
   } as const
-  const refused = [/technique\.targets/, /schedule/, /seed/, /emaDecay/].map((path) => expect.stringMatching(path))
+  const subsets = [/subsets\[0\]\.weight/, /subsets\[1\]\.regularisation/]
+  const refused = [/technique\.targets/, /schedule/, /seed/, /emaDecay/, ...subsets].map((path) =>
+    expect.stringMatching(path),
+  )
   expect(() => expressTraining(jobOf(settings), base)).toThrowError(
     expect.objectContaining({ code: 'engine-cannot-express', facts: { refused } }),
   )
   expect(() => expressTraining(jobOf({ technique: full() }), base)).toThrowError(/only LoRA/)
   expect(() => expressTraining(jobOf(), { ...base, unetParameters: 1 })).toThrowError(/another one/)
-  const heldOut = { dataset: jobOf().dataset, every: 1, keepBest: false, patience: null }
+  const [{ dataset }] = jobOf().subsets as [TrainingSubset]
+  const heldOut = { dataset, every: 1, keepBest: false, patience: null }
   expect(() => expressTraining({ ...jobOf(), heldOut }, base)).toThrowError(/heldOut/)
 })
 

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { resolve } from '../../src/config/resolve.ts'
+import { presentation, type SubsetInput, subsetInput, subsetsOf } from '../../src/config/subset.ts'
 import { lora } from '../../src/config/technique.ts'
 import { type TrainingSettingsInput, trainingSettings } from '../../src/config/training.ts'
 import type { KohyaRequest } from '../../src/kohya/kohya-training.ts'
-import type { JobOf } from '../../src/protocol/jobs.ts'
+import type { DatasetReference, JobOf } from '../../src/protocol/jobs.ts'
 import type { BaseDescription } from '../../src/protocol/results.ts'
 import { ensureEnvironment } from '../../src/worker/environment.ts'
 
@@ -30,12 +31,18 @@ export const base: BaseDescription = {
   sha256: 'b'.repeat(64),
 }
 
-/** A training of two images with a LoRA. */
-export function jobOf(settings: Partial<TrainingSettingsInput> = {}, output = '/run'): JobOf<'train'> {
+/** What `jobOf` and `request` are told. */
+export type Changes = Partial<TrainingSettingsInput> & { readonly subsets?: readonly SubsetInput[] }
+
+/** A training of two images, in each subset, with a LoRA. */
+export function jobOf({ subsets = [{}], ...settings }: Changes = {}, output = '/run'): JobOf<'train'> {
   return {
     type: 'train',
     base: join(checkout, 'base'),
-    dataset: { root: '/images', manifest: '/manifest.jsonl', sha256: 'c'.repeat(64) },
+    subsets: subsetsOf({
+      subsets: subsets.map((subset, index) => ({ ...subsetInput.parse(subset), dataset: datasetAt(index) })),
+      ...presentation.parse({}),
+    }),
     settings: resolve(trainingSettings, { technique: lora(), ...settings }, 'training'),
     heldOut: null,
     output,
@@ -43,8 +50,13 @@ export function jobOf(settings: Partial<TrainingSettingsInput> = {}, output = '/
   }
 }
 
+function datasetAt(index: number): DatasetReference {
+  const root = index === 0 ? '/images' : `/images-${index}`
+  return { root, manifest: `${root}/manifest.jsonl`, sha256: 'c'.repeat(64) }
+}
+
 /** A request for the checkout that stands in, with a run folder and a base of its own. */
-export async function request(settings: Partial<TrainingSettingsInput> = {}, folder?: string): Promise<KohyaRequest> {
+export async function request(settings: Changes = {}, folder?: string): Promise<KohyaRequest> {
   const output = folder ?? (await mkdtemp(join(tmpdir(), 'phalanx-test-')))
   await mkdir(join(output, 'base', 'tokenizer'), { recursive: true })
   const items = ['a.png', 'b.png'].map((file) => ({
@@ -56,5 +68,11 @@ export async function request(settings: Partial<TrainingSettingsInput> = {}, fol
     control: null,
   }))
   const job = { ...jobOf(settings, output), base: join(output, 'base') }
-  return { job, items, base, engine: { type: 'kohya', home: checkout, python }, config: 'e'.repeat(64) }
+  return {
+    job,
+    items: job.subsets.map(() => items),
+    base,
+    engine: { type: 'kohya', home: checkout, python },
+    config: 'e'.repeat(64),
+  }
 }

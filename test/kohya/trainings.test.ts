@@ -35,7 +35,8 @@ function asleep(folder: string): Promise<void> {
 }
 
 test('a training tells its steps and checkpoints, and gives its file; asked again it is there', async () => {
-  const asked = await request({ steps: 5, checkpointEvery: 2, checkpointsKept: 1, batchSize: 3 })
+  const subsets = [{}, { repeats: 3 }]
+  const asked = await request({ steps: 5, checkpointEvery: 2, checkpointsKept: 1, batchSize: 3, subsets })
   const run = trainings.submit(asked)
   const events: RunEvent[] = []
   for await (const event of run) events.push(event)
@@ -50,12 +51,13 @@ test('a training tells its steps and checkpoints, and gives its file; asked agai
   expect(await trainings.submit(asked)).toEqual(result)
 
   const dataset = JSON.parse(await readFile(join(asked.job.output, 'kohya', 'dataset.json'), 'utf8'))
-  // 5 steps of 3 images from 2: each image at least 8 times.
-  expect(dataset.datasets[0]).toMatchObject({ resolution: [512, 512], batch_size: 3, subsets: [{ num_repeats: 8 }] })
-  const captions = JSON.parse(await readFile(join(asked.job.output, 'kohya', 'captions.json'), 'utf8'))
+  // 15 images are seen, 8 in an epoch: two epochs.
+  const repeated = [{ num_repeats: 2 }, { num_repeats: 6, image_dir: '/images-1' }]
+  expect(dataset.datasets[0]).toMatchObject({ resolution: [512, 512], batch_size: 3, subsets: repeated })
+  const captions = JSON.parse(await readFile(join(asked.job.output, 'kohya', 'captions-1.json'), 'utf8'))
   expect(captions).toEqual({
-    '/images/a.png': { caption: 'a photo of a.png' },
-    '/images/b.png': { caption: 'a photo of b.png' },
+    '/images-1/a.png': { caption: 'a photo of a.png' },
+    '/images-1/b.png': { caption: 'a photo of b.png' },
   })
 })
 

@@ -63,6 +63,19 @@ describe('planCells', () => {
     expect(twins.cells.find((cell) => cell.kind === 'train')?.arms).toEqual(['lora', 'again'])
   })
 
+  it('tells trainings apart by how they see which datasets', () => {
+    const train = { technique: lora(), steps: 3 }
+    const [dataset] = Object.keys(study.datasets) as [string]
+    const arms = {
+      baseline: {},
+      one: { train: { ...train, dataset } },
+      same: { train: { ...train, subsets: [{ dataset }] } },
+      classes: { train: { ...train, subsets: [{ dataset }, { dataset, regularisation: true }] } },
+    }
+    const cells = planned({ arms }).cells.filter((cell) => cell.kind === 'train')
+    expect(cells.map((cell) => cell.arms)).toEqual([['one', 'same'], ['classes']])
+  })
+
   it('shares a training among arms of different strength', () => {
     const arms = { baseline: {}, lora: { ...studyInput.arms.lora, over: { strength: [0.5, 1] } } }
     const kinds = planned({ arms }).cells.map((cell) => cell.kind)

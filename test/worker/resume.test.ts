@@ -89,15 +89,13 @@ function trainJob(name: string): JobOf<'train'> {
   return {
     type: 'train',
     base,
-    dataset,
+    subsets: [{ dataset, repeats: 1, weight: 1, regularisation: false, captionDropout: 0.3, flip: true }],
     settings: trainingSettings.parse({
       technique: { type: 'lora', rank: 2 },
       optimizer: { learningRate: 0.01 },
       schedule: { type: 'cosine', warmupSteps: 2 },
       steps: 8,
       batchSize: 2,
-      captionDropout: 0.3,
-      flip: true,
       emaDecay: 0.9,
       checkpointEvery,
     }),

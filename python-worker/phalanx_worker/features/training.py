@@ -76,7 +76,7 @@ def train(
         images = load_images(store, batch)
         if settings.augment:
             images = augment(images, streams.generator("augment", step))
-        loss = labelled_loss(network(images), [store.items[index] for index in batch])
+        loss = labelled_loss(network(images), [store.files[index].item for index in batch])
         if not math.isfinite(float(loss.detach())):
             raise JobError(
                 f"The loss is no number in step {step}. Lower the learning rate.",
@@ -105,7 +105,7 @@ def labelled_loss(seen: Seen, items: list[DatasetItem]) -> Tensor:
 
 def calibrate(network: FingerNetwork, store: PixelStore, held: list[int], batch_size: int) -> float:
     """The temperature that makes the defect probability fit the held-out images best (Guo et al., 2017)."""
-    known = [index for index in held if store.items[index].defect is not None]
+    known = [index for index in held if store.files[index].item.defect is not None]
     if not known:
         return 1.0
     network.eval()
@@ -116,7 +116,7 @@ def calibrate(network: FingerNetwork, store: PixelStore, held: list[int], batch_
                 for start in range(0, len(known), batch_size)
             ]
         ).double()
-    truth = torch.tensor([float(bool(store.items[index].defect)) for index in known], dtype=torch.float64)
+    truth = torch.tensor([float(bool(store.files[index].item.defect)) for index in known], dtype=torch.float64)
     temperatures = np.geomspace(0.25, 8.0, 141)
     losses = [float(functional.binary_cross_entropy_with_logits(logits / t, truth)) for t in temperatures]
     return float(temperatures[int(np.argmin(losses))])

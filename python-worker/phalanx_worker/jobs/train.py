@@ -6,6 +6,7 @@ from pathlib import Path
 
 from phalanx_worker.artefacts.lock import locked_folder
 from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.jobs.training_feed import read_subsets
 from phalanx_worker.jobs.training_result import config_sha256, finished_result, write_result
 from phalanx_worker.jobs.training_run import TrainingRun
 from phalanx_worker.model.terminal_snr import with_zero_terminal_snr
@@ -13,7 +14,6 @@ from phalanx_worker.model.warm import warm_base
 from phalanx_worker.protocol.messages import TrainJob, TrainResult
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.registry import create_technique
-from phalanx_worker.training.data import read_dataset
 
 
 def run(job: TrainJob, context: JobContext) -> TrainResult:
@@ -33,12 +33,12 @@ def run(job: TrainJob, context: JobContext) -> TrainResult:
             return finished
         if job.settings.objective.zero_terminal_snr:
             base = with_zero_terminal_snr(base)
-        items = read_dataset(job.dataset)
+        subsets = read_subsets(job.subsets)
         technique = create_technique(job.settings)
         streams = Streams(job.settings.seed)
         try:
             technique.attach(base, streams)
-            training = TrainingRun(job, context, base, technique, streams, items, config)
+            training = TrainingRun(job, context, base, technique, streams, subsets, config)
             result = training.finish()
         finally:
             technique.detach()

@@ -11,7 +11,7 @@ from phalanx_worker.features.network import create_network
 from phalanx_worker.features.training import calibrate, split_items, train
 from phalanx_worker.jobs.context import JobContext
 from phalanx_worker.protocol.messages import StepEndEvent, TrainClassifierJob, TrainClassifierResult, WrittenFile
-from phalanx_worker.training.data import PixelStore, read_dataset
+from phalanx_worker.training.data import PixelStore, image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop
 
 
@@ -26,7 +26,7 @@ def run(job: TrainClassifierJob, context: JobContext) -> TrainClassifierResult:
     settings = job.settings
     items = read_dataset(job.dataset)
     trained, held = split_items(items)
-    store = PixelStore(Path(job.dataset.root), items, CoverCrop(settings.image_size, settings.image_size))
+    store = PixelStore(image_files(job.dataset.root, items, CoverCrop(settings.image_size, settings.image_size)))
     network = create_network(settings.channels, settings.seed)
     context.phase("stepping", settings.steps)
     losses: list[float] = []

@@ -10,6 +10,7 @@ import msgspec
 from phalanx_worker.artefacts.atomic import whole_file
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.protocol.messages import TrainJob, TrainResult
+from phalanx_worker.techniques.technique import subset_facts
 
 RESULT_FILE = "result.json"
 # They decide what is kept and shown on the way, not what comes out.
@@ -24,13 +25,14 @@ class FinishedTraining(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 
 
 def config_sha256(job: TrainJob, base_sha256: str) -> str:
-    """SHA-256 of everything that decides the result: settings, name, identity of base and dataset,
+    """SHA-256 of everything that decides the result: settings, name, identity of base, subsets,
     and how held-out images choose.
     """
     settings = msgspec.to_builtins(job.settings)
     for name in WITHOUT_EFFECT:
         del settings[name]
-    facts = {"settings": settings, "name": job.name, "base": base_sha256, "dataset": job.dataset.sha256}
+    facts = {"settings": settings, "name": job.name, "base": base_sha256}
+    facts["subsets"] = [subset_facts(subset) for subset in job.subsets]
     held_out = job.held_out
     if held_out is not None and (held_out.keep_best or held_out.patience is not None):
         how = {name: value for name, value in msgspec.to_builtins(held_out).items() if name != "dataset"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import msgspec
 import torch
 
 from phalanx_worker.artefacts.checkpoint import CheckpointState, newest_checkpoint, write_checkpoint
@@ -15,6 +15,7 @@ from phalanx_worker.artefacts.series import SeriesLine, SeriesWriter, final_loss
 from phalanx_worker.errors import JobError
 from phalanx_worker.jobs.context import JobContext
 from phalanx_worker.jobs.previews import draw_previews
+from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, plain_subset, read_subsets
 from phalanx_worker.jobs.training_result import config_changed
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.attention import plain_attention
@@ -22,25 +23,19 @@ from phalanx_worker.model.base import Base
 from phalanx_worker.model.tokens import tokenize
 from phalanx_worker.protocol.messages import (
     CheckpointEndEvent,
-    DatasetItem,
-    DatasetReference,
     LogEvent,
     ProgressEvent,
     StepEndEvent,
-    TrainingSettings,
     TrainJob,
     TrainResult,
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.technique import ExportRequest, Technique, WrittenArtefact, named_parameters
-from phalanx_worker.training.data import EpochOrder, PixelStore, control_items, read_dataset
+from phalanx_worker.training.data import PixelStore
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.held_out import BestStep, BestWeights, held_out_loss
-from phalanx_worker.training.images import CoverCrop
-from phalanx_worker.training.latents import LatentCache, LatentKey, Posterior, latent_keys
+from phalanx_worker.training.latents import LatentCache, LatentKey, Posterior
 from phalanx_worker.training.loop import Step, TrainingState, new_state, train
-from phalanx_worker.training.sizes import ImageSizes
-from phalanx_worker.training.text import TextCache
 
 LATENTS_KEY = "latents"
 SERIES_FILE = "series.jsonl"
@@ -58,15 +53,15 @@ class TrainingRun:
         base: Base,
         technique: Technique,
         streams: Streams,
-        items: tuple[DatasetItem, ...],
+        subsets: tuple[SubsetItems, ...],
         config: str,
     ) -> None:
         self._job = job
         self._context = context
         self._base = base
         self._technique = technique
-        self._streams = streams
-        self._items = items
+        self._subsets = subsets
+        self._feeds = FeedMaker(base, technique, job.settings, streams, self._latents)
         self._held_out: Feed | None = None
         self._best = BestWeights(Path(job.output) / BEST_FILE)
         self._config = config
@@ -78,11 +73,9 @@ class TrainingRun:
         settings = self._job.settings
         state = new_state(self._technique, settings)
         resumed_from = self._resume(state)
-        feed = self._feed(self._job.dataset, self._items, settings)
+        feed = self._feeds.make(self._subsets)
         if self._job.held_out is not None:
-            plain = msgspec.structs.replace(settings, caption_dropout=0.0, flip=False)
-            dataset = self._job.held_out.dataset
-            self._held_out = self._feed(dataset, read_dataset(dataset), plain)
+            self._held_out = self._feeds.make(read_subsets([plain_subset(self._job.held_out.dataset)]))
         series_path = self._output / SERIES_FILE
         with SeriesWriter(series_path, resumed_from) as series, self._attention():
             self._context.phase("stepping", settings.steps)
@@ -123,27 +116,10 @@ class TrainingRun:
         self._checkpoint = found.path
         return found.state.step
 
-    def _feed(self, dataset: DatasetReference, items: tuple[DatasetItem, ...], settings: TrainingSettings) -> Feed:
-        size = self._base.image_size
-        transform = CoverCrop(settings.width or size, settings.height or size)
-        store = PixelStore(Path(dataset.root), items, transform)
-        keys: dict[tuple[int, bool], LatentKey] = {}
-        posteriors: dict[str, Posterior] = {}
-        if self._technique.feed == "latents":
-            keys = latent_keys(self._base, store, settings.flip)
-            self._context.phase("caching", len(keys))
-            memory: dict[str, Posterior] = self._context.warm.setdefault(LATENTS_KEY, {})
-            cache = LatentCache(self._output / "latents", memory)
-            posteriors = cache.fill(self._base, store, list(keys.values()), self._progress, self._warn)
-        order = EpochOrder(self._streams, len(items))
-        text = TextCache(self._base)
-        sizes = ImageSizes(Path(dataset.root), items, transform)
-        controls = (
-            PixelStore(Path(dataset.root), control_items(items), transform) if self._technique.reads_controls else None
-        )
-        return Feed(
-            self._base, self._technique, settings, self._streams, store, order, text, sizes, keys, posteriors, controls
-        )
+    def _latents(self, store: PixelStore, keys: Sequence[LatentKey]) -> dict[str, Posterior]:
+        self._context.phase("caching", len(keys))
+        memory: dict[str, Posterior] = self._context.warm.setdefault(LATENTS_KEY, {})
+        return LatentCache(self._output / "latents", memory).fill(self._base, store, keys, self._progress, self._warn)
 
     def _take_steps(self, feed: Feed, state: TrainingState, series: SeriesWriter) -> None:
         settings = self._job.settings
@@ -220,7 +196,7 @@ class TrainingRun:
             settings=self._job.settings,
             steps=self._exported_step(state),
             base_sha256=self._base.sha256,
-            dataset_sha256=self._job.dataset.sha256,
+            subsets=self._job.subsets,
             images=feed.images,
         )
         if self._exported_step(state) != state.step:
@@ -241,7 +217,7 @@ class TrainingRun:
         )
 
     def _truncated_captions(self) -> int:
-        captions = [item.caption for item in self._items]
+        captions = [item.caption for source in self._subsets for item in source.items]
         length = int(self._base.text_encoder.config.max_position_embeddings)
         return sum(count > 0 for count in tokenize(self._technique.base.tokenizer, captions, length).truncated)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "af6727204dac318b7c216b8f4fcb18437875ee937eab8a5af9798fbd677d2aaa"
+SCHEMA_SHA256 = "647e099319aee3e8e28a3dffff2d6850f2faa473c06c67e80b788fb4eac78063"
 
 
 class Accepted(
@@ -1279,11 +1279,9 @@ class TrainingSettings(
 ):
     accumulation: Annotated[int, Meta(ge=1, le=1024)]
     batch_size: Annotated[int, Meta(ge=1, le=1024)]
-    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
-    flip: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: AdamwOptimizer
@@ -1396,6 +1394,21 @@ class InspectBaseJob(
     base: str
 
 
+class TrainingSubset(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    caption_dropout: Annotated[float, Meta(ge=0, le=1)]
+    dataset: DatasetReference
+    flip: bool
+    regularisation: bool
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
+    weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
 class TrainJob(
     Struct,
     frozen=True,
@@ -1406,11 +1419,11 @@ class TrainJob(
     tag="train",
 ):
     base: str
-    dataset: DatasetReference
     held_out: HeldOutSettings | None
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     output: str
     settings: TrainingSettings
+    subsets: Annotated[tuple[TrainingSubset, ...], Meta(min_length=1)]
 
 
 class SampleRequest(

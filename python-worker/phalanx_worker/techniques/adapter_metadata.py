@@ -14,7 +14,7 @@ from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata
 from phalanx_worker.techniques.lora_layers import LayeredSettings
-from phalanx_worker.techniques.technique import ExportRequest
+from phalanx_worker.techniques.technique import ExportRequest, subset_facts
 
 
 def adapter_metadata(
@@ -43,7 +43,7 @@ def adapter_metadata(
         "ss_gradient_accumulation_steps": str(settings.accumulation),
         "ss_mixed_precision": "bf16" if settings.precision == "bfloat16" else "no",
         "ss_seed": str(settings.seed),
-        "ss_caption_dropout_rate": str(settings.caption_dropout),
+        "ss_caption_dropout_rate": _caption_dropout(request),
         "sshs_model_hash": model_hash,
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": f"{architecture(base)}/lora",
@@ -62,7 +62,7 @@ def request_metadata(request: ExportRequest) -> dict[str, str]:
     """What this project adds to the metadata of its files."""
     return {
         "phalanx.base_sha256": request.base_sha256,
-        "phalanx.dataset_sha256": request.dataset_sha256,
+        "phalanx.subsets": msgspec.json.encode([subset_facts(item) for item in request.subsets]).decode(),
         "phalanx.steps": str(request.steps),
         "phalanx.settings": msgspec.json.encode(request.settings, order="sorted").decode(),
     }
@@ -70,6 +70,12 @@ def request_metadata(request: ExportRequest) -> dict[str, str]:
 
 def _rate(part: Part, own: float | None, technique: LayeredSettings, settings: TrainingSettings) -> str:
     return str(own or settings.optimizer.learning_rate) if part in technique.parts else "None"
+
+
+def _caption_dropout(request: ExportRequest) -> str:
+    """There, one rate for all subsets."""
+    rates = {subset.caption_dropout for subset in request.subsets}
+    return str(rates.pop()) if len(rates) == 1 else "None"
 
 
 def _content_sha256(tensors: dict[str, Tensor]) -> str:

@@ -29,6 +29,8 @@ class Batch:
     """[n, channels, height, width], sampled from the posterior and scaled, for techniques that denoise."""
     conditioning: Conditioning | None
     """Text embeddings, when the technique leaves the text encoder as it is."""
+    weights: Tensor | None = None
+    """[n] multiply the loss of each sample; None is 1 for all."""
     time_ids: Tensor | None = None
     """[n, 6] sizes and crops, for SDXL."""
 
@@ -48,6 +50,7 @@ class Batch:
             pixels=None if self.pixels is None else self.pixels[span],
             latents=None if self.latents is None else self.latents[span],
             conditioning=None if self.conditioning is None else self.conditioning.rows(span),
+            weights=None if self.weights is None else self.weights[span],
             time_ids=None if self.time_ids is None else self.time_ids[span],
             controls=None if self.controls is None else self.controls[span],
         )

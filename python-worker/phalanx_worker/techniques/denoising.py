@@ -36,7 +36,8 @@ class DenoisingTechnique(Technique, ABC):
         noisy = schedule.add_noise(batch.latents, added, timesteps)
         prediction = self._prediction(batch, noisy, timesteps)
         target = schedule.target(batch.latents, predicted, timesteps)
-        return denoising_loss(self._objective, prediction.float(), target, timesteps, schedule)
+        weights = None if batch.weights is None else batch.weights.to(base.device)
+        return denoising_loss(self._objective, prediction.float(), target, timesteps, schedule, weights)
 
     def _prediction(self, batch: Batch, noisy: Tensor, timesteps: Tensor) -> Tensor:
         """What is compared with the target, [n, channels, height, width]."""

@@ -55,12 +55,18 @@ def draw_noise(objective: Objective, batch: Batch, shape: tuple[int, ...]) -> No
 
 
 def denoising_loss(
-    objective: Objective, prediction: Tensor, target: Tensor, timesteps: Tensor, schedule: NoiseSchedule
+    objective: Objective,
+    prediction: Tensor,
+    target: Tensor,
+    timesteps: Tensor,
+    schedule: NoiseSchedule,
+    sample_weights: Tensor | None = None,
 ) -> Tensor:
-    """Weighted mean over samples [n, ...] of the mean loss over each one's elements."""
+    """Mean over samples [n, ...] of the mean loss over each one's elements, times its weights [n]."""
     signal = schedule.alphas_cumprod.to(prediction.device)[timesteps]
     each = _distance(objective, prediction, target, timesteps, signal, schedule.steps).flatten(1).mean(1)
-    return (each * _weights(objective, signal, schedule)).mean()
+    weighted = each * _weights(objective, signal, schedule)
+    return weighted.mean() if sample_weights is None else (weighted * sample_weights).mean()
 
 
 def _pyramid(noise: Tensor, settings: PyramidNoise, batch: Batch) -> Tensor:

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +16,7 @@ from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.control_net import ControlNet
 from phalanx_worker.model.module_names import NamedLayer
-from phalanx_worker.protocol.messages import TrainingSettings
+from phalanx_worker.protocol.messages import TrainingSettings, TrainingSubset
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 
@@ -55,7 +56,7 @@ class ExportRequest:
     steps: int
     """Optimizer steps done."""
     base_sha256: str
-    dataset_sha256: str
+    subsets: tuple[TrainingSubset, ...]
     images: Callable[[], Iterator[Tensor]]
     """All training images in batches, [n, 3, height, width] in [-1, 1]."""
 
@@ -162,3 +163,8 @@ class Technique(ABC):
 def named_parameters(technique: Technique) -> dict[str, nn.Parameter]:
     """All trained parameters by name, in the order of the groups."""
     return {name: item for group in technique.parameter_groups() for name, item in group.parameters.items()}
+
+
+def subset_facts(subset: TrainingSubset) -> dict[str, Any]:
+    """What of a subset decides the result: everything but where it lies."""
+    return {**msgspec.to_builtins(subset), "dataset": subset.dataset.sha256}

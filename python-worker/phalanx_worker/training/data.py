@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,13 +88,30 @@ def control_items(items: tuple[DatasetItem, ...]) -> tuple[DatasetItem, ...]:
     )
 
 
-class PixelStore:
-    """Decoded images of a dataset, the latest of them kept in memory."""
+@dataclass(frozen=True)
+class ImageFile:
+    """An image of a dataset, and what is done with its pixels."""
 
-    def __init__(self, root: Path, items: tuple[DatasetItem, ...], transform: CoverCrop) -> None:
-        self.items = items
-        self.transform = transform
-        self._root = root
+    root: Path
+    item: DatasetItem
+    transform: CoverCrop
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.root / self.item.file
+
+
+def image_files(root: str, items: Iterable[DatasetItem], transform: CoverCrop) -> tuple[ImageFile, ...]:
+    """All images of one dataset, brought to one size."""
+    return tuple(ImageFile(Path(root), item, transform) for item in items)
+
+
+class PixelStore:
+    """Decoded images, the latest of them kept in memory."""
+
+    def __init__(self, files: Sequence[ImageFile]) -> None:
+        self.files = tuple(files)
         self._kept: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
         self._bytes = 0
 
@@ -101,8 +119,8 @@ class PixelStore:
         """[height, width, 3] RGB, mirrored if asked; raises as `decode_image`."""
         image = self._kept.pop(index, None)
         if image is None:
-            item = self.items[index]
-            image = decode_image(self._root / item.file, item.sha256, self.transform)
+            file = self.files[index]
+            image = decode_image(file.path, file.item.sha256, file.transform)
             self._bytes += image.nbytes
         self._kept[index] = image
         while self._bytes > PIXEL_MEMORY and len(self._kept) > 1:
@@ -116,6 +134,7 @@ class EpochOrder:
 
     streams: Streams
     length: int
+    purpose: str = "order"
     _epoch: int = -1
     _order: npt.NDArray[np.int64] | None = None
 
@@ -123,6 +142,6 @@ class EpochOrder:
         """The item at `position`, counted from the start of the training over all epochs."""
         epoch, place = divmod(position, self.length)
         if self._order is None or epoch != self._epoch:
-            self._order = self.streams.permutation("order", self.length, epoch)
+            self._order = self.streams.permutation(self.purpose, self.length, epoch)
             self._epoch = epoch
         return int(self._order[place])

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from phalanx_worker.model.base import Base
-from phalanx_worker.protocol.messages import TrainingSettings
+from phalanx_worker.protocol.messages import TrainingSettings, TrainingSubset
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import Technique
-from phalanx_worker.training.data import EpochOrder, PixelStore
+from phalanx_worker.training.data import PixelStore
 from phalanx_worker.training.latents import LatentKey, Posterior, to_tensor, to_unit_tensor
+from phalanx_worker.training.sample_order import SampleOrder
 from phalanx_worker.training.sizes import ImageSizes
 from phalanx_worker.training.text import TextCache
 
@@ -29,8 +30,10 @@ class Feed:
     technique: Technique
     settings: TrainingSettings
     streams: Streams
+    subsets: tuple[TrainingSubset, ...]
+    """Of each image of `store`."""
     store: PixelStore
-    order: EpochOrder
+    order: SampleOrder
     text: TextCache
     sizes: ImageSizes
     keys: dict[tuple[int, bool], LatentKey]
@@ -45,24 +48,24 @@ class Feed:
         effective = size * self.settings.accumulation
         for first in range(0, effective, size):
             samples = range(first, first + size)
-            items = [self.order.item((step - 1) * effective + sample) for sample in samples]
+            items = [self.order.image((step - 1) * effective + sample) for sample in samples]
             yield self._batch(step, samples, items)
 
     def whole(self) -> Iterator[Batch]:
         """Every item once, always with the same draws: those of a step 0, which no training takes."""
-        count = len(self.store.items)
+        count = len(self.store.files)
         for first in range(0, count, WHOLE_PASS_BATCH):
             items = range(first, min(first + WHOLE_PASS_BATCH, count))
             yield self._batch(0, items, items)
 
     def images(self) -> Iterator[Tensor]:
         """All images once, unmirrored, in batches [n, 3, height, width]."""
-        for first in range(0, len(self.store.items), WHOLE_PASS_BATCH):
-            indices = range(first, min(first + WHOLE_PASS_BATCH, len(self.store.items)))
+        for first in range(0, len(self.store.files), WHOLE_PASS_BATCH):
+            indices = range(first, min(first + WHOLE_PASS_BATCH, len(self.store.files)))
             yield to_tensor([self.store.pixels(index) for index in indices]).to(self.base.device)
 
     def _batch(self, step: int, samples: Sequence[int], items: Sequence[int]) -> Batch:
-        flips = [self._flipped(step, sample) for sample in samples]
+        flips = [self._flipped(item, step, sample) for item, sample in zip(items, samples, strict=True)]
         captions = tuple(self._caption(item, step, sample) for item, sample in zip(items, samples, strict=True))
         on_pixels = self.technique.feed == "pixels"
         return Batch(
@@ -70,6 +73,7 @@ class Feed:
             step=step,
             samples=tuple(samples),
             captions=captions,
+            weights=torch.tensor([self.subsets[item].weight for item in items]),
             pixels=self._pixels(items, flips) if on_pixels else None,
             latents=None if on_pixels else self._latents(items, flips, step, samples),
             conditioning=None if on_pixels or self.technique.trains_text_encoder else self.text.embeddings(captions),
@@ -86,12 +90,13 @@ class Feed:
         pictures = [store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]
         return to_unit_tensor(pictures).to(self.base.device)
 
-    def _flipped(self, step: int, sample: int) -> bool:
-        return self.settings.flip and self.streams.uniform("flip", step, sample) < 0.5
+    def _flipped(self, item: int, step: int, sample: int) -> bool:
+        return self.subsets[item].flip and self.streams.uniform("flip", step, sample) < 0.5
 
     def _caption(self, item: int, step: int, sample: int) -> str:
-        dropped = self.streams.uniform("caption-dropout", step, sample) < self.settings.caption_dropout
-        return "" if dropped else self.technique.caption(self.store.items[item].caption, self.streams, step, sample)
+        dropped = self.streams.uniform("caption-dropout", step, sample) < self.subsets[item].caption_dropout
+        caption = self.store.files[item].item.caption
+        return "" if dropped else self.technique.caption(caption, self.streams, step, sample)
 
     def _pixels(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor:
         images = [self.store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]

@@ -32,7 +32,7 @@ def held_out_loss(technique: Technique, feed: Feed, state: TrainingState, lanes:
         total = sum(
             sum(lanes.map(measure, [batch.part(span) for span in lanes.spans(len(batch))])) for batch in feed.whole()
         )
-    return total / len(feed.store.items)
+    return total / len(feed.store.files)
 
 
 @dataclass(frozen=True)

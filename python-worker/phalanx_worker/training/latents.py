@@ -51,13 +51,13 @@ class LatentKey:
     """Over image bytes, transform, mirroring, autoencoder and precision."""
 
 
-def latent_keys(base: Base, store: PixelStore, flip: bool) -> dict[tuple[int, bool], LatentKey]:
-    """Keys of all images of `store`, of their mirrored versions too with `flip`."""
+def latent_keys(base: Base, store: PixelStore, flips: Sequence[bool]) -> dict[tuple[int, bool], LatentKey]:
+    """Keys of all images of `store`, of their mirrored versions too where `flips` says so."""
     encoder = autoencoder_sha256(base)
     keys: dict[tuple[int, bool], LatentKey] = {}
-    for index, item in enumerate(store.items):
+    for index, (file, flip) in enumerate(zip(store.files, flips, strict=True)):
         for flipped in (False, True) if flip else (False,):
-            facts = (item.sha256, store.transform.key, f"flip-{flipped}", encoder, "float32")
+            facts = (file.item.sha256, file.transform.key, f"flip-{flipped}", encoder, "float32")
             text = hashlib.sha256("\0".join(facts).encode()).hexdigest()
             keys[index, flipped] = LatentKey(index, flipped, text)
     return keys

@@ -12,29 +12,29 @@ from torch import Tensor
 
 from phalanx_worker.errors import DatasetError
 from phalanx_worker.model.conditioning import SizeConditioning
-from phalanx_worker.protocol.messages import DatasetItem
-from phalanx_worker.training.images import CoverCrop
+from phalanx_worker.training.data import ImageFile
 
 
 @dataclass(frozen=True)
 class ImageSizes:
     """Sizes of a dataset's images as their files say, each read once."""
 
-    root: Path
-    items: tuple[DatasetItem, ...]
-    transform: CoverCrop
+    files: tuple[ImageFile, ...]
     _read: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def time_ids(self, indices: Sequence[int], flips: Sequence[bool]) -> Tensor:
         """[n, 6]. Raises DatasetError (`broken-image`)."""
-        target = (self.transform.width, self.transform.height)
         pairs = zip(indices, flips, strict=True)
-        return torch.stack([size_conditioning(self._original(index), target, flip).time_ids for index, flip in pairs])
+        return torch.stack([self._conditioning(index, flip).time_ids for index, flip in pairs])
+
+    def _conditioning(self, index: int, flipped: bool) -> SizeConditioning:
+        transform = self.files[index].transform
+        return size_conditioning(self._original(index), (transform.width, transform.height), flipped)
 
     def _original(self, index: int) -> tuple[int, int]:
         found = self._read.get(index)
         if found is None:
-            found = self._read[index] = _image_size(self.root / self.items[index].file)
+            found = self._read[index] = _image_size(self.files[index].path)
         return found
 
 

@@ -26,7 +26,7 @@ from phalanx_worker.protocol.messages import (
     TrainClassifierJob,
 )
 from phalanx_worker.streams import Streams
-from phalanx_worker.training.data import PixelStore
+from phalanx_worker.training.data import PixelStore, image_files
 from phalanx_worker.training.images import CoverCrop
 from tests.small import Recorder, write_manifest
 
@@ -140,7 +140,7 @@ def test_augmentation_is_the_same_for_the_same_stream() -> None:
 def test_calibration_cools_an_overconfident_network(bars: DatasetReference) -> None:
     network = create_network((8, 16), 1)
     items = tuple(msgspec.json.decode(line, type=DatasetItem) for line in Path(bars.manifest).read_bytes().splitlines())
-    store = PixelStore(Path(bars.root), items, CoverCrop(32, 32))
+    store = PixelStore(image_files(bars.root, items, CoverCrop(32, 32)))
     with torch.no_grad():
         network.defect.weight.mul_(50)
     # An untrained head that is sure of itself is wrong half the time, so it must be made less sure.

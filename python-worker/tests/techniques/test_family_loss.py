@@ -19,7 +19,7 @@ from phalanx_worker.errors import ConfigError, DatasetError
 from phalanx_worker.jobs import train
 from phalanx_worker.protocol.messages import DatasetReference, FullTechnique
 from phalanx_worker.streams import Streams
-from phalanx_worker.training.data import read_dataset
+from phalanx_worker.training.data import image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.sizes import ImageSizes, size_conditioning
 from tests.small import ARCHITECTURES, Recorder, make_base, make_dataset, train_job
@@ -120,7 +120,7 @@ def test_sizes_and_crops_are_those_of_sd_scripts(
 
 
 def test_an_image_that_is_gone_has_no_size(wide: DatasetReference, tmp_path: Path) -> None:
-    sizes = ImageSizes(tmp_path, read_dataset(wide), CoverCrop(16, 16))
+    sizes = ImageSizes(image_files(str(tmp_path), read_dataset(wide), CoverCrop(16, 16)))
     with pytest.raises(DatasetError) as caught:
         sizes.time_ids([0], [False])
     assert caught.value.code == "broken-image"

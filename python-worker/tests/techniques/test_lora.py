@@ -81,7 +81,7 @@ def test_metadata_is_true(trained: TrainResult, base_folder: Path, dataset: Data
     assert (metadata["ss_lr_scheduler"], metadata["ss_lr_warmup_steps"]) == ("cosine", "2")
     assert (metadata["ss_loss_type"], metadata["ss_min_snr_gamma"]) == ("l2", "None")
     assert metadata["phalanx.base_sha256"] == load_base(base_folder).sha256
-    assert metadata["phalanx.dataset_sha256"] == dataset.sha256
+    assert [subset["dataset"] for subset in json.loads(metadata["phalanx.subsets"])] == [dataset.sha256]
     assert json.loads(metadata["phalanx.settings"])["technique"]["rank"] == 4
 
 

@@ -17,7 +17,7 @@ from phalanx_worker.errors import DatasetError
 from phalanx_worker.protocol.messages import DatasetItem
 from phalanx_worker.streams import Streams
 from phalanx_worker.training import images
-from phalanx_worker.training.data import EpochOrder, PixelStore, read_dataset
+from phalanx_worker.training.data import EpochOrder, PixelStore, image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop, decode_image
 from tests.small import make_dataset, write_manifest
 
@@ -76,7 +76,7 @@ def test_files_outside_the_root_are_refused(tmp_path: Path, file: str) -> None:
 def test_missing_and_changed_images_are_refused(tmp_path: Path) -> None:
     items = (item("gone.png", b""), item("other.png", b"was"))
     (tmp_path / "other.png").write_bytes(png())
-    store = PixelStore(tmp_path, items, CoverCrop(8, 8))
+    store = PixelStore(image_files(str(tmp_path), items, CoverCrop(8, 8)))
     for index, code in enumerate(("missing-image", "changed-image")):
         with pytest.raises(DatasetError) as caught:
             store.pixels(index)
@@ -118,7 +118,7 @@ def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
 
 def test_mirrored_pixels_are_mirrored(tmp_path: Path) -> None:
     reference = make_dataset(tmp_path / "a", 1)
-    store = PixelStore(Path(reference.root), read_dataset(reference), CoverCrop(16, 16))
+    store = PixelStore(image_files(reference.root, read_dataset(reference), CoverCrop(16, 16)))
     assert np.array_equal(store.pixels(0, flipped=True)[:, ::-1], store.pixels(0))
 
 

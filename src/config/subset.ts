@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { ConfigError } from '../errors/index.ts'
+
+const captionDropout = z.number().min(0).max(1)
+const flip = z.boolean()
+
+/** How images are shown to a training, in all subsets that do not say it themselves. */
+export const presentation = z.strictObject({
+  /** Share of captions replaced by the empty one, so that guidance has an unconditional branch. */
+  captionDropout: captionDropout.default(0),
+  /** Mirror images at random. */
+  flip: flip.default(false),
+})
+export type Presentation = z.output<typeof presentation>
+export type PresentationInput = z.input<typeof presentation>
+
+/** What one subset says of how its images are shown; the training's own settings fill the rest. */
+const ownPresentation = z.strictObject({ captionDropout, flip }).partial()
+
+const share = z.strictObject({
+  /** How often each image is seen in an epoch. */
+  repeats: z.int().min(1).max(100_000).default(1),
+  /** Multiplies the loss of each of its images. */
+  weight: z.number().gt(0).max(1000).default(1),
+  /**
+   * Class images that keep the base's idea of the class (prior preservation, Ruiz et al., 2023): as many are seen in an
+   * epoch as of all other subsets together, in turn, so that they have no `repeats`.
+   */
+  regularisation: z.boolean().default(false),
+})
+
+/** One dataset of a training that takes several: how often, with what weight, and how it is shown. */
+export const subsetInput = share.extend(ownPresentation.shape)
+export type SubsetInput = z.input<typeof subsetInput>
+
+/** A subset with everything said. */
+export const subsetSettings = share.extend(presentation.shape)
+export type SubsetSettings = z.output<typeof subsetSettings>
+
+/** What a training may say of its data: one dataset, or subsets. */
+interface DataChoice<Named> extends Presentation {
+  readonly dataset?: Named | null | undefined
+  readonly subsets?: readonly (z.output<typeof subsetInput> & { readonly dataset: Named })[] | null | undefined
+}
+
+/**
+ * The subsets of a training, complete, whether it names one dataset or several.
+ * Throws ConfigError: `no-dataset`, `dataset-and-subsets`, `only-class-images`, `setting-without-effect`.
+ */
+export function subsetsOf<Named>(choice: DataChoice<Named>): (SubsetSettings & { readonly dataset: Named })[] {
+  const { dataset, subsets } = choice
+  const shown = { captionDropout: choice.captionDropout, flip: choice.flip }
+  if (dataset != null && subsets != null) {
+    throw new ConfigError({
+      code: 'dataset-and-subsets',
+      message: 'A training takes either one dataset or subsets. Leave one of them out.',
+    })
+  }
+  if (dataset != null) return [{ ...share.parse({}), ...shown, dataset }]
+  if (subsets == null || subsets.length === 0) {
+    throw new ConfigError({
+      code: 'no-dataset',
+      message: 'There is nothing to train on. Give a dataset, or subsets with a dataset each.',
+    })
+  }
+  const repeated = subsets.findIndex(({ regularisation, repeats }) => regularisation && repeats !== 1)
+  if (repeated >= 0) {
+    throw new ConfigError({
+      code: 'setting-without-effect',
+      message: `subsets[${repeated}].repeats has no effect: class images are seen as often as all other images together. Leave it out.`,
+      facts: { setting: `subsets[${repeated}].repeats` },
+    })
+  }
+  if (subsets.every(({ regularisation }) => regularisation)) {
+    throw new ConfigError({
+      code: 'only-class-images',
+      message: 'All subsets hold class images, which only accompany others. Add a subset without regularisation.',
+    })
+  }
+  return subsets.map(({ flip = shown.flip, captionDropout = shown.captionDropout, ...own }) => ({
+    ...own,
+    flip,
+    captionDropout,
+  }))
+}

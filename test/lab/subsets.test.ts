@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { autoencoder, type Base, type Dataset, full, type Lab, lora } from '../../src/index.ts'
+import { openTestLab, tinyBase } from '../../src/testing/index.ts'
+import { writeFolder } from '../dataset/image-folder.ts'
+
+let lab: Lab
+let base: Base
+let hands: Dataset
+let others: Dataset
+beforeAll(async () => {
+  lab = await openTestLab()
+  base = await tinyBase(lab)
+  await writeFolder(join(lab.folder, 'hands'), { 'hand/1.png': 10, 'hand/2.png': 90, 'hand/3.png': 200 })
+  await writeFolder(join(lab.folder, 'others'), { 'fist/1.png': 30, 'fist/2.png': 60 })
+  hands = await lab.dataset(join(lab.folder, 'hands'))
+  others = await lab.dataset(join(lab.folder, 'others'))
+})
+afterAll(() => lab?.close())
+
+const short = { steps: 3, batchSize: 2 }
+
+test('several datasets are trained on, each as it says, and recorded', async () => {
+  const run = lab.train({
+    base,
+    technique: lora({ rank: 2 }),
+    subsets: [
+      { dataset: hands, repeats: 2, flip: true },
+      { dataset: others, regularisation: true, weight: 0.5 },
+    ],
+    captionDropout: 0.1,
+    ...short,
+  })
+  await run
+  const shown = { captionDropout: 0.1, flip: false, repeats: 1, weight: 1, regularisation: false }
+  expect((await run.record).subsets).toEqual([
+    { ...shown, repeats: 2, flip: true, dataset: { sha256: hands.sha256, images: 3 } },
+    { ...shown, weight: 0.5, regularisation: true, dataset: { sha256: others.sha256, images: 2 } },
+  ])
+})
+
+test('a dataset and a subset of it are one training; another weight is another', () => {
+  const request = { base, technique: full(), ...short }
+  const runs = [
+    lab.train({ ...request, dataset: hands }),
+    lab.train({ ...request, subsets: [{ dataset: hands }] }),
+    lab.train({ ...request, subsets: [{ dataset: hands, weight: 2 }] }),
+  ]
+  for (const run of runs) run.cancel()
+  return Promise.allSettled(runs).then(() => {
+    expect(runs[1]?.name).toBe(runs[0]?.name)
+    expect(runs[2]?.name).not.toBe(runs[0]?.name)
+  })
+})
+
+test('what cannot be trained on is refused at once', () => {
+  const request = { base, technique: lora(), ...short }
+  const refused = (code: string) => expect.objectContaining({ name: 'ConfigError', code })
+  expect(() => lab.train(request)).toThrowError(refused('no-dataset'))
+  expect(() => lab.train({ ...request, subsets: [{ dataset: hands, repeats: 0 }] })).toThrowError(
+    /subsets\[0\]\.repeats/,
+  )
+  expect(() => lab.train({ ...request, subsets: [{ dataset: hands, weight: -1 }] })).toThrowError(
+    /subsets\[0\]\.weight/,
+  )
+  const overlap = { dataset: hands, every: 1 }
+  expect(() =>
+    lab.train({ ...request, subsets: [{ dataset: others }, { dataset: hands }], heldOut: overlap }),
+  ).toThrowError(refused('held-out-overlap'))
+  const unread = { ...request, technique: autoencoder(), dataset: hands, captionDropout: 0.5 }
+  expect(() => lab.train(unread)).toThrowError(refused('setting-without-effect'))
+})
