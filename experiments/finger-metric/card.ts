@@ -20,7 +20,7 @@ const limits =
 
 /** Writes the card with the sentence that its findings make. */
 export async function writeCard(folder: string, card: Omit<ClassifierCard, 'validity'>): Promise<void> {
-  const whole: ClassifierCard = { validity: describeValidity(card.sets), ...card }
+  const whole: ClassifierCard = { ...card, validity: describeValidity(card.sets) }
   await writeFile(path.join(folder, 'card.json'), `${JSON.stringify(whole, null, 2)}\n`)
 }
 

@@ -50,10 +50,33 @@ const captionsOfDigits: Readonly<Record<string, string>> = {
   '4': 'a photo of a hand holding up four fingers, white wall',
 }
 
-const { values } = parseArgs({ options: { output: { type: 'string' }, photographs: { type: 'string' } } })
+const digits = Object.keys(captionsOfDigits)
+
+const { values } = parseArgs({
+  options: {
+    output: { type: 'string' },
+    photographs: { type: 'string' },
+    /** Of each kind, for a smaller set of the same make. */
+    share: { type: 'string', default: '1' },
+  },
+})
 if (values.output === undefined) throw new Error('Say where the training set goes: --output <folder>.')
+const share = Number(values.share)
+if (!(share > 0 && share <= 1)) throw new Error(`--share must be a number above 0 and up to 1, not "${values.share}".`)
 for (const plan of [training, heldOut]) {
-  await build(plan, path.join(path.resolve(values.output), plan.folder), values.photographs)
+  await build(reduced(plan, share), path.join(path.resolve(values.output), plan.folder), values.photographs)
+}
+
+function reduced(plan: Plan, share: number): Plan {
+  const of = (count: number, multiple = 1) => Math.ceil((count * share) / multiple) * multiple
+  return {
+    ...plan,
+    hands: of(plan.hands),
+    handshakes: of(plan.handshakes),
+    objects: of(plan.objects),
+    photographs: of(plan.photographs, digits.length),
+    firstPhotograph: of(plan.firstPhotograph, digits.length),
+  }
 }
 
 /** Writes PNG files and metadata.jsonl; the folder appears under its name when it is whole. */
@@ -95,7 +118,6 @@ async function handshake(seed: number, size: number): Promise<TrainingPicture> {
 
 /** Photographs of the digits whose gestures the renderer has too, the same number of each, chosen by seed. */
 async function* realHands(plan: Plan, folder: string): AsyncGenerator<TrainingPicture> {
-  const digits = Object.keys(captionsOfDigits)
   for (const digit of digits) {
     const names = (await readdir(path.join(folder, digit))).filter((name) => /\.jpe?g$/i.test(name)).sort()
     const random = new RandomStream('photographs', digit)

@@ -61,7 +61,9 @@ class Watcher:
         self._norm = math.hypot(*norms) if norms else 0.0
         self.device = str(accelerator.device)
         # The schedule moves on right after the step, so this is the last moment to see its rate.
-        self._rate = float(accelerator._optimizers[0].param_groups[0]["lr"])
+        group = accelerator._optimizers[0].param_groups[0]
+        # Prodigy multiplies the rate by its estimate d.
+        self._rate = float(group["lr"]) * float(group.get("d", 1.0))
 
     def step_end(self, step: int, total: int) -> None:
         """Right after an optimizer step. Raises LossNotFiniteError."""

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { objective } from './objective.ts'
-import { optimizer, schedule } from './optimizer.ts'
+import { optimizer } from './optimizer.ts'
+import { refuseWithoutEffect } from './optimizer-conflicts.ts'
 import { prompt, samplingSettings, seed } from './sampling.ts'
+import { schedule } from './schedule.ts'
 import { technique } from './technique.ts'
 
 /** Images drawn during training with fixed seeds, to see where it goes. */
@@ -48,6 +50,7 @@ export const trainingSettings = z
     checkpointsKept: z.int().min(1).default(2),
     preview: previewSettings.nullable().default(null),
   })
+  .superRefine(refuseWithoutEffect)
   .meta({ id: 'TrainingSettings' })
 
 /** Training settings with every field present. */

@@ -1,11 +1,13 @@
 import type { Objective } from '../config/objective.ts'
-import type { Optimizer, Schedule } from '../config/optimizer.ts'
+import type { Optimizer } from '../config/optimizer.ts'
+import type { Schedule } from '../config/schedule.ts'
 import type { Technique } from '../config/technique.ts'
 import type { TrainingSettings } from '../config/training.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { JobOf, TrainingSubset } from '../protocol/jobs.ts'
 import type { BaseDescription } from '../protocol/results.ts'
 import { sayNetwork } from './network.ts'
+import { sayOptimizer } from './optimizer.ts'
 import { nothingIsLeft, Sentence } from './sentence.ts'
 
 /** A training in the words of sd-scripts. */
@@ -62,7 +64,7 @@ function saySettings(said: Sentence, settings: TrainingSettings): void {
   const { checkpointEvery: _every, checkpointsKept: _kept, ...unknown } = others
   nothingIsLeft(unknown)
   sayTechnique(said, technique)
-  sayOptimizer(said, optimizer)
+  sayOptimizer(said, optimizer, technique)
   saySchedule(said, schedule, optimizer)
   sayObjective(said, objective)
   said.say('max_train_steps', steps)
@@ -90,15 +92,6 @@ function sayTechnique(said: Sentence, technique: Technique): void {
   } else said.refuse('technique', `only LoRA is driven, not ${technique.type}`)
 }
 
-function sayOptimizer(said: Sentence, optimizer: Optimizer): void {
-  const { type: _type, learningRate, beta1, beta2, epsilon, weightDecay, maximumGradientNorm, ...unknown } = optimizer
-  nothingIsLeft(unknown)
-  said.say('optimizer_type', 'AdamW')
-  said.say('learning_rate', learningRate)
-  said.say('optimizer_args', `betas=(${beta1},${beta2})`, `eps=${epsilon}`, `weight_decay=${weightDecay}`)
-  said.say('max_grad_norm', maximumGradientNorm ?? 0)
-}
-
 function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optimizer): void {
   switch (schedule.type) {
     case 'constant':
@@ -116,7 +109,8 @@ function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optim
     case 'polynomial':
       said.say('lr_scheduler', 'polynomial')
       said.say('lr_scheduler_power', schedule.power)
-      said.say('lr_scheduler_args', `lr_end=${schedule.endFactor * learningRate}`)
+      // Without a rate there is no schedule.
+      said.say('lr_scheduler_args', `lr_end=${schedule.endFactor * (learningRate ?? 0)}`)
       break
     case 'one-cycle':
       said.refuse('schedule', 'it has no one-cycle schedule of its own')

@@ -98,18 +98,13 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
   return { base, subsets, engine: foreign, config: contentId({ ...identity, name }), job }
 }
 
-/** An autoencoder is trained on images alone, all with the same weight. */
+/** All images count the same when an autoencoder is trained. */
 function refuseWithoutEffect({ type }: TrainingSettings['technique'], subsets: readonly PlannedSubset[]): void {
-  const idle =
-    type === 'autoencoder'
-      ? subsets.find(({ captionDropout, weight }) => captionDropout > 0 || weight !== 1)
-      : undefined
-  if (idle === undefined) return
-  const setting = idle.captionDropout > 0 ? 'captionDropout' : 'weight'
+  if (type !== 'autoencoder' || subsets.every(({ weight }) => weight === 1)) return
   throw new ConfigError({
     code: 'setting-without-effect',
-    message: `${setting} has no effect on the training of an autoencoder. Leave it out.`,
-    facts: { setting, technique: type },
+    message: 'weight has no effect on the training of an autoencoder. Leave it out.',
+    facts: { setting: 'weight', technique: type },
   })
 }
 

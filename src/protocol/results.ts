@@ -54,7 +54,12 @@ export type AdaptedLayers = z.output<typeof adaptedLayers>
 
 /** Parameters that share a learning rate. */
 export const trainedGroup = z
-  .strictObject({ learningRate: z.number(), tensors: z.int(), parameters: z.int() })
+  .strictObject({
+    /** Null where the optimizer makes its own. */
+    learningRate: z.number().nullable(),
+    tensors: z.int(),
+    parameters: z.int(),
+  })
   .meta({ id: 'TrainedGroup' })
 
 /** What a training would be. */

@@ -2,7 +2,7 @@ import type { MetricRecord } from '../artefact/study-record.ts'
 
 /** How the numbers of one metric are written. */
 export interface MetricFormat {
-  /** A value: shares as percent, others with decimals that fit the metric's largest number. */
+  /** A value: shares as percent, others to three digits of the metric's largest number. */
   value(value: number): string
   /** A difference, with its sign; shares in percentage points. */
   difference(value: number): string
@@ -17,7 +17,7 @@ export function metricFormat(metric: MetricRecord): MetricFormat {
     }
   }
   const largest = Math.max(1e-9, ...metric.rows.map((row) => Math.abs(row.estimate?.high ?? 0)))
-  const decimals = metric.unit === 'probability' ? 2 : Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(largest))))
+  const decimals = metric.unit === 'probability' ? 2 : Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(largest))))
   return { value: (value) => plain(value, decimals), difference: (value) => signed(value, decimals) }
 }
 

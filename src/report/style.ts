@@ -96,6 +96,7 @@ code, pre { font: .78rem/1.5 var(--mono); }
 .hash { display: block; color: var(--soft); overflow-wrap: anywhere; font-size: .7rem; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--soft); }
 details { border-top: 1px solid var(--rule); padding: .5rem 0; }
+details.note { border-top: 0; padding: 0; max-width: 40em; }
 details dl { margin: .8rem 0 .6rem; }
 summary { cursor: pointer; }
 summary span { margin-left: .4em; color: var(--soft); }
@@ -148,8 +149,8 @@ dialog::backdrop { background: rgb(20 18 15 / .72); }
   .intervals td.number { white-space: normal; }
   .intervals .range { display: inline-block; white-space: nowrap; }
   .intervals .baseline td.reason, .intervals col { display: none; }
-  .intervals td.p { grid-column: 2; padding-left: .4rem; color: var(--soft); font-size: .85rem; }
-  .intervals td.p::before { content: 'p '; font-style: italic; }
+  .intervals td.p { grid-column: 2; width: auto; padding-left: .4rem; color: var(--soft); font-size: .85rem; }
+  .intervals td.p::before { content: 'p\\a0'; font-style: italic; }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dt { text-align: left; margin-top: .5rem; }
   dialog { padding: 2.4rem 1rem 1rem; }

@@ -8,18 +8,22 @@ export function summariseArm(arm: Arm, study: StudyDefinition): string {
   const { train, adapters, negativePrompt } = arm.settings
   const parts: string[] = []
   if (train !== null) {
-    const rate = train.optimizer.learningRate
     const names = studySubsets(train, study).map(({ dataset }) => dataset)
     const size = train.batchSize * train.accumulation
     parts.push(
       `${describeTechnique(train.technique)} on ${names.join(' and ')}, ${train.steps} steps of ${size} ${
         size === 1 ? 'image' : 'images'
-      } at ${rate < 0.01 ? rate.toExponential() : rate}`,
+      } ${describePace(train.optimizer)}`,
     )
   }
   for (const adapter of adapters) parts.push(`${adapter.file.split(/[\\/]/).at(-1)} at strength ${adapter.strength}`)
   if (negativePrompt !== '') parts.push(`told to avoid “${negativePrompt}”`)
   return parts.length === 0 ? 'the base alone' : parts.join('; ')
+}
+
+function describePace({ type, learningRate: rate }: NonNullable<Arm['settings']['train']>['optimizer']): string {
+  const pace = rate === null ? 'at its own rate' : `at ${rate < 0.01 ? rate.toExponential() : rate}`
+  return type === 'adamw' ? pace : `${pace} with ${type}`
 }
 
 function describeTechnique(technique: NonNullable<Arm['settings']['train']>['technique']): string {

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { denoisingLoss, timestepWeighting } from '../../src/config/objective.ts'
-import { schedule } from '../../src/config/optimizer.ts'
+import { optimizer } from '../../src/config/optimizer.ts'
+import { schedule } from '../../src/config/schedule.ts'
 import { technique } from '../../src/config/technique.ts'
 import { decode, encode } from '../../src/protocol/codec.ts'
 import { controlReply, controlRequest, ping } from '../../src/protocol/control.ts'
@@ -23,6 +24,7 @@ const unions = [
   jobEvent,
   jobResult,
   technique,
+  optimizer,
   explainedBase,
   schedule,
   denoisingLoss,

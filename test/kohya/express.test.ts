@@ -101,6 +101,51 @@ test('a constant rate with warm-up has a name of its own there, and no limit of 
   expect(optionsOf()).not.toHaveProperty('lr_warmup_steps')
 })
 
+test('optimizers have their names and arguments there', () => {
+  const said = (optimizer: TrainingSettingsInput['optimizer']) => {
+    const { optimizer_type, optimizer_args, learning_rate, max_grad_norm } = optionsOf({ optimizer })
+    return [optimizer_type, learning_rate, max_grad_norm, optimizer_args].map((words) => words?.join(' '))
+  }
+  const eightBits = 'betas=(0.9,0.999) eps=1e-8 weight_decay=0.01'
+  expect(said({ type: 'adamw-8bit' })).toEqual(['AdamW8bit', '0.0001', '1', eightBits])
+  expect(said({ type: 'lion' })).toEqual(['Lion', '0.00003', '1', 'betas=(0.9,0.99) weight_decay=0.03'])
+  expect(said({ type: 'adafactor' })).toEqual([
+    'Adafactor',
+    '0.01',
+    '0',
+    'relative_step=True warmup_init=False scale_parameter=True eps=(1e-30,0.001) clip_threshold=1 decay_rate=-0.8 beta1=None weight_decay=0',
+  ])
+  expect(said({ type: 'adafactor', learningRate: 1e-3, smallestScale: null, beta1: 0.9 })).toEqual([
+    'Adafactor',
+    '0.001',
+    '0',
+    'relative_step=False warmup_init=False scale_parameter=False eps=(1e-30,1e-30) clip_threshold=1 decay_rate=-0.8 beta1=0.9 weight_decay=0',
+  ])
+  expect(said({ type: 'prodigy', growthRate: 1.02 })).toEqual([
+    'Prodigy',
+    '1',
+    '1',
+    'betas=(0.9,0.999) beta3=None eps=1e-8 weight_decay=0.01 use_bias_correction=False safeguard_warmup=False d0=0.000001 d_coef=1 slice_p=1 growth_rate=1.02',
+  ])
+  expect(said({ type: 'schedule-free', warmupSteps: 9 })).toEqual([
+    'AdamWScheduleFree',
+    '0.0005',
+    '1',
+    'betas=(0.9,0.999) eps=1e-8 weight_decay=0.01 warmup_steps=9 r=0 weight_lr_power=2',
+  ])
+})
+
+test('rates of parts are refused where the optimizer has one for all', () => {
+  const rates = { unetLearningRate: 1, textEncoderLearningRate: 2, upLearningRateRatio: 4 }
+  const technique = lora({ ...rates, blocks: { rates: { up: 'linear' } } })
+  for (const type of ['prodigy', 'adafactor'] as const) {
+    expect(() => optionsOf({ technique, optimizer: { type } })).toThrowError(
+      /unetLearningRate.*\n.*textEncoderLearningRate.*\n.*upLearningRateRatio.*\n.*blocks\.rates/,
+    )
+  }
+  expect(optionsOf({ technique, optimizer: { type: 'lion' } })).toMatchObject({ unet_lr: ['1'] })
+})
+
 test('parts, losses, weights and noise have their options', () => {
   const said = optionsOf({
     technique: lora({ parts: ['unet'] }),

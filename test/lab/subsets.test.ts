@@ -67,6 +67,6 @@ test('what cannot be trained on is refused at once', () => {
   expect(() =>
     lab.train({ ...request, subsets: [{ dataset: others }, { dataset: hands }], heldOut: overlap }),
   ).toThrowError(refused('held-out-overlap'))
-  const unread = { ...request, technique: autoencoder(), dataset: hands, captionDropout: 0.5 }
+  const unread = { ...request, technique: autoencoder(), subsets: [{ dataset: hands, weight: 2 }] }
   expect(() => lab.train(unread)).toThrowError(refused('setting-without-effect'))
 })

@@ -27,12 +27,13 @@ from phalanx_worker.protocol.messages import (
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.registry import create_technique
 from phalanx_worker.techniques.technique import LowRankChange, Technique, named_parameters
+from phalanx_worker.training.optimizer_library import group_rates
 
 
 def run(job: ExplainJob, context: JobContext) -> ExplainResult:
     """Attach the technique to a base of the same layers that holds no numbers, and look at it.
 
-    Raises what loading the base and attaching the technique raise.
+    Raises what loading the base, attaching the technique and `group_rates` raise.
     """
     context.phase("loading")
     base = _layers_of(job, context)
@@ -53,7 +54,7 @@ def _layers_of(job: ExplainJob, context: JobContext) -> Base:
 
 
 def _explained(settings: TrainingSettings, base: Base, technique: Technique) -> ExplainResult:
-    rate = settings.optimizer.learning_rate
+    groups = technique.parameter_groups()
     return ExplainResult(
         family=base.family,
         inpainting=base.inpainting,
@@ -63,11 +64,11 @@ def _explained(settings: TrainingSettings, base: Base, technique: Technique) -> 
         layers=tuple(_by_kind(technique.low_rank_changes())),
         groups=tuple(
             TrainedGroup(
-                learning_rate=(group.learning_rate or rate) * group.factor,
+                learning_rate=rate,
                 tensors=len(group.parameters),
                 parameters=sum(item.numel() for item in group.parameters.values()),
             )
-            for group in technique.parameter_groups()
+            for group, rate in zip(groups, group_rates(settings.optimizer, groups), strict=True)
         ),
         trained_parameters=sum(item.numel() for item in named_parameters(technique).values()),
         base_parameters=sum(item.numel() for item in base_tensors(base.parts).values()),

@@ -131,7 +131,8 @@ class TrainingRun:
                     series.write(_line(step, held_out))
                     self._context.emit(_event(step, settings.steps, held_out), ())
                     if settings.preview is not None and (last or step.step % settings.preview.every == 0):
-                        draw_previews(settings.preview, step.step, self._technique, self._output, self._context)
+                        with state.result_weights():
+                            draw_previews(settings.preview, step.step, self._technique, self._output, self._context)
                         self._context.phase("stepping", settings.steps)
                     if last or step.step % settings.checkpoint_every == 0 or self._context.cancelled:
                         self._write_checkpoint(state, step, series)
@@ -174,9 +175,7 @@ class TrainingRun:
     def _write_checkpoint(self, state: TrainingState, step: Step, series: SeriesWriter) -> None:
         settings = self._job.settings
         series.sync()
-        tensors = {"weights": self._technique.state(), "optimizer": state.optimizer.state()}
-        if state.average is not None:
-            tensors["average"] = state.average.state()
+        optimizer = state.optimizer.state()
         facts = CheckpointState(
             step=state.step,
             position=state.step * settings.batch_size * settings.accumulation,
@@ -186,7 +185,11 @@ class TrainingRun:
             files={},
         )
         folder = self._output / CHECKPOINT_FOLDER
-        self._checkpoint = write_checkpoint(folder, facts, tensors, settings.checkpoints_kept)
+        with state.optimizer.evaluated():
+            tensors = {"weights": self._technique.state(), "optimizer": optimizer}
+            if state.average is not None:
+                tensors["average"] = state.average.state()
+            self._checkpoint = write_checkpoint(folder, facts, tensors, settings.checkpoints_kept)
         self._context.emit(CheckpointEndEvent(step=state.step, path=str(self._checkpoint)), ())
 
     def _export(self, feed: Feed, state: TrainingState) -> WrittenArtefact:
@@ -202,9 +205,7 @@ class TrainingRun:
         if self._exported_step(state) != state.step:
             self._best.restore(self._technique)
             return self._technique.export(request)
-        if state.average is None:
-            return self._technique.export(request)
-        with state.average.applied():
+        with state.result_weights():
             return self._technique.export(request)
 
     def _explained(self, error: JobError) -> JobError:

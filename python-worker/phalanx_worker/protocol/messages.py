@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "647e099319aee3e8e28a3dffff2d6850f2faa473c06c67e80b788fb4eac78063"
+SCHEMA_SHA256 = "cf94cf2a362ffb13ac8c445c1c0b47983664d684a159c68571c515eba79e4088"
 
 
 class Accepted(
@@ -21,6 +21,43 @@ class Accepted(
 ):
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
     job_id: str
+
+
+class AdafactorOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adafactor",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)] | None
+    clipping_threshold: Annotated[float, Meta(gt=0)]
+    decay_exponent: Annotated[float, Meta(gt=0, le=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)] | None
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    relative_warmup: bool
+    smallest_scale: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class AdamwEightBitOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="adamw-8bit",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
 
 
 class AdamwOptimizer(
@@ -651,7 +688,7 @@ class TrainedGroup(
     forbid_unknown_fields=True,
     rename="camel",
 ):
-    learning_rate: float
+    learning_rate: float | None
     parameters: int
     tensors: int
 
@@ -945,6 +982,76 @@ class Objective(
     noise: TrainingNoise
     weighting: TimestepWeighting
     zero_terminal_snr: bool
+
+
+class LionOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="lion",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ProdigyOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="prodigy",
+):
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    beta3: Annotated[float, Meta(ge=0, lt=1)] | None
+    bias_correction: bool
+    d0: Annotated[float, Meta(gt=0)]
+    d_coefficient: Annotated[float, Meta(gt=0)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    growth_rate: Annotated[float, Meta(gt=1)] | None
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    safeguard_warmup: bool
+    slice: Annotated[int, Meta(ge=1)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+class ScheduleFreeOptimizer(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="schedule-free",
+):
+    average_power: Annotated[float, Meta(ge=0)]
+    beta1: Annotated[float, Meta(gt=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Annotated[float, Meta(gt=0)]
+    learning_rate: Annotated[float, Meta(gt=0)]
+    maximum_gradient_norm: Annotated[float, Meta(gt=0)] | None
+    rate_power: Annotated[float, Meta(ge=0)]
+    warmup_steps: Annotated[int, Meta(ge=0)]
+    weight_decay: Annotated[float, Meta(ge=0)]
+
+
+Optimizer = (
+    AdamwOptimizer
+    | AdamwEightBitOptimizer
+    | AdafactorOptimizer
+    | LionOptimizer
+    | ProdigyOptimizer
+    | ScheduleFreeOptimizer
+)
 
 
 class SamplingSettings(
@@ -1284,7 +1391,7 @@ class TrainingSettings(
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
-    optimizer: AdamwOptimizer
+    optimizer: Optimizer
     precision: Literal["float32", "bfloat16"]
     preview: PreviewSettings | None
     schedule: Schedule

@@ -14,6 +14,7 @@ from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata
 from phalanx_worker.techniques.lora_layers import LayeredSettings
+from phalanx_worker.techniques.optimizer_class import optimizer_class
 from phalanx_worker.techniques.technique import ExportRequest, subset_facts
 
 
@@ -34,8 +35,7 @@ def adapter_metadata(
         "ss_learning_rate": str(optimizer.learning_rate),
         "ss_unet_lr": _rate("unet", technique.unet_learning_rate, technique, settings),
         "ss_text_encoder_lr": _rate("text-encoder", technique.text_encoder_learning_rate, technique, settings),
-        "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay},"
-        f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.epsilon})",
+        "ss_optimizer": str(optimizer_class(optimizer)),
         "ss_max_grad_norm": str(optimizer.maximum_gradient_norm),
         "ss_max_train_steps": str(settings.steps),
         "ss_steps": str(request.steps),

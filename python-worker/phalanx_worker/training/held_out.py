@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def held_out_loss(technique: Technique, feed: Feed, state: TrainingState, lanes:
             return float(technique.loss(batch)) * len(batch)
 
     half = feed.settings.precision == "bfloat16"
-    with nullcontext() if state.average is None else state.average.applied():
+    with state.result_weights():
         total = sum(
             sum(lanes.map(measure, [batch.part(span) for span in lanes.spans(len(batch))])) for batch in feed.whole()
         )
@@ -64,7 +63,7 @@ class BestWeights:
         best = self.found()
         if not math.isfinite(candidate.loss) or (best is not None and best.loss <= candidate.loss):
             return
-        with nullcontext() if state.average is None else state.average.applied():
+        with state.result_weights():
             metadata = {"step": str(candidate.step), "loss": repr(candidate.loss)}
             write_tensors(self._path, technique.state(), metadata)
 

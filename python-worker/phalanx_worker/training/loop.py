@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -30,7 +31,7 @@ class Step:
     loss: float
     """Mean over all samples of the step."""
     learning_rate: float
-    """Of the first parameter group."""
+    """Of the first parameter group, as the optimizer reckons it."""
     gradient_norm: float
     """Of all gradients together, before clipping."""
     seconds: float
@@ -47,9 +48,19 @@ class TrainingState:
     seconds: float = 0.0
     """Wall-clock time of all steps done."""
 
+    @contextmanager
+    def result_weights(self) -> Iterator[None]:
+        """Within the block the parameters are those that an export would have now."""
+        with self.optimizer.evaluated():
+            if self.average is None:
+                yield
+                return
+            with self.average.applied():
+                yield
+
 
 def new_state(technique: Technique, settings: TrainingSettings) -> TrainingState:
-    """The state before the first step of an attached technique."""
+    """The state before the first step of an attached technique. Raises what `Optimizer` raises."""
     parameters = named_parameters(technique)
     average = None if settings.ema_decay is None else MovingAverage(parameters, settings.ema_decay)
     return TrainingState(Optimizer(settings.optimizer, technique.parameter_groups()), average)
@@ -73,7 +84,8 @@ def train(
         rate = state.optimizer.step(rate_factor(settings.schedule, step, settings.steps))
         technique.after_step()
         if state.average is not None:
-            state.average.update(step)
+            with state.optimizer.evaluated():
+                state.average.update(step)
         seconds = time.perf_counter() - began
         state.step = step
         state.seconds += seconds

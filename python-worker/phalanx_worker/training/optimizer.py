@@ -1,39 +1,38 @@
-"""AdamW over the parameter groups of a technique."""
+"""What changes a technique's parameters by their gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
+from schedulefree import AdamWScheduleFree
 from torch import Tensor
 
-from phalanx_worker.protocol.messages import AdamwOptimizer
+from phalanx_worker.protocol.messages import Optimizer as OptimizerSettings
 from phalanx_worker.techniques.technique import ParameterGroup
+from phalanx_worker.training.optimizer_library import acting_rate, group_rates, library_optimizer
+from phalanx_worker.training.optimizer_state import optimizer_tensors, restore_optimizer
 
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+ITERATE = "iterate"
+"""Prefix of parameters as the steps go on from them, where those of the result are others."""
 
 
 class Optimizer:
-    """`torch.optim.AdamW` with named state."""
+    """A library's optimizer over the parameter groups of a technique, with named state."""
 
-    def __init__(self, settings: AdamwOptimizer, groups: Sequence[ParameterGroup]) -> None:
+    def __init__(self, settings: OptimizerSettings, groups: Sequence[ParameterGroup]) -> None:
+        """Raises what `group_rates` and `library_optimizer` raise."""
         self._settings = settings
-        self._rates = [(group.learning_rate or settings.learning_rate) * group.factor for group in groups]
+        self._rates = group_rates(settings, groups)
         self._named = {name: item for group in groups for name, item in group.parameters.items()}
-        self._adamw = torch.optim.AdamW(
-            [
-                {"params": list(group.parameters.values()), "lr": rate}
-                for group, rate in zip(groups, self._rates, strict=True)
-            ],
-            betas=(settings.beta1, settings.beta2),
-            eps=settings.epsilon,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        self._library = library_optimizer(settings, groups, self._rates)
+        if isinstance(self._library, AdamWScheduleFree):
+            self._library.train()
 
     def zero_gradients(self) -> None:
         """Forget the gradients of the step before."""
-        self._adamw.zero_grad(set_to_none=True)
+        self._library.zero_grad(set_to_none=True)
 
     def clip(self) -> float:
         """Limit the norm of all gradients together; returns the norm before."""
@@ -43,26 +42,50 @@ class Optimizer:
 
     def step(self, factor: float) -> float:
         """Change the parameters with every group's rate times `factor`; returns the first group's rate."""
-        for group, rate in zip(self._adamw.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factor
-        self._adamw.step()
-        return self._rates[0] * factor
+        for group, rate in zip(self._library.param_groups, self._rates, strict=True):
+            group["lr"] = None if rate is None else rate * factor
+        acting = acting_rate(self._settings, self._library)
+        self._library.step()
+        return acting
+
+    @contextmanager
+    def evaluated(self) -> Iterator[None]:
+        """Within the block the parameters are those of a result.
+
+        They differ from the ones that gradients are taken at with schedule-free alone, whose result is an average.
+        """
+        if not isinstance(self._library, AdamWScheduleFree):
+            yield
+            return
+        iterates = self._iterates()
+        self._library.eval()
+        try:
+            yield
+        finally:
+            self._library.train()
+            # The way back through the library rounds, and looking must not change a training.
+            self._set_iterates(iterates)
 
     def state(self) -> dict[str, Tensor]:
-        """Moments and step counts as `<moment>.<parameter>`; empty before the first step."""
-        return {
-            f"{moment}.{name}": self._adamw.state[parameter][moment]
-            for name, parameter in self._named.items()
-            if parameter in self._adamw.state
-            for moment in MOMENTS
-        }
+        """All that the next step depends on beside the parameters within `evaluated`."""
+        tensors = optimizer_tensors(self._library, self._named)
+        if not isinstance(self._library, AdamWScheduleFree):
+            return tensors
+        return tensors | {f"{ITERATE}.{name}": iterate for name, iterate in self._iterates().items()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Restore what `state` gave."""
-        for name, parameter in self._named.items():
-            if f"step.{name}" in state:
-                self._adamw.state[parameter] = {
-                    moment: state[f"{moment}.{name}"].clone() if moment == "step"
-                    else state[f"{moment}.{name}"].to(parameter.device).clone()
-                    for moment in MOMENTS
-                }  # fmt: skip
+        """Restore what `state` gave, and parameters where they are part of it."""
+        prefix = f"{ITERATE}."
+        iterates = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+        restore_optimizer(
+            self._library, self._named, {name: state[name] for name in state if not name.startswith(prefix)}
+        )
+        self._set_iterates(iterates)
+
+    def _iterates(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self._named.items()}
+
+    def _set_iterates(self, iterates: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, iterate in iterates.items():
+                self._named[name].copy_(iterate)

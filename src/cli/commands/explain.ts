@@ -51,7 +51,7 @@ function* describe(explanation: Explanation): Generator<string> {
   const share = (100 * explanation.trainedParameters) / explanation.baseParameters
   yield `trains ${formatCount(explanation.trainedParameters)} parameters, ${share.toPrecision(2)} % of the base's number`
   for (const { learningRate, tensors, parameters } of explanation.groups) {
-    yield `  ${formatCount(parameters)} in ${tensors} ${tensors === 1 ? 'tensor' : 'tensors'} at a rate of ${learningRate}`
+    yield `  ${formatCount(parameters)} in ${tensors} ${tensors === 1 ? 'tensor' : 'tensors'} at ${learningRate === null ? 'the rate that the optimizer makes' : `a rate of ${learningRate}`}`
   }
   yield `writes ${formatBytes(explanation.resultBytes)}`
   const { imagesPerStep, epochs } = explanation

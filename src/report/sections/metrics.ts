@@ -32,7 +32,8 @@ function renderMetric(metric: MetricRecord, study: StudyRecord): Html {
     compared && html`<td class="plot">${renderAxis(scales.difference, write.difference)}</td><td></td><td></td>`
   }</tr></tfoot>
 </table>
-<p class="note">${metric.description} ${metric.validity} ${promptsNote(metric, study)} ${scopeSentence(metric)}</p>
+<p class="note">${metric.description} ${promptsNote(metric, study)} ${scopeSentence(metric)}</p>
+${metric.validity && html`<details class="note"><summary>How far this can be trusted</summary><p>${metric.validity}</p></details>`}
 </div>`
 }
 
