@@ -123,6 +123,7 @@ async function makeDataset(root: string): Promise<DatasetReference> {
         fingers: null,
         defect: null,
         control: null,
+        mask: null,
       }
     }),
   )

@@ -246,6 +246,8 @@ def _line(step: Step, held_out: float | None) -> SeriesLine:
         gradient_norm=step.gradient_norm,
         seconds=step.seconds,
         held_out_loss=held_out,
+        on_mask_loss=step.on_mask_loss,
+        off_mask_loss=step.off_mask_loss,
     )
 
 
@@ -258,4 +260,6 @@ def _event(step: Step, total: int, held_out: float | None) -> StepEndEvent:
         gradient_norm=step.gradient_norm,
         seconds=step.seconds,
         held_out_loss=held_out,
+        on_mask_loss=step.on_mask_loss,
+        off_mask_loss=step.off_mask_loss,
     )

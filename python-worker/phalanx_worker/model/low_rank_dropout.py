@@ -54,6 +54,20 @@ class Dropout:
         finally:
             self._here.rows = None
 
+    @contextmanager
+    def of_all_layers(self) -> Iterator[None]:
+        """Let this thread see the base without any layer of the adapter."""
+        self._here.all = True
+        try:
+            yield
+        finally:
+            self._here.all = False
+
+    @property
+    def drops_all(self) -> bool:
+        """Whether this thread is within `of_all_layers`."""
+        return getattr(self._here, "all", False)
+
     def rows(self) -> DropoutRows | None:
         """What this thread computes; None when nothing is dropped from it."""
         return getattr(self._here, "rows", None) if torch.is_grad_enabled() else None
@@ -76,7 +90,7 @@ class LayerDropout:
     def skipped(self) -> bool:
         """Whether this layer is not adapted in the present step."""
         rows, rate = self.dropout.rows(), self.dropout.rates.module
-        return (
+        return self.dropout.drops_all or (
             rows is not None and rate > 0 and rows.streams.uniform(f"module-dropout:{self.name}", rows.step, 0) < rate
         )
 

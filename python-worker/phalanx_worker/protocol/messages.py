@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "cf94cf2a362ffb13ac8c445c1c0b47983664d684a159c68571c515eba79e4088"
+SCHEMA_SHA256 = "66243d4ab6befa2f6c91082f2e889a3889850403c9b686636de5875d2336fbeb"
 
 
 class Accepted(
@@ -197,6 +197,18 @@ class BaseDescription(
     text_width: int
     unet_parameters: int
     vocabulary_size: int
+
+
+class BaseOutside(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="base",
+):
+    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class BlobDescription(
@@ -575,6 +587,7 @@ class DatasetItem(
     defect: bool | None
     file: str
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
+    mask: ItemPicture | None
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
 
 
@@ -823,6 +836,8 @@ class StepEndEvent(
     held_out_loss: float | None
     learning_rate: float
     loss: float
+    off_mask_loss: float | None
+    on_mask_loss: float | None
     seconds: float
     step: int
     total: int
@@ -920,6 +935,43 @@ class PublishedBase(
 ExplainedBase = StoredBase | PublishedBase
 
 
+class NothingOutside(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="nothing",
+):
+    pass
+
+
+class ImageOutside(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="image",
+):
+    weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
+MaskOutside = NothingOutside | ImageOutside | BaseOutside
+
+
+class MaskedLoss(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    outside: MaskOutside
+
+
 class PyramidNoise(
     Struct,
     frozen=True,
@@ -979,6 +1031,7 @@ class Objective(
     rename="camel",
 ):
     loss: DenoisingLoss
+    mask: MaskedLoss | None
     noise: TrainingNoise
     weighting: TimestepWeighting
     zero_terminal_snr: bool

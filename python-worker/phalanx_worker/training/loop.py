@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from phalanx_worker.errors import JobError
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.techniques.batch import Batch
+from phalanx_worker.techniques.losses import Losses, SampleSum
 from phalanx_worker.techniques.technique import Technique, named_parameters
 from phalanx_worker.training.ema import MovingAverage
 from phalanx_worker.training.feed import Feed
@@ -35,6 +36,10 @@ class Step:
     gradient_norm: float
     """Of all gradients together, before clipping."""
     seconds: float
+    on_mask_loss: float | None
+    """With masks, mean against the target over what they show, of all samples."""
+    off_mask_loss: float | None
+    """The same over the rest, of the samples that have any."""
 
 
 @dataclass
@@ -78,9 +83,9 @@ def train(
         began = time.perf_counter()
         step = state.step + 1
         state.optimizer.zero_gradients()
-        loss = _accumulate(technique, feed, settings, step, parameters, lanes)
+        losses = _accumulate(technique, feed, settings, step, parameters, lanes)
         norm = state.optimizer.clip()
-        _check_finite(step, loss, norm)
+        _check_finite(step, losses.total, norm)
         rate = state.optimizer.step(rate_factor(settings.schedule, step, settings.steps))
         technique.after_step()
         if state.average is not None:
@@ -89,7 +94,15 @@ def train(
         seconds = time.perf_counter() - began
         state.step = step
         state.seconds += seconds
-        yield Step(step=step, loss=loss, learning_rate=rate, gradient_norm=norm, seconds=seconds)
+        yield Step(
+            step=step,
+            loss=losses.total,
+            learning_rate=rate,
+            gradient_norm=norm,
+            seconds=seconds,
+            on_mask_loss=losses.on_mask.mean(),
+            off_mask_loss=losses.off_mask.mean(),
+        )
 
 
 def _accumulate(
@@ -99,20 +112,32 @@ def _accumulate(
     step: int,
     parameters: Sequence[nn.Parameter],
     lanes: Lanes,
-) -> float:
-    """Add the step's gradients up in a fixed order, and give its loss."""
-    total = 0.0
+) -> _StepLosses:
+    """Add the step's gradients up in a fixed order, and give its losses."""
+    step_losses = _StepLosses()
 
-    def differentiate(batch: Batch) -> tuple[float, Sequence[Tensor | None]]:
+    def differentiate(batch: Batch) -> tuple[float, Losses, Sequence[Tensor | None]]:
         with torch.autocast(feed.base.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            loss = technique.loss(batch) * (len(batch) / (settings.batch_size * settings.accumulation))
-        return float(loss.detach()), torch.autograd.grad(loss, parameters, allow_unused=True)
+            losses = technique.losses(batch)
+            share = losses.total * (len(batch) / (settings.batch_size * settings.accumulation))
+        return float(share.detach()), losses, torch.autograd.grad(share, parameters, allow_unused=True)
 
     for batch in feed.batches(step):
-        for loss, gradients in lanes.map(differentiate, [batch.part(span) for span in lanes.spans(len(batch))]):
-            total += loss
+        for share, losses, gradients in lanes.map(
+            differentiate, [batch.part(span) for span in lanes.spans(len(batch))]
+        ):
+            step_losses.total += share
+            step_losses.on_mask += losses.on_mask
+            step_losses.off_mask += losses.off_mask
             _add_gradients(parameters, gradients)
-    return total
+    return step_losses
+
+
+@dataclass
+class _StepLosses:
+    total: float = 0.0
+    on_mask: SampleSum = field(default_factory=SampleSum)
+    off_mask: SampleSum = field(default_factory=SampleSum)
 
 
 def _add_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:

@@ -274,7 +274,16 @@ def test_previews_are_told_written_and_without_influence(
 def test_the_series_is_readable_json(whole: Path) -> None:
     lines = [json.loads(line) for line in (whole / "series.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 9))
-    assert set(lines[0]) == {"step", "loss", "learningRate", "gradientNorm", "seconds", "heldOutLoss"}
+    assert set(lines[0]) == {
+        "step",
+        "loss",
+        "learningRate",
+        "gradientNorm",
+        "seconds",
+        "heldOutLoss",
+        "onMaskLoss",
+        "offMaskLoss",
+    }
     assert msgspec.json.decode((whole / "result.json").read_bytes())["result"]["type"] == "train"
 
 
