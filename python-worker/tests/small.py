@@ -18,16 +18,17 @@ from phalanx_worker.protocol.messages import (
     AdapterBlocks,
     AdapterReference,
     BaseArchitecture,
+    BlockRates,
     CosineSchedule,
     DatasetItem,
     DatasetReference,
+    FullBlocks,
     FullTechnique,
     JobEvent,
     LohaTechnique,
     LokrTechnique,
     LoraBlockAlphas,
     LoraBlockRanks,
-    LoraBlockRates,
     LoraBlocks,
     LoraConvolutionAlphas,
     LoraConvolutionRanks,
@@ -41,6 +42,7 @@ from phalanx_worker.protocol.messages import (
     TrainJob,
     UniformWeighting,
 )
+from phalanx_worker.training.captions import PLAIN as PLAIN_CAPTIONS
 
 ARCHITECTURE = BaseArchitecture(
     family="sd-1",
@@ -127,7 +129,7 @@ PLAIN = Objective(
 def lora_blocks(**changes: Any) -> LoraBlocks:
     """What `changes` says of blocks, as `rates={"down": (1.0, 0.5)}`, and nothing else."""
     kinds = {
-        "rates": LoraBlockRates,
+        "rates": BlockRates,
         "ranks": LoraBlockRanks,
         "alphas": LoraBlockAlphas,
         "convolution_ranks": LoraConvolutionRanks,
@@ -161,6 +163,20 @@ def lora_technique(**changes: Any) -> LoraTechnique:
     return msgspec.structs.replace(plain, **changes)
 
 
+def full_technique(rates: dict[str, Any] | None = None, **changes: Any) -> FullTechnique:
+    """All weights of UNet and text encoder, with `rates` of blocks as `{"down": (1.0, 0.5)}`."""
+    plain = FullTechnique(
+        parts=("unet", "text-encoder"),
+        patterns=(),
+        blocks=FullBlocks(rates=BlockRates(**dict.fromkeys(BlockRates.__struct_fields__) | (rates or {}))),
+        unet_learning_rate=None,
+        text_encoder_learning_rate=None,
+        weights="float32",
+        layout="diffusers",
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
 def loha_technique(**changes: Any) -> LohaTechnique:
     """The layers of `lora_technique`, without dropout."""
     return msgspec.structs.replace(LohaTechnique(**_product_settings()), **changes)
@@ -186,7 +202,7 @@ def adapter_reference(file: str, strength: float, **changes: Any) -> AdapterRefe
 def settings(**changes: Any) -> TrainingSettings:
     """Full training with everything that has state switched on."""
     plain = TrainingSettings(
-        technique=FullTechnique(parts=("unet", "text-encoder"), weights="float32", layout="diffusers"),
+        technique=full_technique(),
         optimizer=AdamwOptimizer(
             learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01, maximum_gradient_norm=1.0
         ),
@@ -210,7 +226,13 @@ def settings(**changes: Any) -> TrainingSettings:
 def subset(dataset: DatasetReference, **changes: Any) -> TrainingSubset:
     """A dataset with everything random switched on."""
     plain = TrainingSubset(
-        dataset=dataset, repeats=1, weight=1.0, regularisation=False, caption_dropout=0.25, flip=True
+        dataset=dataset,
+        repeats=1,
+        weight=1.0,
+        regularisation=False,
+        caption_dropout=0.25,
+        captions=PLAIN_CAPTIONS,
+        flip=True,
     )
     return msgspec.structs.replace(plain, **changes)
 

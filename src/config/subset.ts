@@ -1,13 +1,37 @@
 import { z } from 'zod'
 import { ConfigError } from '../errors/index.ts'
+import { contentId } from './hash.ts'
+import { prompt } from './sampling.ts'
 
 const captionDropout = z.number().min(0).max(1)
 const flip = z.boolean()
+
+/** How captions are worded anew for every sample. Tags are what stands between commas. */
+export const captionSettings = z
+  .strictObject({
+    /** Text before each caption, with a space between. It stays there, whatever happens to the tags. */
+    prefix: prompt.default(''),
+    /** Text after each caption, likewise. */
+    suffix: prompt.default(''),
+    /** Bring the tags into another order for every sample. */
+    shuffle: z.boolean().default(false),
+    /** So many tags at the beginning are neither moved nor dropped. */
+    keptTags: z.int().min(0).max(1000).default(0),
+    /** Share of the other tags that is left out, each by itself. */
+    tagDropout: z.number().min(0).max(1).default(0),
+  })
+  .refine(({ shuffle, keptTags, tagDropout }) => keptTags === 0 || shuffle || tagDropout > 0, {
+    message: 'has no effect without shuffle or tagDropout',
+    path: ['keptTags'],
+  })
+  .meta({ id: 'CaptionSettings' })
+export type CaptionSettings = z.output<typeof captionSettings>
 
 /** How images are shown to a training, in all subsets that do not say it themselves. */
 export const presentation = z.strictObject({
   /** Share of captions replaced by the empty one, so that guidance has an unconditional branch. */
   captionDropout: captionDropout.default(0),
+  captions: captionSettings.prefault({}),
   /** Mirror images at random. */
   flip: flip.default(false),
 })
@@ -15,7 +39,7 @@ export type Presentation = z.output<typeof presentation>
 export type PresentationInput = z.input<typeof presentation>
 
 /** What one subset says of how its images are shown; the training's own settings fill the rest. */
-const ownPresentation = z.strictObject({ captionDropout, flip }).partial()
+const ownPresentation = z.strictObject({ captionDropout, captions: captionSettings, flip }).partial()
 
 const share = z.strictObject({
   /** How often each image is seen in an epoch. */
@@ -49,7 +73,7 @@ interface DataChoice<Named> extends Presentation {
  */
 export function subsetsOf<Named>(choice: DataChoice<Named>): (SubsetSettings & { readonly dataset: Named })[] {
   const { dataset, subsets } = choice
-  const shown = { captionDropout: choice.captionDropout, flip: choice.flip }
+  const shown = { captionDropout: choice.captionDropout, captions: choice.captions, flip: choice.flip }
   if (dataset != null && subsets != null) {
     throw new ConfigError({
       code: 'dataset-and-subsets',
@@ -77,9 +101,17 @@ export function subsetsOf<Named>(choice: DataChoice<Named>): (SubsetSettings & {
       message: 'All subsets hold class images, which only accompany others. Add a subset without regularisation.',
     })
   }
-  return subsets.map(({ flip = shown.flip, captionDropout = shown.captionDropout, ...own }) => ({
+  return subsets.map((own) => ({
     ...own,
-    flip,
-    captionDropout,
+    captionDropout: own.captionDropout ?? shown.captionDropout,
+    captions: own.captions ?? shown.captions,
+    flip: own.flip ?? shown.flip,
   }))
+}
+
+const plainCaptions = captionSettings.parse({})
+
+/** Whether captions are left as the dataset has them. */
+export function arePlain(captions: CaptionSettings): boolean {
+  return contentId(captions) === contentId(plainCaptions)
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { basePart } from './base-part.ts'
 import { controlNetTechnique } from './control-net.ts'
+import { fullTechnique } from './full.ts'
 import { loraTechnique } from './lora.ts'
 import { lohaTechnique, lokrTechnique } from './lycoris.ts'
 import {
@@ -8,19 +8,6 @@ import {
   type TextualInversionOptions,
   textualInversionTechnique,
 } from './textual-inversion.ts'
-
-/** Trains all weights of the named parts against the denoising loss. The result is a whole base. */
-export const fullTechnique = z
-  .strictObject({
-    type: z.literal('full'),
-    /** Parts of the base that are trained. */
-    parts: z.array(basePart).min(1).default(['unet', 'text-encoder']),
-    /** Numeric type of the weights in the result's files. */
-    weights: z.enum(['float32', 'float16', 'bfloat16']).default('float32'),
-    /** A folder as diffusers has it, or one `.safetensors` as A1111, ComfyUI and sd-scripts have it (LDM's names). */
-    layout: z.enum(['diffusers', 'single-file']).default('diffusers'),
-  })
-  .meta({ id: 'FullTechnique' })
 
 /**
  * Trains the variational autoencoder of a base against reconstruction: L1 + gradient difference + KL divergence.

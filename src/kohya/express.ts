@@ -1,6 +1,7 @@
 import type { Objective } from '../config/objective.ts'
 import type { Optimizer } from '../config/optimizer.ts'
 import type { Schedule } from '../config/schedule.ts'
+import type { CaptionSettings } from '../config/subset.ts'
 import type { Technique } from '../config/technique.ts'
 import type { TrainingSettings } from '../config/training.ts'
 import { ConfigError } from '../errors/index.ts'
@@ -76,13 +77,33 @@ function saySettings(said: Sentence, settings: TrainingSettings): void {
 }
 
 function saySubset(said: Sentence, subset: TrainingSubset, where: string): Record<string, unknown> {
-  const { captionDropout, flip, weight, regularisation, ...rest } = subset
+  const { captionDropout, captions, flip, weight, regularisation, ...rest } = subset
   // Said with the number of images.
   const { dataset: _dataset, repeats: _repeats, ...unknown } = rest
   nothingIsLeft(unknown)
   if (weight !== 1) said.refuse(`${where}.weight`, 'it weighs no subsets against one another')
   if (regularisation) said.refuse(`${where}.regularisation`, 'class images are not driven')
-  return { caption_dropout_rate: captionDropout, flip_aug: flip }
+  return { caption_dropout_rate: captionDropout, flip_aug: flip, ...sayCaptions(said, captions, `${where}.captions`) }
+}
+
+/** There, prefix and suffix become part of the tags that they touch, and are moved with them. */
+function sayCaptions(said: Sentence, captions: CaptionSettings, where: string): Record<string, unknown> {
+  const { prefix, suffix, shuffle, keptTags, tagDropout, ...unknown } = captions
+  nothingIsLeft(unknown)
+  const fixed = prefix.split(',').filter((tag) => tag.trim() !== '').length
+  const glued = prefix !== '' && !prefix.trimEnd().endsWith(',')
+  if (shuffle || tagDropout > 0) {
+    if (suffix !== '') said.refuse(`${where}.suffix`, 'it moves and drops a suffix with the last tag')
+    if (glued && keptTags === 0)
+      said.refuse(`${where}.prefix`, 'it moves a prefix with the first tag; end it with a comma or keep a tag')
+  }
+  return {
+    ...(prefix === '' ? {} : { caption_prefix: prefix }),
+    ...(suffix === '' ? {} : { caption_suffix: suffix }),
+    ...(shuffle ? { shuffle_caption: true } : {}),
+    ...(tagDropout > 0 ? { caption_tag_dropout_rate: tagDropout } : {}),
+    ...(shuffle || tagDropout > 0 ? { keep_tokens: keptTags + fixed - (glued ? 1 : 0) } : {}),
+  }
 }
 
 function sayTechnique(said: Sentence, technique: Technique): void {

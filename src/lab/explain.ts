@@ -30,13 +30,17 @@ export interface ExplainPlan {
 
 /** The job of an explanation. Throws ConfigError. */
 export function planExplanation(given: ExplainRequest): ExplainPlan {
-  const { base, dataset, subsets, captionDropout, flip, ...settings } = resolve(explainRequest, given, 'training')
+  const { base, dataset, subsets, captionDropout, captions, flip, ...settings } = resolve(
+    explainRequest,
+    given,
+    'training',
+  )
   const place =
     typeof base === 'string'
       ? ({ type: 'published', name: base } as const)
       : ({ type: 'stored', path: base.folder } as const)
   const named = dataset !== undefined || subsets !== undefined
-  const epoch = named ? epochOf(subsetsOf<Dataset>({ dataset, subsets, captionDropout, flip })) : null
+  const epoch = named ? epochOf(subsetsOf<Dataset>({ dataset, subsets, captionDropout, captions, flip })) : null
   return { job: { type: 'explain', base: place, settings }, base, epoch, given }
 }
 

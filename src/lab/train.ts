@@ -8,7 +8,7 @@ import { labFolders } from '../artefact/run-folder.ts'
 import { engine, type KohyaEngine } from '../config/engine.ts'
 import { contentId } from '../config/hash.ts'
 import { resolve } from '../config/resolve.ts'
-import { presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
+import { arePlain, presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
 import { type TrainingSettings, trainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
 import { ArtefactError, ConfigError } from '../errors/index.ts'
@@ -66,6 +66,7 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     dataset,
     subsets: several,
     captionDropout,
+    captions,
     flip,
     heldOut,
     name: given,
@@ -73,7 +74,7 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     engine: by,
     ...settings
   } = resolve(trainRequest, input, 'training')
-  const subsets = subsetsOf<Dataset>({ dataset, subsets: several, captionDropout, flip })
+  const subsets = subsetsOf<Dataset>({ dataset, subsets: several, captionDropout, captions, flip })
   refuseWithoutEffect(settings.technique, subsets)
   // How often to save and what to show on the way do not change what is learned.
   const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
@@ -98,13 +99,20 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
   return { base, subsets, engine: foreign, config: contentId({ ...identity, name }), job }
 }
 
-/** All images count the same when an autoencoder is trained. */
+/** An autoencoder reads no captions and counts all images the same; the captions of an inversion are templates. */
 function refuseWithoutEffect({ type }: TrainingSettings['technique'], subsets: readonly PlannedSubset[]): void {
-  if (type !== 'autoencoder' || subsets.every(({ weight }) => weight === 1)) return
+  const unread = type === 'autoencoder' || type === 'textual-inversion'
+  const setting =
+    unread && !subsets.every(({ captions }) => arePlain(captions))
+      ? 'captions'
+      : type === 'autoencoder' && subsets.some(({ weight }) => weight !== 1)
+        ? 'weight'
+        : null
+  if (setting === null) return
   throw new ConfigError({
     code: 'setting-without-effect',
-    message: 'weight has no effect on the training of an autoencoder. Leave it out.',
-    facts: { setting: 'weight', technique: type },
+    message: `${setting} has no effect on the technique ${type}. Leave it out.`,
+    facts: { setting, technique: type },
   })
 }
 

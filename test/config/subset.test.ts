@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { resolve } from '../../src/config/resolve.ts'
-import { presentation, type SubsetInput, subsetInput, subsetsOf } from '../../src/config/subset.ts'
+import { captionSettings, presentation, type SubsetInput, subsetInput, subsetsOf } from '../../src/config/subset.ts'
 
 const shown = presentation.parse({ flip: true, captionDropout: 0.2 })
 
@@ -11,7 +11,7 @@ function subsetOf(input: SubsetInput & { readonly dataset?: string } = {}) {
 
 test('one dataset is a subset that is seen once', () => {
   const [subset] = subsetsOf({ dataset: 'palms', ...shown })
-  const plain = { repeats: 1, weight: 1, regularisation: false }
+  const plain = { repeats: 1, weight: 1, regularisation: false, captions: captionSettings.parse({}) }
   expect(subset).toEqual({ dataset: 'palms', ...plain, flip: true, captionDropout: 0.2 })
 })
 
@@ -43,6 +43,11 @@ test.each([{ repeats: 0 }, { weight: -1 }, { weight: 0 }, { weight: Number.NaN }
     expect(() => subsetOf(input)).toThrowError(expect.objectContaining({ code: 'invalid-settings' }))
   },
 )
+
+test('kept tags are refused where nothing moves them', () => {
+  expect(() => subsetOf({ captions: { keptTags: 1 } })).toThrowError(/captions\.keptTags: has no effect/)
+  expect(subsetOf({ captions: { keptTags: 1, tagDropout: 0.1 } }).captions?.keptTags).toBe(1)
+})
 
 test('a misspelt key is answered with the nearest', () => {
   expect(() => resolve(subsetInput, { regularization: true }, 'subset')).toThrowError(/"regularisation"/)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { SubsetInput } from '../../src/config/subset.ts'
 import { full, lokr, lora } from '../../src/config/technique.ts'
 import type { TrainingSettingsInput } from '../../src/config/training.ts'
 import { requirementsOf } from '../../src/kohya/environment.ts'
@@ -176,6 +177,22 @@ test('parts, losses, weights and noise have their options', () => {
     { flip_aug: true, caption_dropout_rate: 0 },
     { flip_aug: false, caption_dropout_rate: 0.1 },
   ])
+})
+
+test('tags are moved and dropped as here, or it is refused', () => {
+  const said = (captions: SubsetInput['captions']) =>
+    expressTraining(jobOf({ subsets: [{ captions }] }), base).subsets[0]
+  const shuffled = { shuffle: true, tagDropout: 0.1 }
+  const options = { shuffle_caption: true, caption_tag_dropout_rate: 0.1 }
+  expect(said({ prefix: 'a photo of', suffix: 'in paris' })).toMatchObject({
+    caption_prefix: 'a photo of',
+    caption_suffix: 'in paris',
+  })
+  expect(said({ ...shuffled, keptTags: 2 })).toMatchObject({ ...options, keep_tokens: 2 })
+  expect(said({ ...shuffled, prefix: 'ohwx, woman,' })).toMatchObject({ ...options, keep_tokens: 2 })
+  expect(said({ ...shuffled, prefix: 'art, photo of', keptTags: 1 })).toMatchObject({ ...options, keep_tokens: 2 })
+  expect(() => said({ ...shuffled, prefix: 'photo of' })).toThrowError(/subsets\[0\]\.captions\.prefix/)
+  expect(() => said({ ...shuffled, suffix: 'end' })).toThrowError(/subsets\[0\]\.captions\.suffix/)
 })
 
 test('everything that has no option is refused at once, with all reasons', () => {

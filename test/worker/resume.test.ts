@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { baseArchitecture } from '../../src/config/architecture.ts'
+import { presentation, subsetsOf } from '../../src/config/subset.ts'
 import { trainingSettings } from '../../src/config/training.ts'
 import type { DatasetReference, JobOf } from '../../src/protocol/jobs.ts'
 import type { TrainResult } from '../../src/protocol/results.ts'
@@ -89,7 +90,7 @@ function trainJob(name: string): JobOf<'train'> {
   return {
     type: 'train',
     base,
-    subsets: [{ dataset, repeats: 1, weight: 1, regularisation: false, captionDropout: 0.3, flip: true }],
+    subsets: subsetsOf({ ...presentation.parse({ captionDropout: 0.3, flip: true }), dataset }),
     settings: trainingSettings.parse({
       technique: { type: 'lora', rank: 2 },
       optimizer: { learningRate: 0.01 },

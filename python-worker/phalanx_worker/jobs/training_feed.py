@@ -9,6 +9,7 @@ from phalanx_worker.model.base import Base
 from phalanx_worker.protocol.messages import DatasetItem, DatasetReference, TrainingSettings, TrainingSubset
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.technique import Technique
+from phalanx_worker.training.captions import PLAIN
 from phalanx_worker.training.data import PixelStore, control_items, image_files, read_dataset
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.images import CoverCrop
@@ -37,7 +38,15 @@ def read_subsets(subsets: Sequence[TrainingSubset]) -> tuple[SubsetItems, ...]:
 
 def plain_subset(dataset: DatasetReference) -> TrainingSubset:
     """Every image once, as it is."""
-    return TrainingSubset(dataset=dataset, repeats=1, weight=1.0, regularisation=False, flip=False, caption_dropout=0.0)
+    return TrainingSubset(
+        dataset=dataset,
+        repeats=1,
+        weight=1.0,
+        regularisation=False,
+        caption_dropout=0.0,
+        captions=PLAIN,
+        flip=False,
+    )
 
 
 @dataclass(frozen=True)

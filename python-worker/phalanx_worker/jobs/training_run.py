@@ -31,6 +31,7 @@ from phalanx_worker.protocol.messages import (
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.technique import ExportRequest, Technique, WrittenArtefact, named_parameters
+from phalanx_worker.training.captions import between
 from phalanx_worker.training.data import PixelStore
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.held_out import BestStep, BestWeights, held_out_loss
@@ -218,7 +219,7 @@ class TrainingRun:
         )
 
     def _truncated_captions(self) -> int:
-        captions = [item.caption for source in self._subsets for item in source.items]
+        captions = [between(item.caption, own.subset.captions) for own in self._subsets for item in own.items]
         length = int(self._base.text_encoder.config.max_position_embeddings)
         return sum(count > 0 for count in tokenize(self._technique.base.tokenizer, captions, length).truncated)
 

@@ -21,7 +21,7 @@ def layer_strengths(reference: AdapterReference, base: Base) -> Mapping[str, flo
     strengths: dict[str, float] = {}
     for part, share in parts.items():
         for layer in named_layers(base, part):
-            block = layer_block(layer, base) if shares else None
+            block = layer_block(layer.module, layer.path, base) if shares else None
             of_block = 1.0 if block is None or block.region not in shares else shares[block.region][block.index]
             strengths[layer.name] = reference.strength * share * of_block
     return strengths

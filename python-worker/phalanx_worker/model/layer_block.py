@@ -9,7 +9,6 @@ from typing import Literal
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.ldm_names import ldm_unet_path
-from phalanx_worker.model.module_names import NamedLayer
 from phalanx_worker.model.placeholder import text_encoders
 
 Region = Literal["down", "middle", "up", "text_encoder", "second_text_encoder"]
@@ -26,16 +25,16 @@ class LayerBlock:
     index: int
 
 
-def layer_block(layer: NamedLayer, base: Base) -> LayerBlock | None:
-    """The block a layer lies in, as sd-scripts counts them; None outside of all blocks.
+def layer_block(module: str, path: str, base: Base) -> LayerBlock | None:
+    """The block that a layer or weight of a module lies in, as sd-scripts counts them; None outside of all blocks.
 
     In the UNet these are the blocks of the original code (LDM). Its middle is one block in SD 1 and SD 2, and three in
     SDXL. In a text encoder each layer is a block.
     """
-    if layer.part == "text-encoder":
-        found = TEXT_LAYER.fullmatch(layer.path)
-        return None if found is None else LayerBlock(TEXT_REGIONS[layer.module], int(found[1]))
-    start, index, *_ = (*ldm_unet_path(layer.path, base.unet.config).split("."), "")
+    if module in TEXT_REGIONS:
+        found = TEXT_LAYER.fullmatch(path)
+        return None if found is None else LayerBlock(TEXT_REGIONS[module], int(found[1]))
+    start, index, *_ = (*ldm_unet_path(path, base.unet.config).split("."), "")
     region = UNET_REGIONS.get(start)
     if region is None:
         return None

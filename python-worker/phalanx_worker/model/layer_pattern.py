@@ -1,4 +1,4 @@
-"""Patterns over the paths of layers."""
+"""Patterns over the paths of layers and weights."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def full_path(layer: NamedLayer) -> str:
     return f"{layer.module}.{layer.path}"
 
 
-def matching(pattern: str, layers: Sequence[NamedLayer]) -> list[NamedLayer]:
-    """The layers whose whole path matches: `*` stands for any characters, `/.../` is a regular expression.
+def matching(pattern: str, paths: Sequence[str]) -> list[str]:
+    """The paths that match from end to end: `*` stands for any characters, `/.../` is a regular expression.
 
     Raises ConfigError: `broken-pattern` (no regular expression), `unmatched-pattern` (with the nearest paths).
     """
     expression = _compiled(pattern)
-    found = [layer for layer in layers if expression.fullmatch(full_path(layer))]
+    found = [path for path in paths if expression.fullmatch(path)]
     if found:
         return found
-    nearest = _nearest(pattern, [full_path(layer) for layer in layers])
+    nearest = _nearest(pattern, paths)
     raise ConfigError(
-        f"The pattern {pattern!r} matches no layer of the adapted parts. The nearest are {', '.join(nearest)}. "
+        f"The pattern {pattern!r} matches nothing in the chosen parts. The nearest are {', '.join(nearest)}. "
         "Patterns match whole paths; * stands for any characters.",
         code="unmatched-pattern",
         facts={"pattern": pattern, "nearest": ", ".join(nearest)},

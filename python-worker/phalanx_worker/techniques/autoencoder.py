@@ -14,7 +14,7 @@ from phalanx_worker.protocol.messages import AutoencoderTechnique, Objective
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import ExportRequest, Feed, ParameterGroup, Technique, WrittenArtefact
-from phalanx_worker.techniques.weights import BorrowedModule, borrow
+from phalanx_worker.techniques.weights import BorrowedWeights, borrow
 
 STORED_AS: StoredType = "float32"
 """Numeric type of the weights in the result."""
@@ -30,7 +30,7 @@ class Autoencoder(Technique):
         # Nothing is denoised.
         del objective
         self._settings = settings
-        self._borrowed: BorrowedModule | None = None
+        self._borrowed: BorrowedWeights | None = None
         self._scaling_factor = 1.0
 
     @property
@@ -48,7 +48,7 @@ class Autoencoder(Technique):
             )
         self._base = base
         self._scaling_factor = float(base.autoencoder.config.scaling_factor)
-        self._borrowed = borrow(base.autoencoder)
+        self._borrowed = borrow(dict(base.autoencoder.named_parameters()))
 
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup(dict(self.base.autoencoder.named_parameters()), None)]

@@ -1,21 +1,24 @@
-"""Training of all weights of UNet and text encoder."""
+"""Training of a base's own weights."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import final
 
 from torch import nn
 
 from phalanx_worker.model.base import Base, base_sha256, base_tensors
 from phalanx_worker.model.load import load_base
+from phalanx_worker.model.module_names import Part
 from phalanx_worker.model.save import copy_tokenizer, folder_bytes, save_base, tensor_bytes
 from phalanx_worker.model.single_file import load_single_file
 from phalanx_worker.model.single_file_save import save_single_file
 from phalanx_worker.protocol.messages import FullTechnique, Objective
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.denoising import DenoisingTechnique
+from phalanx_worker.techniques.full_weights import TrainedWeight, trained_weights
 from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, WrittenArtefact
-from phalanx_worker.techniques.weights import BorrowedModule, borrow
+from phalanx_worker.techniques.weights import BorrowedWeights, borrow
 
 
 @final
@@ -25,29 +28,30 @@ class Full(DenoisingTechnique):
     def __init__(self, settings: FullTechnique, objective: Objective) -> None:
         super().__init__(objective)
         self._settings = settings
-        self._borrowed: dict[str, BorrowedModule] = {}
+        self._weights: list[TrainedWeight] = []
+        self._borrowed: BorrowedWeights | None = None
 
     @property
     def trains_text_encoder(self) -> bool:
-        return "text-encoder" in self._settings.parts
+        return any(weight.part == "text-encoder" for weight in self._weights)
 
     def attach(self, base: Base, streams: Streams) -> None:
+        """Raises what `trained_weights` raises."""
         del streams
-        modules: dict[str, nn.Module] = {}
-        if "text-encoder" in self._settings.parts:
-            modules |= dict(zip(("text-encoder", "text-encoder-2"), base.text_encoders, strict=False))
-        if "unet" in self._settings.parts:
-            modules["unet"] = base.unet
-        self._borrowed = {part: borrow(module) for part, module in modules.items()}
+        self._weights = trained_weights(self._settings, base)
+        self._borrowed = borrow({weight.path: weight.parameter for weight in self._weights})
         self._base = base
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        named = {
-            f"{part}.{name}": parameter
-            for part, borrowed in self._borrowed.items()
-            for name, parameter in borrowed.module.named_parameters()
+        """One group for each part and factor."""
+        groups: dict[tuple[Part, float], dict[str, nn.Parameter]] = defaultdict(dict)
+        for weight in self._weights:
+            groups[weight.part, weight.rate_factor][weight.path] = weight.parameter
+        rates = {
+            "unet": self._settings.unet_learning_rate,
+            "text-encoder": self._settings.text_encoder_learning_rate,
         }
-        return [ParameterGroup(named, None)]
+        return [ParameterGroup(parameters, rates[part], factor) for (part, factor), parameters in groups.items()]
 
     def result_bytes(self) -> int:
         return tensor_bytes(base_tensors(self.base.parts), self._settings.weights)
@@ -70,7 +74,8 @@ class Full(DenoisingTechnique):
         return WrittenArtefact("base", path, base_sha256(rounded.parts), size)
 
     def detach(self) -> None:
-        for borrowed in self._borrowed.values():
-            borrowed.give_back()
-        self._borrowed = {}
+        if self._borrowed is not None:
+            self._borrowed.give_back()
+        self._borrowed = None
+        self._weights = []
         self._base = None

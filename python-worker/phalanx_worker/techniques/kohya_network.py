@@ -11,8 +11,8 @@ from phalanx_worker.protocol.messages import (
     LoraBlockRanks,
     LoraConvolutionAlphas,
     LoraConvolutionRanks,
-    LoraCurve,
     LoraTechnique,
+    RateCurve,
 )
 
 BlockLists = LoraBlockRanks | LoraBlockAlphas | LoraConvolutionRanks | LoraConvolutionAlphas
@@ -35,9 +35,9 @@ def _block_arguments(technique: LoraTechnique, base: Base) -> dict[str, str]:
     blocks = technique.blocks
     arguments: dict[str, str] = {}
     for region, name in RATE_NAMES.items():
-        given: LoraCurve | tuple[float, ...] | None = getattr(blocks.rates, region)
+        given: RateCurve | tuple[float, ...] | None = getattr(blocks.rates, region)
         if given is not None:
-            arguments[name] = _curve(given) if isinstance(given, LoraCurve) else _joined(given)
+            arguments[name] = _curve(given) if isinstance(given, RateCurve) else _joined(given)
     blockwise = any(
         _given(values) for values in (blocks.ranks, blocks.alphas, blocks.convolution_ranks, blocks.convolution_alphas)
     )
@@ -71,7 +71,7 @@ def _all_blocks(base: Base, otherwise: float, *preferred: BlockLists) -> str:
     return _joined([otherwise, *numbers, otherwise] if base.family == "sdxl" else numbers)
 
 
-def _curve(curve: LoraCurve) -> str:
+def _curve(curve: RateCurve) -> str:
     name = curve.curve.replace("-", "_")
     return f"{name}+{curve.base}" if curve.base > 0 else name
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.layer_block import LayerBlock, layer_block
-from phalanx_worker.model.layer_pattern import matching
+from phalanx_worker.model.layer_pattern import full_path, matching
 from phalanx_worker.model.module_names import NamedLayer, Part, named_layers
 from phalanx_worker.protocol.messages import LohaTechnique, LokrTechnique, LoraPattern, LoraTechnique
 from phalanx_worker.techniques.lora_blocks import BlockValues
@@ -50,7 +50,10 @@ def layer_plans(settings: LayeredSettings, base: Base) -> list[LayerPlan]:
     plans: list[LayerPlan] = []
     for part, found in layers.items():
         wanted = [layer for layer in found if layer.target in settings.targets or layer in chosen]
-        planned = [_plan(settings, layer, chosen.get(layer), values, layer_block(layer, base)) for layer in wanted]
+        planned = [
+            _plan(settings, layer, chosen.get(layer), values, layer_block(layer.module, layer.path, base))
+            for layer in wanted
+        ]
         kept = [plan for plan in planned if plan.rank > 0 and plan.rate_factor > 0]
         if not kept:
             raise _nothing(part, base, settings)
@@ -78,7 +81,8 @@ def _plan(
 
 
 def _by_pattern(patterns: Sequence[LoraPattern], layers: Sequence[NamedLayer]) -> dict[NamedLayer, LoraPattern]:
-    return {layer: pattern for pattern in patterns for layer in matching(pattern.match, layers)}
+    by_path = {full_path(layer): layer for layer in layers}
+    return {by_path[path]: pattern for pattern in patterns for path in matching(pattern.match, list(by_path))}
 
 
 def _nothing(part: Part, base: Base, settings: LayeredSettings) -> ConfigError:

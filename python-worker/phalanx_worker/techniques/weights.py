@@ -1,7 +1,8 @@
-"""Training a module's own weights, with a way back."""
+"""Training a base's own weights, with a way back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,24 +10,25 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class BorrowedModule:
-    """A module of a base whose weights may be changed until `give_back`."""
+class BorrowedWeights:
+    """Weights of a base that may be changed until `give_back`."""
 
-    module: nn.Module
-    original: dict[str, Tensor]
+    parameters: Mapping[str, nn.Parameter]
+    original: Mapping[str, Tensor]
+    """What they were, under the same names."""
 
     def give_back(self) -> None:
-        """Restore every weight, bit by bit, and freeze the module."""
+        """Restore every weight, bit by bit, and freeze it."""
         with torch.no_grad():
-            for name, tensor in self.module.state_dict().items():
-                tensor.copy_(self.original[name])
-        self.module.requires_grad_(False)
-        for parameter in self.module.parameters():
-            parameter.grad = None
+            for name, parameter in self.parameters.items():
+                parameter.copy_(self.original[name])
+                parameter.requires_grad_(False)
+                parameter.grad = None
 
 
-def borrow(module: nn.Module) -> BorrowedModule:
-    """Keep a copy of the weights and let them be trained."""
-    original = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-    module.requires_grad_(True)
-    return BorrowedModule(module, original)
+def borrow(parameters: Mapping[str, nn.Parameter]) -> BorrowedWeights:
+    """Keep copies of weights and let them be trained."""
+    original = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+    for parameter in parameters.values():
+        parameter.requires_grad_(True)
+    return BorrowedWeights(dict(parameters), original)

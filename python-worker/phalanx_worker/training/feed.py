@@ -13,6 +13,7 @@ from phalanx_worker.protocol.messages import TrainingSettings, TrainingSubset
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import Technique
+from phalanx_worker.training.captions import worded
 from phalanx_worker.training.data import PixelStore
 from phalanx_worker.training.latents import LatentKey, Posterior, to_tensor, to_unit_tensor
 from phalanx_worker.training.masks import MaskStore
@@ -104,9 +105,11 @@ class Feed:
         return self.subsets[item].flip and self.streams.uniform("flip", step, sample) < 0.5
 
     def _caption(self, item: int, step: int, sample: int) -> str:
-        dropped = self.streams.uniform("caption-dropout", step, sample) < self.subsets[item].caption_dropout
-        caption = self.store.files[item].item.caption
-        return "" if dropped else self.technique.caption(caption, self.streams, step, sample)
+        subset = self.subsets[item]
+        if self.streams.uniform("caption-dropout", step, sample) < subset.caption_dropout:
+            return ""
+        caption = worded(self.store.files[item].item.caption, subset.captions, self.streams, step, sample)
+        return self.technique.caption(caption, self.streams, step, sample)
 
     def _pixels(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor:
         images = [self.store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]

@@ -27,7 +27,8 @@ class MaskStore:
         if lacking:
             raise DatasetError(
                 f"{len(lacking)} of {len(images)} images have no mask, such as {lacking[0].item.file}. Put "
-                "palm.mask.png beside palm.jpg, name it as `mask` in metadata.jsonl, or open the dataset with `alphaMasks`.",
+                "palm.mask.png beside palm.jpg, name it as `mask` in metadata.jsonl, or open the dataset with "
+                "`alphaMasks`.",
                 code="missing-mask",
                 facts={"file": lacking[0].item.file, "lacking": len(lacking)},
             )

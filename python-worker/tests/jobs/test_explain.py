@@ -18,7 +18,6 @@ from phalanx_worker.protocol.messages import (
     DatasetReference,
     ExplainJob,
     ExplainResult,
-    FullTechnique,
     LearnedToken,
     PublishedBase,
     StoredBase,
@@ -26,7 +25,7 @@ from phalanx_worker.protocol.messages import (
     TextualInversionTechnique,
     TrainingSettings,
 )
-from tests.small import Recorder, lora_technique, settings, train_job
+from tests.small import Recorder, full_technique, lora_technique, settings, train_job
 
 
 def explained(base: StoredBase | PublishedBase, wanted: TrainingSettings) -> ExplainResult:
@@ -83,7 +82,7 @@ def test_the_published_bases_have_their_published_sizes() -> None:
         "sd-2.1": 865_910_724 + 340_387_840 + 83_653_863,
         "sdxl-1.0": 2_567_463_684 + 123_060_480 + 694_659_840 + 83_653_863,
     }
-    plain = settings(technique=FullTechnique(parts=("unet",), weights="float16", layout="single-file"))
+    plain = settings(technique=full_technique(parts=("unet",), weights="float16", layout="single-file"))
     found = {name: explained(PublishedBase(name=name), plain) for name in sizes}  # type: ignore[arg-type]
     assert {name: item.base_parameters for name, item in found.items()} == sizes
     assert {name: item.result_bytes for name, item in found.items()} == {name: 2 * size for name, size in sizes.items()}
@@ -95,7 +94,7 @@ def test_the_published_bases_have_their_published_sizes() -> None:
         lora_technique(rank=4, targets=("attention", "convolution")),
         lora_technique(rank=2, decomposed=True, up_learning_rate_ratio=16.0),
         tokens("hand"),
-        FullTechnique(parts=("unet",), weights="float16", layout="single-file"),
+        full_technique(parts=("unet",), weights="float16", layout="single-file"),
     ],
 )
 def test_what_is_said_is_what_a_training_makes(
@@ -140,7 +139,7 @@ def test_the_warm_base_is_not_touched(base_folder: Path) -> None:
     for technique in (
         lora_technique(),
         tokens("hand", None),
-        FullTechnique(parts=("unet", "text-encoder"), weights="float32", layout="diffusers"),
+        full_technique(),
     ):
         explain.run(
             ExplainJob(base=StoredBase(path=str(base_folder)), settings=settings(technique=technique)), recorder.context

@@ -12,7 +12,7 @@ from phalanx_worker.artefacts.series import read_series
 from phalanx_worker.artefacts.tensors import read_tensors
 from phalanx_worker.jobs import train
 from phalanx_worker.jobs.training_result import config_sha256
-from phalanx_worker.protocol.messages import DatasetReference, FullTechnique, TrainJob
+from phalanx_worker.protocol.messages import CaptionSettings, DatasetReference, FullTechnique, TrainJob
 from tests.small import Killed, Recorder, make_dataset, subset, train_job
 
 LAST = "checkpoints/step-00000008"
@@ -27,7 +27,8 @@ def job_of(
     base: Path, dataset: DatasetReference, classes: DatasetReference, output: Path, **changes: object
 ) -> TrainJob:
     """The same images repeated and without, with class images beside them."""
-    repeated = subset(dataset, repeats=2, weight=0.5, caption_dropout=0.5)
+    captions = CaptionSettings(prefix="ohwx,", suffix="", shuffle=True, kept_tags=0, tag_dropout=0.3)
+    repeated = subset(dataset, repeats=2, weight=0.5, captions=captions)
     plain = subset(dataset, flip=False)
     own = subset(classes, regularisation=True, weight=0.25)
     job = train_job(base, dataset, output, **changes)

@@ -29,7 +29,7 @@ from phalanx_worker.protocol.messages import (
 )
 from phalanx_worker.techniques.denoising import DenoisingTechnique
 from tests.drawing import sampling
-from tests.small import Killed, Recorder, train_job
+from tests.small import Killed, Recorder, full_technique, train_job
 
 LAST = "checkpoints/step-00000008"
 
@@ -211,8 +211,8 @@ def test_a_loss_that_is_no_number_stops_before_harm(
 @pytest.mark.parametrize(
     "technique",
     [
-        FullTechnique(parts=("unet",), weights="float32", layout="diffusers"),
-        FullTechnique(parts=("text-encoder",), weights="float32", layout="diffusers"),
+        full_technique(parts=("unet",)),
+        full_technique(parts=("text-encoder",)),
         AutoencoderTechnique(kl_weight=1e-4, gradient_weight=1.0, crop=16),
     ],
 )

@@ -17,12 +17,12 @@ from torch import Tensor
 from phalanx_worker.artefacts.series import read_series
 from phalanx_worker.errors import ConfigError, DatasetError
 from phalanx_worker.jobs import train
-from phalanx_worker.protocol.messages import DatasetReference, FullTechnique
+from phalanx_worker.protocol.messages import DatasetReference
 from phalanx_worker.streams import Streams
 from phalanx_worker.training.data import image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.sizes import ImageSizes, size_conditioning
-from tests.small import ARCHITECTURES, Recorder, make_base, make_dataset, train_job
+from tests.small import ARCHITECTURES, Recorder, full_technique, make_base, make_dataset, train_job
 
 SEED, SIDE = 5, 16
 PIPELINES = {"sd-2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
@@ -77,7 +77,7 @@ def plain_prediction(pipeline: Any, family: str, noisy: Tensor, timestep: Tensor
 def test_the_loss_is_that_of_a_plain_step(
     family_folders: dict[str, Path], wide: DatasetReference, tmp_path: Path, family: str, parts: Sequence[str]
 ) -> None:
-    technique = FullTechnique(parts=tuple(parts), weights="float32", layout="diffusers")  # type: ignore[arg-type]
+    technique = full_technique(parts=tuple(parts))
     changes = {"steps": 1, "accumulation": 1, "caption_dropout": 0.0, "flip": False, "ema_decay": None}
     job = train_job(family_folders[family], wide, tmp_path / "run", technique=technique, seed=SEED, **changes)
     train.run(job, Recorder().context)

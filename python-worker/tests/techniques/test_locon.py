@@ -137,7 +137,7 @@ def test_patterns_alone_choose_layers(base_folder: Path) -> None:
     ],
 )
 def test_a_pattern_that_matches_nothing_names_its_neighbours(base_folder: Path, match: str, nearest: str) -> None:
-    with pytest.raises(ConfigError, match="matches no layer") as caught:
+    with pytest.raises(ConfigError, match="matches nothing") as caught:
         plans(base_folder, patterns=(pattern(match),))
     assert caught.value.code == "unmatched-pattern"
     assert nearest in str(caught.value.facts["nearest"])
@@ -164,9 +164,9 @@ def test_leaving_everything_out_is_refused(base_folder: Path) -> None:
 @given(text=st.text(min_size=1, max_size=40))
 @hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_pattern_matches_or_is_refused(base_folder: Path, text: str) -> None:
-    layers = named_layers(load_base(base_folder), "text-encoder")
+    paths = [full_path(layer) for layer in named_layers(load_base(base_folder), "text-encoder")]
     try:
-        found = matching(text, layers)
+        found = matching(text, paths)
     except LabError as error:
         assert error.code in ("unmatched-pattern", "broken-pattern")
     else:
@@ -174,6 +174,6 @@ def test_any_pattern_matches_or_is_refused(base_folder: Path, text: str) -> None
 
 
 def test_a_whole_path_matches_itself_alone(base_folder: Path) -> None:
-    layers = named_layers(load_base(base_folder), "unet")
-    for layer in layers:
-        assert matching(full_path(layer), layers) == [layer]
+    paths = [full_path(layer) for layer in named_layers(load_base(base_folder), "unet")]
+    for path in paths:
+        assert matching(path, paths) == [path]

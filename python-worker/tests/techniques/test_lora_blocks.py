@@ -17,11 +17,11 @@ from phalanx_worker.jobs import train
 from phalanx_worker.model.layer_block import LayerBlock, block_counts, layer_block
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.module_names import named_layers
-from phalanx_worker.protocol.messages import DatasetReference, LoraCurve
+from phalanx_worker.protocol.messages import DatasetReference, RateCurve
 from phalanx_worker.streams import Streams
+from phalanx_worker.techniques.block_rates import curve_factors
 from phalanx_worker.techniques.kohya_network import network_arguments
 from phalanx_worker.techniques.lora import Lora
-from phalanx_worker.techniques.lora_blocks import curve_factors
 from phalanx_worker.techniques.lora_layers import LayerPlan, layer_plans
 from phalanx_worker.training.optimizer import Optimizer
 from tests.small import PLAIN, Recorder, lora_blocks, lora_technique, settings, train_job
@@ -46,7 +46,7 @@ def plans(folder: Path, blocks: dict[str, Any], **changes: Any) -> dict[str, Lay
     ],
 )
 def test_curves(name: Any, expected: list[float]) -> None:
-    assert curve_factors(LoraCurve(curve=name, base=0.25), 4) == pytest.approx(expected, abs=1e-12)
+    assert curve_factors(RateCurve(curve=name, base=0.25), 4) == pytest.approx(expected, abs=1e-12)
 
 
 def test_blocks_are_counted_as_in_the_original_code(family_folders: dict[str, Path]) -> None:
@@ -55,7 +55,7 @@ def test_blocks_are_counted_as_in_the_original_code(family_folders: dict[str, Pa
     assert block_counts(sd) == {"down": 8, "middle": 1, "up": 8, "text_encoder": 1}
     assert block_counts(sdxl) == {"down": 6, "middle": 3, "up": 6, "text_encoder": 2, "second_text_encoder": 2}
     for base, middle in ((sd, 0), (sdxl, 1)):
-        found = {layer.path: layer_block(layer, base) for layer in named_layers(base, "unet")}
+        found = {layer.path: layer_block(layer.module, layer.path, base) for layer in named_layers(base, "unet")}
         assert found["conv_in"] == LayerBlock("down", 0)
         assert found["down_blocks.1.resnets.0.conv1"] == LayerBlock("down", 3)
         assert found["down_blocks.0.downsamplers.0.conv"] == LayerBlock("down", 2)
@@ -101,7 +101,7 @@ def test_a_factor_multiplies_the_rate_of_every_step(base_folder: Path) -> None:
 
 
 def test_a_block_without_rate_or_rank_is_left_out(base_folder: Path) -> None:
-    paths = plans(base_folder, {"rates": {"down": LoraCurve(curve="zeros", base=0.0)}, "ranks": {"middle": (0,)}})
+    paths = plans(base_folder, {"rates": {"down": RateCurve(curve="zeros", base=0.0)}, "ranks": {"middle": (0,)}})
     assert paths and not any(path.startswith(("down_blocks", "mid_block")) for path in paths)
 
 
@@ -128,7 +128,7 @@ def test_ranks_and_alphas_by_block(base_folder: Path) -> None:
         ({"alphas": {"up": ()}}, {}, "block-count", "blocks.alphas.up"),
         ({"convolution_ranks": {"up": (1,)}}, {}, "block-count", "blocks.convolutionRanks.up"),
         ({"convolution_alphas": {"up": (1.0,)}}, {}, "block-count", "blocks.convolutionAlphas.up"),
-        ({"rates": {"middle": LoraCurve(curve="sine", base=0.0)}}, {}, "block-count", "blocks.rates.middle"),
+        ({"rates": {"middle": RateCurve(curve="sine", base=0.0)}}, {}, "block-count", "blocks.rates.middle"),
         ({"rates": {"second_text_encoder": (1.0,)}}, {}, "no-such-blocks", "blocks.rates.secondTextEncoder"),
         ({"rates": {"text_encoder": (1.0,)}}, {"parts": ("unet",)}, "no-such-blocks", "blocks.rates.textEncoder"),
     ],
@@ -145,7 +145,7 @@ def test_what_is_trained_is_what_the_file_says(
     family_folders: dict[str, Path], dataset: DatasetReference, tmp_path: Path
 ) -> None:
     blocks = lora_blocks(
-        rates={"down": LoraCurve(curve="reverse-linear", base=0.5), "second_text_encoder": (0.0, 1.0)},
+        rates={"down": RateCurve(curve="reverse-linear", base=0.5), "second_text_encoder": (0.0, 1.0)},
         ranks={"middle": (2, 3, 5)},
     )
     technique = lora_technique(blocks=blocks)
