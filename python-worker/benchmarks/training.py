@@ -102,6 +102,7 @@ def training_settings(text_encoder: bool) -> TrainingSettings:
         width=None,
         height=None,
         precision="float32",
+        gradient_checkpointing=False,
         ema_decay=None,
         checkpoint_every=1 << 30,
         checkpoints_kept=1,

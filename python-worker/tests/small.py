@@ -215,6 +215,7 @@ def settings(**changes: Any) -> TrainingSettings:
         width=None,
         height=None,
         precision="float32",
+        gradient_checkpointing=False,
         ema_decay=0.9,
         checkpoint_every=3,
         checkpoints_kept=2,

@@ -62,7 +62,7 @@ function saySettings(said: Sentence, settings: TrainingSettings): void {
     settings
   // Places and previews are put into files; the rest is said by the caller.
   const { batchSize: _batch, width: _width, height: _height, preview: _preview, ...others } = rest
-  const { checkpointEvery: _every, checkpointsKept: _kept, ...unknown } = others
+  const { checkpointEvery: _every, checkpointsKept: _kept, gradientCheckpointing, ...unknown } = others
   nothingIsLeft(unknown)
   sayTechnique(said, technique)
   sayOptimizer(said, optimizer, technique)
@@ -73,6 +73,7 @@ function saySettings(said: Sentence, settings: TrainingSettings): void {
   if (seed > largestSeed) said.refuse('seed', `must be at most ${largestSeed}`)
   said.say('seed', seed)
   said.say('mixed_precision', precision === 'bfloat16' ? 'bf16' : 'no')
+  if (gradientCheckpointing) said.say('gradient_checkpointing')
   if (emaDecay !== null) said.refuse('emaDecay', 'it keeps no moving average')
 }
 

@@ -140,6 +140,11 @@ test('optimizers have their names and arguments there', () => {
   ])
 })
 
+test('gradient checkpointing is a flag', () => {
+  expect(optionsOf({ gradientCheckpointing: true })).toMatchObject({ gradient_checkpointing: [] })
+  expect(optionsOf()).not.toHaveProperty('gradient_checkpointing')
+})
+
 test('rates of parts are refused where the optimizer has one for all', () => {
   const rates = { unetLearningRate: 1, textEncoderLearningRate: 2, upLearningRateRatio: 4 }
   const technique = lora({ ...rates, blocks: { rates: { up: 'linear' } } })

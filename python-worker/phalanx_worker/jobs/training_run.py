@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -14,11 +13,11 @@ from phalanx_worker.artefacts.checkpoint import CheckpointState, newest_checkpoi
 from phalanx_worker.artefacts.series import SeriesLine, SeriesWriter, final_loss, read_series
 from phalanx_worker.errors import JobError
 from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.jobs.forward_passes import training_passes
 from phalanx_worker.jobs.previews import draw_previews
 from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, plain_subset, read_subsets
 from phalanx_worker.jobs.training_result import config_changed
 from phalanx_worker.lanes import Lanes
-from phalanx_worker.model.attention import plain_attention
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.tokens import tokenize
 from phalanx_worker.protocol.messages import (
@@ -78,7 +77,7 @@ class TrainingRun:
         if self._job.held_out is not None:
             self._held_out = self._feeds.make(read_subsets([plain_subset(self._job.held_out.dataset)]))
         series_path = self._output / SERIES_FILE
-        with SeriesWriter(series_path, resumed_from) as series, self._attention():
+        with SeriesWriter(series_path, resumed_from) as series, training_passes(self._technique, settings):
             self._context.phase("stepping", settings.steps)
             if not self._is_over(state.step):
                 self._take_steps(feed, state, series)
@@ -168,10 +167,6 @@ class TrainingRun:
     def _exported_step(self, state: TrainingState) -> int:
         best = self._best.found() if self._job.held_out is not None and self._job.held_out.keep_best else None
         return state.step if best is None else best.step
-
-    def _attention(self) -> AbstractContextManager[None]:
-        half = self._job.settings.precision == "bfloat16" and self._base.device.type == "cpu"
-        return plain_attention(self._base.unet) if half else nullcontext()
 
     def _write_checkpoint(self, state: TrainingState, step: Step, series: SeriesWriter) -> None:
         settings = self._job.settings

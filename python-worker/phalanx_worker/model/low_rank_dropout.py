@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,20 +39,24 @@ class DropoutRows:
 
 
 class Dropout:
-    """Dropout of all layers of an adapter; off unless its thread is between `drawing` and computes gradients."""
+    """Dropout of all layers of an adapter; off unless its context is between `drawing` and computes gradients.
+
+    Each thread has a context of its own. What is computed again for gradients is computed in the context of the first
+    time, and so drops the same.
+    """
 
     def __init__(self, rates: DropoutRates) -> None:
         self.rates = rates
-        self._here = threading.local()
+        self._rows: ContextVar[DropoutRows | None] = ContextVar("dropout-rows", default=None)
 
     @contextmanager
     def drawing(self, rows: DropoutRows) -> Iterator[None]:
-        """Drop from the forward passes of this thread."""
-        self._here.rows = rows
+        """Drop from the forward passes of this context."""
+        token = self._rows.set(rows)
         try:
             yield
         finally:
-            self._here.rows = None
+            self._rows.reset(token)
 
     @contextmanager
     def of_all_layers(self) -> Iterator[None]:
@@ -69,8 +73,8 @@ class Dropout:
         return getattr(self._here, "all", False)
 
     def rows(self) -> DropoutRows | None:
-        """What this thread computes; None when nothing is dropped from it."""
-        return getattr(self._here, "rows", None) if torch.is_grad_enabled() else None
+        """What this context computes; None when nothing is dropped from it."""
+        return self._rows.get() if torch.is_grad_enabled() else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "51dfcf85069999baeb313b432531b2b5bc09ff93052665c9811fe73094616884"
+SCHEMA_SHA256 = "dc98c55664811a99780f92b9054308236437af7d8e4a687fdd46b01728811e25"
 
 
 class Accepted(
@@ -1470,6 +1470,7 @@ class TrainingSettings(
     checkpoint_every: Annotated[int, Meta(ge=1)]
     checkpoints_kept: Annotated[int, Meta(ge=1)]
     ema_decay: Annotated[float, Meta(gt=0, lt=1)] | None
+    gradient_checkpointing: bool
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer

@@ -41,6 +41,7 @@ def adapter_metadata(
         "ss_steps": str(request.steps),
         "ss_total_batch_size": str(settings.batch_size * settings.accumulation),
         "ss_gradient_accumulation_steps": str(settings.accumulation),
+        "ss_gradient_checkpointing": str(settings.gradient_checkpointing),
         "ss_mixed_precision": "bf16" if settings.precision == "bfloat16" else "no",
         "ss_seed": str(settings.seed),
         "ss_caption_dropout_rate": _caption_dropout(request),
