@@ -48,6 +48,7 @@ class Dropout:
     def __init__(self, rates: DropoutRates) -> None:
         self.rates = rates
         self._rows: ContextVar[DropoutRows | None] = ContextVar("dropout-rows", default=None)
+        self._all: ContextVar[bool] = ContextVar("dropout-of-all-layers", default=False)
 
     @contextmanager
     def drawing(self, rows: DropoutRows) -> Iterator[None]:
@@ -60,17 +61,17 @@ class Dropout:
 
     @contextmanager
     def of_all_layers(self) -> Iterator[None]:
-        """Let this thread see the base without any layer of the adapter."""
-        self._here.all = True
+        """Let this context see the base without any layer of the adapter."""
+        token = self._all.set(True)
         try:
             yield
         finally:
-            self._here.all = False
+            self._all.reset(token)
 
     @property
     def drops_all(self) -> bool:
-        """Whether this thread is within `of_all_layers`."""
-        return getattr(self._here, "all", False)
+        """Whether this context is within `of_all_layers`."""
+        return self._all.get()
 
     def rows(self) -> DropoutRows | None:
         """What this context computes; None when nothing is dropped from it."""
