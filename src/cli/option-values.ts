@@ -38,7 +38,7 @@ export function parseRuns(name: string, text: string): number[] {
     if (first === undefined || to < from || to - from >= mostNumbers || !Number.isSafeInteger(to)) {
       throw new ConfigError({
         code: 'not-a-list',
-        message: `--${name} must be whole numbers like 1-8,12, not "${text}".`,
+        message: `--${name} must be whole numbers up to ${Number.MAX_SAFE_INTEGER} like 1-8,12, not "${text}".`,
         facts: { option: name, text },
       })
     }

@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, formatSeconds } from '../report/format.ts'
 import type { Cell, PlannedStudy, StudyEvent } from '../study/index.ts'
 import type { Terminal } from './terminal.ts'
+import { describeUnread, describeUnreadCaptions } from './unread-text.ts'
 
 const kinds: readonly (readonly [Cell['kind'], string])[] = [
   ['train', 'trainings'],
@@ -47,7 +48,8 @@ export function showStudy(terminal: Terminal): (event: StudyEvent) => void {
         terminal.status(`${place} ${describeProgress(event)}`)
         break
       case 'cell-end':
-        terminal.settle(`  done in ${formatSeconds(event.seconds)}: ${event.cell.label}`)
+        terminal.settle(`  done in ${formatSeconds(event.record.seconds)}: ${event.cell.label}`)
+        noteUnread(terminal, event)
         break
       case 'cell-fail':
         terminal.note(`  FAILED: ${event.cell.label}: ${messageOf(event.error)}`)
@@ -56,6 +58,14 @@ export function showStudy(terminal: Terminal): (event: StudyEvent) => void {
         terminal.note(`  skipped: ${event.cell.label}, because what it needs failed`)
     }
   }
+}
+
+/** What the text encoder did not read has no effect, which nobody would notice in the images. */
+function noteUnread(terminal: Terminal, { cell, record }: StudyEvent & { type: 'cell-end' }): void {
+  if (record.kind === 'sample' && record.truncatedTokens > 0)
+    terminal.note(`  ${describeUnread(record.truncatedTokens)}: ${cell.label}`)
+  if (record.kind === 'train' && record.result.truncatedCaptions > 0)
+    terminal.note(`  ${describeUnreadCaptions(record.result.truncatedCaptions)}: ${cell.label}`)
 }
 
 function describeProgress({ cell, done, total, loss, rate, counts }: StudyEvent & { type: 'cell-progress' }): string {

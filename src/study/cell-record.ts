@@ -22,6 +22,8 @@ const sampleRecord = z.strictObject({
   images: z.array(z.strictObject({ seed: z.int(), file: z.string(), width: z.int(), height: z.int() })),
   samplingSeconds: z.number(),
   peakMemoryBytes: z.int(),
+  /** Tokens at the end of the prompt that the text encoder did not read; unknown and so 0 in cells of old. */
+  truncatedTokens: z.int().min(0).default(0),
 })
 const scoreRecord = z.strictObject({
   kind: z.literal('score'),

@@ -79,7 +79,15 @@ class LabSteps {
       await image.save(join(folder, file))
       images.push({ seed, file, width: image.width, height: image.height })
     }
-    return { kind: 'sample', images, samplingSeconds: samples.seconds, peakMemoryBytes: samples.peakMemoryBytes }
+    const { seconds: samplingSeconds, peakMemoryBytes } = samples
+    // All images of a cell have one prompt.
+    return {
+      kind: 'sample',
+      images,
+      samplingSeconds,
+      peakMemoryBytes,
+      truncatedTokens: samples.truncatedTokens[0] ?? 0,
+    }
   }
 
   async score(cell: ScoreCell, { needs, report, signal }: StepContext): Promise<StepResult> {

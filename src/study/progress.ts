@@ -1,4 +1,5 @@
 import type { Cell } from './cell.ts'
+import type { CellRecord } from './cell-record.ts'
 
 /** How far a study is. */
 export interface StudyCounts {
@@ -27,7 +28,7 @@ export type StudyEvent = { readonly counts: StudyCounts } & (
       /** Units a second. */
       readonly rate: number | null
     }
-  | { readonly type: 'cell-end'; readonly cell: Cell; readonly seconds: number }
+  | { readonly type: 'cell-end'; readonly cell: Cell; readonly record: CellRecord }
   | { readonly type: 'cell-fail'; readonly cell: Cell; readonly error: unknown }
   | { readonly type: 'cell-skip'; readonly cell: Cell; readonly need: string }
 )

@@ -74,7 +74,7 @@ export async function runCells({ cells, store, runStep, signal, onEvent }: RunCe
       records.set(cell.key, record)
       progress.learn(cell.kind, cell.work, record.seconds)
       progress.end(cell, 'done')
-      emit({ type: 'cell-end', cell, seconds: record.seconds })
+      emit({ type: 'cell-end', cell, record })
     } catch (error) {
       if (signal?.aborted) break
       failures.set(cell.key, describeFailed(cell, error))

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { showStudy } from '../../src/cli/study-progress.ts'
 import { defineStudy, fingerCount, lora, planStudy, runStudy } from '../../src/index.ts'
 import { buildReport } from '../../src/report/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
@@ -10,7 +11,8 @@ test('a study runs on a real worker, answers from the cache the second time, and
   await using lab = await openTestLab()
   const base = await tinyBase(lab)
   await writeFolder(join(lab.folder, 'images'), { 'hand/1.png': 10, 'hand/2.png': 90 })
-  const prompt = 'a hand'
+  // Of 120 words, 75 fit between start and end.
+  const prompt = 'a '.repeat(120).trim()
   const study = defineStudy({
     name: 'small',
     bases: [base.folder],
@@ -24,8 +26,21 @@ test('a study runs on a real worker, answers from the cache the second time, and
     sampling: { steps: 2 },
     metrics: [fingerCount({ expected: { [prompt]: 5 } })],
   })
-  const { counts, folder } = await runStudy(lab, study)
+  const said: string[] = []
+  const say = (text: string) => said.push(text)
+  const show = showStudy({
+    json: false,
+    print: say,
+    result: say,
+    fail: say,
+    status: say,
+    settle: say,
+    note: say,
+    close: () => undefined,
+  })
+  const { counts, folder } = await runStudy(lab, study, { onEvent: show })
   expect(counts).toMatchObject({ total: 5, cached: 0, done: 5, failed: 0, skipped: 0 })
+  expect(said.filter((text) => /45 tokens of the prompt lie beyond/.test(text))).toHaveLength(2)
   const { cached, expected } = await planStudy(lab, study)
   expect([cached.size, expected]).toEqual([5, { seconds: 0, bytes: 0 }])
   const again = await runStudy(lab, study)

@@ -7,6 +7,7 @@ import type { Arguments, Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
 import { optionNumber, optionText, optionTexts, parseRuns } from '../option-values.ts'
+import { describeUnread } from '../unread-text.ts'
 
 /** `phalanx sample`: draws images from a base. */
 export const sample: Command = {
@@ -74,7 +75,7 @@ export const sample: Command = {
     }
     const { seconds, truncatedTokens } = await run
     const cut = truncatedTokens[0] ?? 0
-    if (cut > 0) terminal.note(`${cut} tokens of the prompt lie beyond what the text encoder reads and had no effect.`)
+    if (cut > 0) terminal.note(describeUnread(cut))
     terminal.result({ files, seconds, truncatedTokens: cut }, () => files.join('\n'))
     return exitCodes.success
   },

@@ -6,6 +6,7 @@ import { exitCodes } from '../exit-codes.ts'
 import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
 import { optionText, optionTexts } from '../option-values.ts'
 import { parseSettings } from '../settings.ts'
+import { describeUnreadCaptions } from '../unread-text.ts'
 
 const types = technique.options.map(({ shape }) => shape.type.value)
 
@@ -64,6 +65,7 @@ export const train: Command = {
     }
     const { folder, record } = run
     const { result } = await record
+    if (result.truncatedCaptions > 0) terminal.note(describeUnreadCaptions(result.truncatedCaptions))
     terminal.result(
       { folder, result },
       () =>
