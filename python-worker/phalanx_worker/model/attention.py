@@ -21,13 +21,12 @@ class CachedAttention:
     """
 
     def __init__(self, attention: Attention) -> None:
+        self._attention = attention
         self._weight: Tensor | None = None
         self._texts: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
-        self._scale: float = attention.scale
 
     def __call__(
         self,
-        attention: Attention,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -35,24 +34,27 @@ class CachedAttention:
         """[n, places, width] to the same shape. The SD 1 layout has no masks; raises ValueError when given one."""
         if attention_mask is not None:
             raise ValueError("attention with a mask cannot be remembered")
+        attention = self._attention
         count, places, _ = hidden_states.shape
         if encoder_hidden_states is None:
-            query, key, value = self._own(attention, hidden_states)
+            query, key, value = self._own(hidden_states)
         else:
             query = _heads(attention.to_q(hidden_states), attention.heads)
-            key, value = self._of_texts(attention, encoder_hidden_states)
-        mixed = functional.scaled_dot_product_attention(query, key, value, scale=self._scale)
+            key, value = self._of_texts(encoder_hidden_states)
+        mixed = functional.scaled_dot_product_attention(query, key, value, scale=attention.scale)
         result: Tensor = attention.to_out[0](mixed.transpose(1, 2).reshape(count, places, -1))
         return result
 
-    def _own(self, attention: Attention, hidden: Tensor) -> tuple[Tensor, ...]:
+    def _own(self, hidden: Tensor) -> tuple[Tensor, ...]:
+        attention = self._attention
         if self._weight is None:
             self._weight = torch.cat([attention.to_q.weight, attention.to_k.weight, attention.to_v.weight])
         count, places, _ = hidden.shape
         together = functional.linear(hidden, self._weight).view(count, places, 3, attention.heads, -1)
         return together.permute(2, 0, 3, 1, 4).unbind(0)
 
-    def _of_texts(self, attention: Attention, texts: Tensor) -> tuple[Tensor, Tensor]:
+    def _of_texts(self, texts: Tensor) -> tuple[Tensor, Tensor]:
+        attention = self._attention
         # The tensor is kept beside its keys and values, so that its id stays its own.
         found = self._texts.get(id(texts))
         if found is None:
@@ -60,18 +62,6 @@ class CachedAttention:
             found = texts, _heads(keys, attention.heads), _heads(values, attention.heads)
             self._texts[id(texts)] = found
         return found[1], found[2]
-
-
-@contextmanager
-def cached_attention(unet: UNet2DConditionModel) -> Iterator[None]:
-    """Let the UNet's attention remember; its weights must not change within the block."""
-    before: dict[str, Any] = unet.attn_processors
-    layers = {name: module for name, module in unet.named_modules() if isinstance(module, Attention)}
-    unet.set_attn_processor({f"{name}.processor": CachedAttention(layer) for name, layer in layers.items()})
-    try:
-        yield
-    finally:
-        unet.set_attn_processor(before)
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from phalanx_worker.errors import ConfigError, JobError
 from phalanx_worker.lanes import Lanes
-from phalanx_worker.model.attention import cached_attention
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.conditioning import Conditioning, SizeConditioning, joined
+from phalanx_worker.model.drawing_layers import drawing_layers
 from phalanx_worker.model.low_rank import merged
 from phalanx_worker.model.terminal_snr import with_zero_terminal_snr
 from phalanx_worker.model.text import embed_texts
@@ -79,9 +79,9 @@ def draw(
         first = 0
         for batch in _batches(requests, sampling.batch_size):
             shown = [pictures[request.image] for request in batch]
-            with cached_attention(base.unet):
+            with drawing_layers(base):
                 latents = _denoised(base, batch, shown, sampling, texts, opened, shape, count, lanes)
-            decoded = lanes.map(partial(decode, base), [latents[span] for span in lanes.spans(len(batch))])
+                decoded = lanes.map(partial(decode, base), [latents[span] for span in lanes.spans(len(batch))])
             for picture, pixels in zip(shown, (image for part in decoded for image in part), strict=True):
                 on_image(first, pixels if picture is None else picture.keep(pixels))
                 first += 1
@@ -200,10 +200,10 @@ def _denoised(
     plan = plan_of(base, batch[0].image, sampling)
     beside = Beside(sizes, sources.shown, controls.of(batch, plan))
     if sampling.guidance == 1:
-        network = network_of(base, positive, beside, lanes)
+        network = network_of(base, positive, beside, lanes, len(batch))
     else:
         negative = joined([texts[request.negative_prompt] for request in batch])
-        network = guided(network_of(base, joined([negative, positive]), beside, lanes), sampling)
+        network = guided(network_of(base, joined([negative, positive]), beside, lanes, len(batch)), sampling)
 
     def counted(latents: Tensor, timestep: float) -> Tensor:
         prediction = network(latents, timestep)
