@@ -5,10 +5,11 @@ import { resolve } from '../config/resolve.ts'
 import { presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
 import { type TrainingSettings, trainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
+import { ConfigError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { ResultOf } from '../protocol/results.ts'
 import type { ExplainRequest, Explanation } from './explanation.ts'
-import { baseInput, datasetInput } from './inputs.ts'
+import { baseInput, datasetInput, referenceTo } from './inputs.ts'
 import type { Base } from './lab.ts'
 
 const explainRequest = trainingSettings.extend({
@@ -16,7 +17,11 @@ const explainRequest = trainingSettings.extend({
   base: z.union([z.enum(publishedNames), baseInput]),
   dataset: datasetInput.optional(),
   subsets: z.array(subsetInput.extend({ dataset: datasetInput })).optional(),
+  measure: z.boolean().optional(),
 })
+
+/** Parameters of a UNet up to which steps are taken on a CPU without being asked for. */
+const cheapParameters = 100_000_000
 
 /** A training that is only looked at. */
 export interface ExplainPlan {
@@ -28,9 +33,13 @@ export interface ExplainPlan {
   readonly given: ExplainRequest
 }
 
-/** The job of an explanation. Throws ConfigError. */
-export function planExplanation(given: ExplainRequest): ExplainPlan {
-  const { base, dataset, subsets, captionDropout, captions, flip, ...settings } = resolve(
+/**
+ * The job of an explanation. Throws ConfigError, also (`nothing-to-measure`) for steps without images or weights.
+ *
+ * @param device where the steps would be taken
+ */
+export function planExplanation(given: ExplainRequest, device: string): ExplainPlan {
+  const { base, dataset, subsets, captionDropout, captions, flip, measure, ...settings } = resolve(
     explainRequest,
     given,
     'training',
@@ -40,8 +49,19 @@ export function planExplanation(given: ExplainRequest): ExplainPlan {
       ? ({ type: 'published', name: base } as const)
       : ({ type: 'stored', path: base.folder } as const)
   const named = dataset !== undefined || subsets !== undefined
-  const epoch = named ? epochOf(subsetsOf<Dataset>({ dataset, subsets, captionDropout, captions, flip })) : null
-  return { job: { type: 'explain', base: place, settings }, base, epoch, given }
+  const planned = named ? subsetsOf<Dataset>({ dataset, subsets, captionDropout, captions, flip }) : []
+  if (measure && (planned.length === 0 || typeof base === 'string')) {
+    throw new ConfigError({
+      code: 'nothing-to-measure',
+      message: `Steps are measured on images with a base that is on disk. Give a dataset, and open the base with lab.base(…), or leave out measure.`,
+      facts: { images: planned.length > 0, base: typeof base === 'string' ? base : base.name },
+    })
+  }
+  const cheap = typeof base !== 'string' && (device !== 'cpu' || base.description.unetParameters <= cheapParameters)
+  const measured =
+    (measure ?? cheap) ? planned.map((subset) => ({ ...subset, dataset: referenceTo(subset.dataset) })) : []
+  const job = { type: 'explain', base: place, settings, measured } as const
+  return { job, base, epoch: named ? epochOf(planned) : null, given }
 }
 
 /** Class images are as many as all others. */

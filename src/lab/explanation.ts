@@ -13,8 +13,13 @@ export type ExplainRequest = Omit<
 > & {
   /** A base, or the name of a published one, of which nothing is fetched: its layout is known. */
   readonly base: Base | PublishedName
-  /** Tells how often each image is seen. */
+  /** Tells how often each image is seen, and lets steps be measured. */
   readonly dataset?: Dataset | undefined
+  /**
+   * Whether a few steps are taken on the first images, to see what they cost. By default where that is cheap: with
+   * images, a base on disk, and a GPU or a small UNet.
+   */
+  readonly measure?: boolean | undefined
 }
 
 /** What a training would be. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Dataset } from '../dataset/index.ts'
+import type { DatasetReference } from '../protocol/jobs.ts'
 import type { Base } from './lab.ts'
 
 /** A base that {@link Lab.base} gave. */
@@ -13,6 +14,11 @@ export const datasetInput = z.custom<Dataset>(
   (value) => isTyped(value, 'dataset'),
   'must be a dataset; open one with await lab.dataset(…)',
 )
+
+/** How a job names a dataset. */
+export function referenceTo({ root, manifest, sha256 }: Dataset): DatasetReference {
+  return { root, manifest, sha256 }
+}
 
 function isTyped(value: unknown, type: string): boolean {
   return typeof value === 'object' && value !== null && 'type' in value && value.type === type

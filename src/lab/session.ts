@@ -94,7 +94,7 @@ export class LabSession implements api.Lab {
   }
 
   explain(request: ExplainRequest, { signal }: api.CallOptions = {}): ExplainRun {
-    const plan = planExplanation(request)
+    const plan = planExplanation(request, this.environment.device)
     return new JobRun({
       signal,
       submit: () => this.#pool.submit(plan.job),

@@ -13,10 +13,10 @@ import { type TrainingSettings, trainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
 import { ArtefactError, ConfigError } from '../errors/index.ts'
 import { expressTraining, readProvenance } from '../kohya/index.ts'
-import { type DatasetReference, heldOutSettings, type JobOf } from '../protocol/jobs.ts'
+import { heldOutSettings, type JobOf } from '../protocol/jobs.ts'
 import type { TrainResult } from '../protocol/results.ts'
 import type { RunStream } from '../worker/index.ts'
-import { baseInput, datasetInput } from './inputs.ts'
+import { baseInput, datasetInput, referenceTo } from './inputs.ts'
 import { JobRun } from './job-run.ts'
 import type { Base, CallOptions, LabEnvironment, TrainRequest, TrainRun } from './lab.ts'
 
@@ -119,10 +119,6 @@ function refuseWithoutEffect({ type }: TrainingSettings['technique'], subsets: r
 /** How held-out images decide when to stop or what to keep. */
 function choiceOf({ dataset, ...how }: z.output<typeof trainRequest>['heldOut'] & object): object {
   return { ...how, dataset: dataset.sha256 }
-}
-
-function referenceTo({ root, manifest, sha256 }: Dataset): DatasetReference {
-  return { root, manifest, sha256 }
 }
 
 /** What of a subset decides the result. */

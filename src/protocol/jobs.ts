@@ -107,6 +107,8 @@ export const explainJob = z
     type: z.literal('explain'),
     base: explainedBase,
     settings: trainingSettings,
+    /** Images on which a few steps are taken, to see what they cost; none are when there are none. */
+    measured: z.array(trainingSubset),
   })
   .meta({ id: 'ExplainJob' })
 

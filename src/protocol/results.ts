@@ -62,6 +62,28 @@ export const trainedGroup = z
   })
   .meta({ id: 'TrainedGroup' })
 
+/** Bytes of what lasts from step to step, as far as shapes tell; what is computed within a step comes on top. */
+export const trainingMemory = z
+  .strictObject({
+    /** Of the base and of what is trained. */
+    weights: z.int(),
+    gradients: z.int(),
+    optimizer: z.int(),
+    /** Moving average. */
+    average: z.int(),
+  })
+  .meta({ id: 'TrainingMemory' })
+
+/** What a few steps took. */
+export const stepCost = z
+  .strictObject({
+    /** Wall-clock seconds of a step, without the first one. */
+    seconds: z.number(),
+    /** Largest memory so far in bytes: of the worker's process on CPU, of torch's allocations on CUDA. */
+    peakMemory: z.int(),
+  })
+  .meta({ id: 'StepCost' })
+
 /** What a training would be. */
 export const explainResult = z
   .strictObject({
@@ -80,6 +102,9 @@ export const explainResult = z
     baseParameters: z.int(),
     /** Of the numbers in the result; names and metadata add some kilobytes. */
     resultBytes: z.int(),
+    memory: trainingMemory,
+    /** Null when no steps were taken. */
+    stepCost: stepCost.nullable(),
   })
   .meta({ id: 'ExplainResult' })
 

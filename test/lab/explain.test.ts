@@ -60,6 +60,21 @@ test('what is said of a training is what it then does', async () => {
   expect(said.trainedParameters).toBe((await record).result.trainedParameters)
 })
 
+test('steps are measured where there are images and a base, and not where they are not wanted', async () => {
+  const technique = lora({ rank: 2 })
+  const measured = await lab.explain({ base, dataset, technique })
+  expect(measured.stepCost?.seconds).toBeGreaterThan(0)
+  expect(measured.memory).toMatchObject({ gradients: 4 * measured.trainedParameters, average: 0 })
+  // AdamW keeps two moments of float32 and a count for each tensor.
+  const tensors = measured.groups.reduce((sum, group) => sum + group.tensors, 0)
+  expect(measured.memory.optimizer).toBe(8 * measured.trainedParameters + 4 * tensors)
+  expect((await lab.explain({ base, dataset, technique, measure: false })).stepCost).toBeNull()
+  expect((await lab.explain({ base, technique })).stepCost).toBeNull()
+  const nothing = expect.objectContaining({ name: 'ConfigError', code: 'nothing-to-measure' })
+  expect(() => lab.explain({ base, technique, measure: true })).toThrow(nothing)
+  expect(() => lab.explain({ base: 'sd-1.5', dataset, technique, measure: true })).toThrow(nothing)
+})
+
 test('remarks', async () => {
   const remarks = async (request: Omit<ExplainRequest, 'base'>) =>
     (await lab.explain({ base, ...request })).remarks.join('\n')

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, assert_never
 
+import msgspec
+
 from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.jobs.trial import step_cost
 from phalanx_worker.model.base import Base, base_tensors
 from phalanx_worker.model.module_names import Part, Target
 from phalanx_worker.model.published import published_base, without_numbers
@@ -27,6 +30,7 @@ from phalanx_worker.protocol.messages import (
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.registry import create_technique
 from phalanx_worker.techniques.technique import LowRankChange, Technique, named_parameters
+from phalanx_worker.training.memory import training_memory
 from phalanx_worker.training.optimizer_library import group_rates
 
 
@@ -36,24 +40,27 @@ def run(job: ExplainJob, context: JobContext) -> ExplainResult:
     Raises what loading the base, attaching the technique and `group_rates` raise.
     """
     context.phase("loading")
-    base = _layers_of(job, context)
-    technique = create_technique(job.settings)
+    if isinstance(job.base, PublishedBase):
+        return _explained(job.settings, published_base(job.base.name, _initial_words(job.settings)))
+    if isinstance(job.base, StoredBase):
+        base = warm_base(context.warm, Path(job.base.path), context.device)
+        # First what costs nothing: a training that cannot be is refused before its steps.
+        explained = _explained(job.settings, without_numbers(base))
+        cost = step_cost(job.settings, job.measured, base, context) if job.measured else None
+        return msgspec.structs.replace(explained, step_cost=cost)
+    assert_never(job.base)
+
+
+def _explained(settings: TrainingSettings, base: Base) -> ExplainResult:
+    technique = create_technique(settings)
     try:
-        technique.attach(base, Streams(job.settings.seed))
-        return _explained(job.settings, base, technique)
+        technique.attach(base, Streams(settings.seed))
+        return _looked_at(settings, base, technique)
     finally:
         technique.detach()
 
 
-def _layers_of(job: ExplainJob, context: JobContext) -> Base:
-    if isinstance(job.base, StoredBase):
-        return without_numbers(warm_base(context.warm, Path(job.base.path), context.device))
-    if isinstance(job.base, PublishedBase):
-        return published_base(job.base.name, _initial_words(job.settings))
-    assert_never(job.base)
-
-
-def _explained(settings: TrainingSettings, base: Base, technique: Technique) -> ExplainResult:
+def _looked_at(settings: TrainingSettings, base: Base, technique: Technique) -> ExplainResult:
     groups = technique.parameter_groups()
     return ExplainResult(
         family=base.family,
@@ -73,6 +80,8 @@ def _explained(settings: TrainingSettings, base: Base, technique: Technique) -> 
         trained_parameters=sum(item.numel() for item in named_parameters(technique).values()),
         base_parameters=sum(item.numel() for item in base_tensors(base.parts).values()),
         result_bytes=technique.result_bytes(),
+        memory=training_memory(settings, base, technique),
+        step_cost=None,
     )
 
 

@@ -10,6 +10,8 @@ from safetensors import safe_open
 
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.jobs import explain, train
+from phalanx_worker.jobs.context import JobCancelled
+from phalanx_worker.jobs.training_feed import plain_subset
 from phalanx_worker.model.base import base_sha256, base_tensors
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.warm import warm_base
@@ -29,7 +31,7 @@ from tests.small import Recorder, full_technique, lora_technique, settings, trai
 
 
 def explained(base: StoredBase | PublishedBase, wanted: TrainingSettings) -> ExplainResult:
-    return explain.run(ExplainJob(base=base, settings=wanted), Recorder().context)
+    return explain.run(ExplainJob(base=base, settings=wanted, measured=()), Recorder().context)
 
 
 def tokens(*words: str | None, placeholder: str = "<palm>") -> TextualInversionTechnique:
@@ -142,7 +144,8 @@ def test_the_warm_base_is_not_touched(base_folder: Path) -> None:
         full_technique(),
     ):
         explain.run(
-            ExplainJob(base=StoredBase(path=str(base_folder)), settings=settings(technique=technique)), recorder.context
+            ExplainJob(base=StoredBase(path=str(base_folder)), settings=settings(technique=technique), measured=()),
+            recorder.context,
         )
     assert {name: tensor.data_ptr() for name, tensor in base_tensors(base.parts).items()} == before
     assert base_sha256(base.parts) == load_base(base_folder).sha256
@@ -164,3 +167,29 @@ def test_a_control_net_of_a_published_base() -> None:
     # The published ControlNets of SD 1.5 have 361,279,120 parameters.
     assert said.trained_parameters == 361_279_120
     assert said.result_bytes == 2 * 361_279_120
+
+
+@pytest.mark.parametrize("technique", [lora_technique(rank=2), tokens("hand")])
+def test_steps_are_measured_and_forgotten(base_folder: Path, dataset: DatasetReference, technique: Technique) -> None:
+    recorder = Recorder()
+    job = ExplainJob(
+        base=StoredBase(path=str(base_folder)),
+        settings=settings(technique=technique, steps=1),
+        measured=(plain_subset(dataset),),
+    )
+    found = explain.run(job, recorder.context)
+    assert found.step_cost is not None and found.step_cost.seconds > 0 and found.step_cost.peak_memory > 0
+    base = warm_base(recorder.context.warm, base_folder, "cpu")
+    assert base_sha256(base.parts) == load_base(base_folder).sha256
+
+
+def test_a_trial_stops_between_steps(base_folder: Path, dataset: DatasetReference) -> None:
+    recorder = Recorder()
+    recorder.context.token.requested.set()
+    job = ExplainJob(
+        base=StoredBase(path=str(base_folder)),
+        settings=settings(technique=lora_technique(rank=2)),
+        measured=(plain_subset(dataset),),
+    )
+    with pytest.raises(JobCancelled):
+        explain.run(job, recorder.context)

@@ -1,6 +1,6 @@
 import { publishedNames } from '../../config/published.ts'
 import type { ExplainRequest, Explanation } from '../../lab/index.ts'
-import { formatBytes, formatCount } from '../../report/format.ts'
+import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
@@ -15,7 +15,8 @@ export const explain: Command = {
   options: {
     technique: { value: '<type>', text: 'as for train (lora)' },
     base: { value: '<name>', text: `as for train; nothing is fetched for ${publishedNames.join(', ')} (tiny-hands)` },
-    dataset: { value: '<folder>', text: 'images, to say how often each is seen' },
+    dataset: { value: '<folder>', text: 'images, to say how often each is seen, and to measure steps on' },
+    'no-measure': { text: 'take no steps to see what they cost' },
     set: { value: '<setting=value>', multiple: true, text: 'a setting by its path, as steps=400 or technique.rank=8' },
     ...labOptions,
   },
@@ -36,6 +37,7 @@ export const explain: Command = {
         ...(settings as Pick<ExplainRequest, 'technique'>),
         base: publishedNames.find((known) => known === name) ?? (await lab.base(name, { signal })),
         ...(folder !== undefined && { dataset: await lab.dataset(folder) }),
+        ...(options['no-measure'] === true && { measure: false }),
       },
       { signal },
     )
@@ -57,6 +59,7 @@ function* describe(explanation: Explanation): Generator<string> {
   const { imagesPerStep, epochs } = explanation
   const seen = epochs === null ? '' : `, each image ${epochs < 10 ? epochs.toPrecision(2) : epochs.toFixed(0)} times`
   yield `takes ${formatCount(settings.steps)} steps of ${imagesPerStep} ${imagesPerStep === 1 ? 'image' : 'images'}${seen}`
+  yield* describeCost(explanation)
   if (idle.length > 0) yield 'without effect:'
   for (const { setting, reason } of idle) yield `  ${setting}: ${reason}`
   if (remarks.length > 0) yield 'note:'
@@ -71,4 +74,13 @@ function* describeLayers({ layers }: Explanation): Generator<string> {
   for (const { part, kind, layers: count, ranks, alphas, parameters } of layers) {
     yield `  ${String(count).padStart(4)} ${part} ${kind} layers: rank ${ranks.join(', ')}, alpha ${alphas.join(', ')}, ${formatCount(parameters)} parameters`
   }
+}
+
+function* describeCost({ memory, stepCost, settings }: Explanation): Generator<string> {
+  const { weights, gradients, optimizer, average } = memory
+  const parts = Object.entries({ weights, gradients, optimizer, average }).filter(([, bytes]) => bytes > 0)
+  const total = parts.reduce((sum, [, bytes]) => sum + bytes, 0)
+  yield `keeps ${formatBytes(total)} in memory beside what a step computes: ${parts.map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(', ')}`
+  if (stepCost === null) return
+  yield `takes ${formatSeconds(stepCost.seconds)} a step, measured: ${formatSeconds(stepCost.seconds * settings.steps)} in all; largest memory so far ${formatBytes(stepCost.peakMemory)}`
 }
