@@ -45,8 +45,13 @@ async function trained(lab: Lab, base: Base, dataset: Dataset, doing: Doing): Pr
   const { prompt: worded = prompt, ...more } = showing.drawing ?? {}
   const drawing = { base, prompts: [worded], seeds, ...more }
   if (showing.training === undefined) return drawing
-  const run = lab.train({ ...showing.training, base, dataset, name, captionDropout: 0.1 }, { signal })
+  const request = { ...showing.training, base, dataset, name, captionDropout: 0.1 }
+  const run =
+    showing.dreamBooth === undefined
+      ? lab.train(request, { signal })
+      : lab.dreamBooth({ ...request, ...showing.dreamBooth }, { signal })
   for await (const event of run) {
+    if (event.type === 'progress-update') terminal.status(`${showing.name}: ${event.done} of ${event.total}`)
     if (event.type === 'step-end') terminal.status(`${showing.name}: step ${event.step} of ${event.total}`)
   }
   const result = await run

@@ -1,5 +1,6 @@
 import {
   controlNet,
+  type DreamBoothRequest,
   full,
   loha,
   lokr,
@@ -21,6 +22,8 @@ export interface Showing {
   readonly name: string
   /** Nothing for what needs no training. */
   readonly training?: { readonly technique: TechniqueInput } & Pick<TrainRequest, 'steps' | 'batchSize' | 'optimizer'>
+  /** Prompts and class images of a training that is a DreamBooth. */
+  readonly dreamBooth?: Pick<DreamBoothRequest, 'instancePrompt' | 'classPrompt' | 'classImages' | 'classSampling'>
   /** How its drawings differ from the base's, beside the adapter. */
   readonly drawing?: Partial<Pick<SampleOptions, 'image' | 'sampler'>> & {
     readonly prompt?: string
@@ -66,6 +69,17 @@ export const showings: readonly Showing[] = [
   {
     name: 'full fine-tune',
     training: { technique: full({ parts: ['unet'] }), steps: 25, batchSize: 4, optimizer: { learningRate: 5e-5 } },
+  },
+  {
+    name: 'DreamBooth',
+    training: { technique: full({ parts: ['unet'] }), steps: 20, batchSize: 4, optimizer: { learningRate: 5e-5 } },
+    dreamBooth: {
+      instancePrompt: 'a photo of sks hand',
+      classPrompt: 'a photo of a hand',
+      classImages: 8,
+      classSampling: sampling,
+    },
+    drawing: { prompt: 'a photo of sks hand' },
   },
   {
     name: 'ControlNet depth',

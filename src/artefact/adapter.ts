@@ -66,7 +66,9 @@ async function isTorchArchive(file: string): Promise<boolean> {
 }
 
 function kindOf(names: readonly string[], metadata: Adapter['metadata']): Adapter['kind'] | null {
-  if (names.some((name) => /\.lora_(down|up)\.|\.lora_[AB]\.|^lora_/.test(name))) return 'lora'
+  // kohya's layout, PEFT's, and the two that diffusers had before.
+  if (names.some((name) => /^lora_|\.lora_[AB]\.|(\.lora|_lora|\.lora_linear_layer)[._](down|up)\./.test(name)))
+    return 'lora'
   if (names.length === 1 || 'phalanx.tokens' in metadata) return 'embedding'
   if (names.every((name) => name === 'clip_l' || name === 'clip_g')) return 'embedding'
   return null

@@ -13,7 +13,12 @@ export const runFiles = Object.freeze({
 })
 
 /** Folders of an open lab. */
-export const labFolders = Object.freeze({ lock: '.lock', runs: 'runs', datasets: 'datasets' })
+export const labFolders = Object.freeze({
+  lock: '.lock',
+  runs: 'runs',
+  datasets: 'datasets',
+  classImages: 'class-images',
+})
 
 /** Path of a file of a run. */
 export function runFile(folder: string, file: keyof typeof runFiles): string {

@@ -4,6 +4,7 @@ import { nearestName } from '../util/nearest-name.ts'
 import type { Command } from './command.ts'
 import { doctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
+import { extract } from './commands/extract.ts'
 import { report } from './commands/report.ts'
 import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
@@ -13,7 +14,7 @@ import { exitCodes } from './exit-codes.ts'
 import { describeProgram } from './help.ts'
 import { inTerminal, runCommand } from './run-command.ts'
 
-const commands: readonly Command[] = [run, explain, train, sample, report, doctor, worker]
+const commands: readonly Command[] = [run, explain, train, extract, sample, report, doctor, worker]
 
 process.exitCode = await main(process.argv.slice(2))
 

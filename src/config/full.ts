@@ -2,10 +2,11 @@ import { z } from 'zod'
 import { basePart } from './base-part.ts'
 import { blockRates } from './block-rates.ts'
 import { learningRate } from './learning-rate.ts'
+import { isOneSize, lowRankSize, oneSize, storedType } from './low-rank-size.ts'
 
 /**
  * Trains the base's own weights against the denoising loss: all of the named parts, or those that patterns choose. The
- * others stay as they are, bit by bit. The result is a whole base.
+ * others stay as they are, bit by bit. The result is a whole base, or a LoRA that makes one of the base.
  */
 export const fullTechnique = z
   .strictObject({
@@ -28,8 +29,15 @@ export const fullTechnique = z
     /** Learning rate of the text encoders' weights; null takes the optimizer's. */
     textEncoderLearningRate: learningRate.nullable().default(null),
     /** Numeric type of the weights in the result's files. */
-    weights: z.enum(['float32', 'float16', 'bfloat16']).default('float32'),
-    /** A folder as diffusers has it, or one `.safetensors` as A1111, ComfyUI and sd-scripts have it (LDM's names). */
-    layout: z.enum(['diffusers', 'single-file']).default('diffusers'),
+    weights: storedType.default('float32'),
+    /**
+     * A folder as diffusers has it; one `.safetensors` as A1111, ComfyUI and sd-scripts have it (LDM's names); or a rank
+     * or size, as `{ rank: 32 }`, for a LoRA of what was learned, the nearest of that size. Then only the weights that a
+     * LoRA can hold are trained: those of linear and convolutional layers, not biases, norms and embeddings.
+     */
+    layout: z
+      .union([z.enum(['diffusers', 'single-file']), lowRankSize])
+      .refine((layout) => typeof layout === 'string' || isOneSize(layout), oneSize)
+      .default('diffusers'),
   })
   .meta({ id: 'FullTechnique' })

@@ -78,9 +78,11 @@ export function negativeEmbedding(
   return { type: 'negative-embedding', ...options }
 }
 
-/** Full training of UNet and text encoder; see {@link fullTechnique}. */
-export function full(options: Omit<z.input<typeof fullTechnique>, 'type'> = {}): TechniqueInputOf<'full'> {
-  return { type: 'full', ...options }
+/** Training of the base's own weights; see {@link fullTechnique}. Its layout decides what comes out. */
+export function full<const Options extends Omit<z.input<typeof fullTechnique>, 'type'> = Record<never, never>>(
+  options?: Options,
+): { readonly type: 'full' } & Options {
+  return { type: 'full', ...(options as Options) }
 }
 
 /** Training of a ControlNet; see {@link controlNetTechnique} for fields and defaults. */

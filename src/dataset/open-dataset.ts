@@ -44,6 +44,15 @@ export async function openDataset(path: string, place: DatasetPlace, input: Data
   return writeManifest(root, items, place.folder)
 }
 
+/** The same images with one caption for all of them, frozen anew in a folder. */
+export function withCaption({ root, items }: Dataset, caption: string, folder: string): Promise<Dataset> {
+  return writeManifest(
+    root,
+    items.map((item) => ({ ...item, caption })),
+    folder,
+  )
+}
+
 interface ItemFacts {
   readonly sha256: string
   readonly control: DatasetItem['control']

@@ -50,12 +50,11 @@ export async function doTraining(run: Run, request: KohyaRequest, { preparing, c
     teller.done(finished)
     return
   }
-  const python = await checkoutPython(checkout, engine, {
-    signal: preparing,
-    onProgress: ({ text }) => teller.event({ type: 'log-line', stream: 'stdout', text, dropped: 0 }),
-  })
+  const say = (text: string): void => teller.event({ type: 'log-line', stream: 'stdout', text, dropped: 0 })
+  const python = await checkoutPython(checkout, engine, { signal: preparing, onProgress: ({ text }) => say(text) })
   preparing.throwIfAborted()
-  await trainInProcess(run, teller, request, { checkout, python, expressed, closing })
+  say(`sd-scripts ${checkout.revision} in ${checkout.home} trains with ${python}`)
+  await trainInProcess(run, request, { checkout, python, expressed, closing })
 }
 
 interface Means {
@@ -65,7 +64,7 @@ interface Means {
   readonly closing: AbortSignal
 }
 
-async function trainInProcess(run: Run, teller: Teller, request: KohyaRequest, means: Means): Promise<void> {
+async function trainInProcess(run: Run, request: KohyaRequest, means: Means): Promise<void> {
   const { job, items, base } = request
   const { checkout, python, expressed, closing } = means
   const child = new RunnerProcess(python, {
@@ -83,6 +82,8 @@ async function trainInProcess(run: Run, teller: Teller, request: KohyaRequest, m
     cancel: (_jobId, how) => (how === 'cooperative' ? child.stop() : child.kill('SIGTERM')),
     kill: () => child.kill('SIGKILL'),
   })
+  // A run counts the messages of each link from the first on.
+  const teller = new Teller(run)
   closing.addEventListener('abort', () => child.kill('SIGKILL'), { once: true })
   try {
     for await (const report of child.reports()) {
@@ -113,6 +114,7 @@ async function keepResult({ output, settings }: JobOf<'train'>, report: ResultRe
     sha256,
     bytes,
     kind: 'lora',
+    approximation: null,
     exportedStep: settings.steps,
     heldOutLoss: null,
     series: join(output, 'series.jsonl'),

@@ -1,4 +1,7 @@
+export type { ClassImagesRequest } from './class-images.ts'
+export type { DreamBoothRequest } from './dream-booth.ts'
 export type { ExplainRequest, ExplainRun, Explanation } from './explanation.ts'
+export type { ExtractedAdapter, ExtractRequest, ExtractRun } from './extract.ts'
 export { catchInterrupts, type Interrupt, interruptedExitCode } from './interrupt.ts'
 export { embeddedClassifier } from './jobs.ts'
 export type {

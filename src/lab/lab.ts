@@ -23,7 +23,10 @@ import type { heldOutSettings } from '../protocol/jobs.ts'
 import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.ts'
 import type { EnvironmentProgress } from '../worker/environment.ts'
 import type { RunEvent, WorkerIdentity } from '../worker/index.ts'
+import type { ClassImagesRequest } from './class-images.ts'
+import type { DreamBoothRequest } from './dream-booth.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
+import type { ExtractRequest, ExtractRun } from './extract.ts'
 import type { SampledImage } from './sampled-image.ts'
 
 /** How to open a lab. */
@@ -91,14 +94,21 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
   readonly folder?: string | undefined
 }
 
-/** What a technique makes: adapters from LoRA and from learned tokens, a ControlNet, a whole base from full training. */
+/**
+ * What a technique makes: adapters from low-rank techniques and from learned tokens, a ControlNet, a whole base from full
+ * training, or an adapter when its layout is a rank or a size.
+ */
 export type Trained<Technique extends TechniqueInput> = Technique extends {
   type: 'lora' | 'loha' | 'lokr' | 'textual-inversion' | 'negative-embedding'
 }
   ? Adapter
   : Technique extends { type: 'control-net' }
     ? ControlNet
-    : Base
+    : Technique extends { type: 'full'; layout: object }
+      ? Adapter
+      : Technique extends { type: 'autoencoder' } | { type: 'full'; layout?: string | undefined }
+        ? Base
+        : Adapter | Base
 
 /** What {@link Lab.sample} takes: prompts with seeds (every prompt with every seed, prompt by prompt) or requests. */
 export type SampleOptions = z.input<typeof samplingSettings> & {
@@ -238,6 +248,28 @@ export interface Lab extends AsyncDisposable {
    * the training itself would be refused for.
    */
   explain(request: ExplainRequest, options?: CallOptions): ExplainRun
+  /**
+   * Images of a class, drawn from a base, for prior preservation: a dataset for a subset with `regularisation`. They are
+   * kept in the lab's folder under base, prompts, sampling and seed; only those that are missing are drawn. Throws
+   * ConfigError at once; rejects with ArtefactError (`changed-class-image`).
+   */
+  classImages(request: ClassImagesRequest, options?: CallOptions): LabRun<Dataset>
+  /**
+   * DreamBooth (Ruiz et al., 2023): draws the class images that are missing, then trains full weights or low-rank changes
+   * on pictures and class images, with `priorWeight` for these: as many of each are seen. Its loss is the mean over the
+   * samples of a step. Cancelled, it goes on where it was, also among the class images. Throws ConfigError at once;
+   * rejects with DatasetError (`too-few-class-images`) and what training rejects with.
+   */
+  dreamBooth<Technique extends TechniqueInput>(
+    request: DreamBoothRequest<Technique>,
+    options?: CallOptions,
+  ): TrainRun<Trained<Technique>>
+  /**
+   * Writes what two bases of one family differ in as a LoRA in kohya's layout: of each linear and convolutional layer
+   * the nearest change of a rank, or of the ranks that fit best into a number of bytes; alpha is the rank. What no such
+   * file can hold (biases, norms, embeddings, the autoencoder) is left out and told. Throws ConfigError at once.
+   */
+  extract(request: ExtractRequest, options?: CallOptions): ExtractRun
   /** Draws images. Throws ConfigError at once. */
   sample(request: SampleOptions, options?: CallOptions): SampleRun
   /** Judges images with a finger classifier, in their order. Throws ConfigError at once. */

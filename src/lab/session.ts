@@ -9,8 +9,12 @@ import type { TrainResult } from '../protocol/results.ts'
 import type { FileLock } from '../util/file-lock.ts'
 import type { RunStream, Worker, WorkerIdentity } from '../worker/index.ts'
 import { baseFolder } from './base.ts'
+import { ChainedRun } from './chained-run.ts'
+import { ClassImages, type ClassImagesRequest, planClassImages } from './class-images.ts'
+import { type DreamBoothPlace, type DreamBoothRequest, planDreamBooth, startDreamBooth } from './dream-booth.ts'
 import { explanationOf, planExplanation } from './explain.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
+import { type ExtractRequest, type ExtractRun, extractJobOf, openExtracted } from './extract.ts'
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
@@ -38,6 +42,8 @@ export class LabSession implements api.Lab {
   readonly #onProgress: api.OpenLabOptions['onProgress']
   readonly #inspector = new ImageInspector()
   readonly #kohya = new KohyaTrainings()
+  readonly #classImages: ClassImages
+  readonly #trainPlace: DreamBoothPlace
 
   constructor({ folder, lock, workers, installed, onProgress }: SessionParts) {
     this.folder = folder
@@ -45,6 +51,16 @@ export class LabSession implements api.Lab {
     this.#pool = new WorkerPool(workers)
     this.#installed = installed
     this.#onProgress = onProgress
+    const dataset = this.dataset.bind(this)
+    this.#classImages = new ClassImages({ folder, dataset, sample: (request) => this.sample(request) })
+    this.#trainPlace = {
+      folder,
+      dataset,
+      classImages: this.#classImages,
+      submit: (training) => this.#submitTraining(training),
+      environment: () => this.environment,
+      openBase: (path) => this.base(path),
+    }
   }
 
   get workers(): readonly WorkerIdentity[] {
@@ -84,13 +100,21 @@ export class LabSession implements api.Lab {
     options: api.CallOptions = {},
   ): api.TrainRun<api.Trained<Technique>> {
     const plan = planTraining(request, this.folder)
-    const place = {
-      submit: (training: TrainPlan) => this.#submitTraining(training),
-      environment: () => this.environment,
-      openBase: (folder: string) => this.base(folder),
-    }
     // The technique's type decides what comes out, which the worker's answer cannot tell the compiler.
-    return startTraining(plan, place, options) as api.TrainRun<api.Trained<Technique>>
+    return startTraining(plan, this.#trainPlace, options) as api.TrainRun<api.Trained<Technique>>
+  }
+
+  classImages(request: ClassImagesRequest, { signal }: api.CallOptions = {}): api.LabRun<Dataset> {
+    const plan = planClassImages(request)
+    return new ChainedRun((chain) => this.#classImages.get(plan, chain), signal)
+  }
+
+  dreamBooth<Technique extends TechniqueInput>(
+    request: DreamBoothRequest<Technique>,
+    options: api.CallOptions = {},
+  ): api.TrainRun<api.Trained<Technique>> {
+    const plan = planDreamBooth(request, this.folder)
+    return startDreamBooth(plan, this.#trainPlace, options) as api.TrainRun<api.Trained<Technique>>
   }
 
   explain(request: ExplainRequest, { signal }: api.CallOptions = {}): ExplainRun {
@@ -100,6 +124,11 @@ export class LabSession implements api.Lab {
       submit: () => this.#pool.submit(plan.job),
       finish: (result) => explanationOf(plan, result),
     })
+  }
+
+  extract(request: ExtractRequest, { signal }: api.CallOptions = {}): ExtractRun {
+    const job = extractJobOf(request)
+    return new JobRun({ signal, submit: () => this.#pool.submit(job), finish: openExtracted })
   }
 
   sample(request: api.SampleOptions, options: api.CallOptions = {}): api.SampleRun {

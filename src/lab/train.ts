@@ -152,7 +152,7 @@ export function startTraining(
     finish: async (result) => {
       const record = await recordOf(plan, result, place.environment())
       const path = join(folder, record.result.path)
-      const trained = await openResult(result.kind, path, place)
+      const trained = await openResult(result, path, place)
       await writeRunRecord(folder, record)
       return { record, trained }
     },
@@ -176,13 +176,24 @@ export function startTraining(
   }
 }
 
-function openResult(
-  kind: TrainResult['kind'],
+/** Opens what was trained, and refuses it when it is not what the training wrote. */
+async function openResult(
+  { kind, sha256 }: TrainResult,
   path: string,
   { openBase }: TrainPlace,
 ): Promise<Adapter | ControlNet | Base> {
-  if (kind === 'base') return openBase(path)
-  return kind === 'control-net' ? openControlNet(path) : openAdapter(path)
+  // The identity of a ControlNet is over its numbers, which only the worker reads; there it was compared.
+  if (kind === 'control-net') return openControlNet(path)
+  const trained = kind === 'base' ? await openBase(path) : await openAdapter(path)
+  const found = 'description' in trained ? trained.description.sha256 : trained.sha256
+  if (found !== sha256) {
+    throw new ArtefactError({
+      code: 'changed-file',
+      message: `${path} is not what the training wrote there: its SHA-256 is ${found}, not ${sha256}. Put the file back, or train into a new folder.`,
+      facts: { path, found, expected: sha256 },
+    })
+  }
+  return trained
 }
 
 async function recordOf(plan: TrainPlan, trained: TrainResult, own: LabEnvironment): Promise<RunRecord> {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { baseArchitecture } from '../config/architecture.ts'
 import { classifierSettings } from '../config/classifier.ts'
+import { lowRankSize, storedType } from '../config/low-rank-size.ts'
 import { publishedNames } from '../config/published.ts'
 import { adapterReference, controlReference, prompt, sampleRequest, samplingSettings } from '../config/sampling.ts'
 import { subsetSettings } from '../config/subset.ts'
@@ -57,7 +58,7 @@ export const createBaseJob = z
     /** Folder that appears when the base is whole. */
     output: z.string(),
     /** Numeric type of the weights in the files. */
-    weights: z.enum(['float32', 'float16', 'bfloat16']),
+    weights: storedType,
   })
   .meta({ id: 'CreateBaseJob' })
 
@@ -112,6 +113,20 @@ export const explainJob = z
   })
   .meta({ id: 'ExplainJob' })
 
+/** Writes what two bases of one family differ in as a low-rank file. */
+export const extractJob = z
+  .strictObject({
+    type: z.literal('extract'),
+    base: z.string(),
+    /** The base that the file makes of the other one. */
+    tuned: z.string(),
+    size: lowRankSize,
+    weights: storedType,
+    /** File that appears when it is whole. */
+    output: z.string(),
+  })
+  .meta({ id: 'ExtractJob' })
+
 /** Draws images; each arrives as an `image-end` event with its pixels. */
 export const sampleJob = z
   .strictObject({
@@ -152,6 +167,7 @@ export const job = z
     inspectBaseJob,
     createBaseJob,
     trainJob,
+    extractJob,
     explainJob,
     sampleJob,
     trainClassifierJob,

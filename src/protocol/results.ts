@@ -108,6 +108,35 @@ export const explainResult = z
   })
   .meta({ id: 'ExplainResult' })
 
+/** How near a low-rank file comes to the difference it was made of. */
+export const approximation = z
+  .strictObject({
+    /** Layers that differ, all of which are in the file. */
+    layers: z.int(),
+    smallestRank: z.int(),
+    largestRank: z.int(),
+    /** Layers with a side smaller than the rank that was asked for, which took that side as rank. */
+    cutLayers: z.int(),
+    /** Frobenius norm of what the file's numbers leave of the difference, over that of the difference. */
+    relativeError: z.number(),
+  })
+  .meta({ id: 'Approximation' })
+export type Approximation = z.output<typeof approximation>
+
+/** Differences that no low-rank file can hold: biases, norms, embeddings, the autoencoder. */
+export const leftOut = z
+  .strictObject({
+    tensors: z.int(),
+    /** Of the sum of squares of all differences, 0 to 1. */
+    share: z.number(),
+  })
+  .meta({ id: 'LeftOut' })
+export type LeftOut = z.output<typeof leftOut>
+
+export const extractResult = z
+  .strictObject({ type: z.literal('extract'), file: writtenFile, approximation, leftOut })
+  .meta({ id: 'ExtractResult' })
+
 export const trainResult = z
   .strictObject({
     type: z.literal('train'),
@@ -117,6 +146,8 @@ export const trainResult = z
     sha256: z.string().length(64),
     bytes: z.int(),
     kind: z.enum(['lora', 'embedding', 'base', 'control-net']),
+    /** Of full training whose result is a low-rank file; null for all else. */
+    approximation: approximation.nullable(),
     steps: z.int(),
     /** Step from which this job went on; 0 when it started anew. */
     resumedFrom: z.int(),
@@ -184,6 +215,7 @@ export const jobResult = z
     baseDescription,
     createBaseResult,
     trainResult,
+    extractResult,
     explainResult,
     sampleResult,
     trainClassifierResult,

@@ -12,20 +12,13 @@ import { resolve } from '../../src/config/resolve.ts'
 import { presentation, subsetsOf } from '../../src/config/subset.ts'
 import { lora } from '../../src/config/technique.ts'
 import { trainingSettings } from '../../src/config/training.ts'
+import { tensorFile } from './tensor-file.ts'
 
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'artefact-test-'))
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
-
-/** A safetensors file as its specification says. */
-function tensorFile(header: object | string, data: number): Buffer {
-  const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header))
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(text.length))
-  return Buffer.concat([length, text, Buffer.alloc(data)])
-}
 
 const down = { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] }
 const up = { dtype: 'F16', shape: [4], data_offsets: [24, 32] }
@@ -55,6 +48,18 @@ test.each([
 ])('an embedding %s is known by its tensors', async (_, header) => {
   const data = 'emb_params' in header ? 24 : 32
   expect((await openAdapter(await written(tensorFile(header, data)))).kind).toBe('embedding')
+})
+
+test.each([
+  'base_model.model.unet.conv_in.lora_A.weight',
+  'unet.conv_in.lora_A.default.weight',
+  'unet.conv_in.lora.down.weight',
+  'unet.mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight',
+  'text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_linear_layer.down.weight',
+  'lora_unet_conv_in.hada_w1_a',
+  'lora_unet_conv_in.lokr_w1',
+])('a file with %s is a LoRA', async (name) => {
+  expect((await openAdapter(await written(tensorFile({ [name]: down }, 24)))).kind).toBe('lora')
 })
 
 test.each([
@@ -126,6 +131,7 @@ test('a record comes back as it was written; one that was altered does not', asy
     sha256: hash,
     bytes: 1,
     kind: 'lora' as const,
+    approximation: null,
     steps: 1,
     resumedFrom: 0,
     finalLoss: 1,

@@ -40,6 +40,7 @@ test('a training tells its steps and checkpoints, and gives its file; asked agai
   const run = trainings.submit(asked)
   const events: RunEvent[] = []
   for await (const event of run) events.push(event)
+  expect(events[0]).toMatchObject({ type: 'log-line', text: expect.stringMatching(/^sd-scripts .* trains with /) })
   const steps = events.flatMap((event) => (event.type === 'step-end' ? [event] : []))
   expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5])
   expect(steps[3]).toMatchObject({ loss: 0.25, gradientNorm: 2, learningRate: 0.5, total: 5 })

@@ -31,6 +31,10 @@ async function limitedPython(blocks: number): Promise<string> {
   return script
 }
 
+async function nextStep(run: AsyncIterable<{ type: string }>): Promise<void> {
+  for await (const event of run) if (event.type === 'step-end') return
+}
+
 test('a disk that fills up while a checkpoint is written: told, nothing half-written, the worker still there', async () => {
   // The base's weights are smaller than this, its optimizer's moments larger.
   const limited = await openLab({ folder: join(folder, 'limited'), python: await limitedPython(250) })
@@ -63,6 +67,11 @@ test('a loss that is no number stops the training, keeps the last good checkpoin
 
 test('several workers share the jobs and draw what one draws', async () => {
   await using several = await openLab({ folder: join(folder, 'several'), python, workers: 2 })
+  const endless = several.train({ base, dataset, technique: lora({ rank: 2 }), steps: 1_000_000, name: 'endless' })
+  await nextStep(endless)
+  expect(await several.sample({ base, prompts: ['a hand'], seeds: [1], steps: 1 })).toHaveLength(1)
+  endless.cancel()
+  await expect(endless.result).rejects.toMatchObject({ code: 'job-cancelled' })
   const request = { base, seeds: [1, 2], steps: 20 }
   const prompts = ['a hand', 'a fist', 'an open palm', 'a hand']
   const runs = prompts.map((prompt) => several.sample({ ...request, prompts: [prompt] }))

@@ -95,6 +95,7 @@ function sampleRecord(images: readonly StudyImage[]): StudyRecord {
     key,
     arms,
     kind,
+    approximation: null,
     sha256: digest(key),
     bytes,
     steps: kind === 'lora' ? 400 : 300,

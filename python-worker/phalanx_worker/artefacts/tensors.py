@@ -7,54 +7,91 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping
+from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from phalanx_worker.artefacts.atomic import whole_file
 from phalanx_worker.errors import ArtefactError
 
 LARGEST_HEADER = 100_000_000
-BYTES_PER_ELEMENT = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+METADATA = "__metadata__"
+"""The one entry of a header that is no tensor."""
+TYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a file, in their stored type.
+    """All tensors of a file, in their stored type, in memory of their own.
+
+    The library's reader maps the file instead: what somebody writes into it later would change the tensors, and
+    cutting it off would kill the process.
 
     Raises ArtefactError: `missing-file`, `pickled-file` (whatever its name says), `broken-file` (cut off, or a
     header that does not describe the bytes after it).
     """
-    check_tensor_file(path)
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-        return tensors
-    except Exception as error:
-        raise _broken(path, str(error)) from error
+    header = check_tensor_file(path)
+    with path.open("rb") as stream:
+        start = 8 + int.from_bytes(stream.read(8), "little")
+        return {name: _read_tensor(path, stream, start, entry) for name, entry in header.items() if name != METADATA}
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """The free text fields of a file's header; raises as `read_tensors`."""
-    metadata = check_tensor_file(path).get("__metadata__", {})
+    metadata = check_tensor_file(path).get(METADATA, {})
     if not isinstance(metadata, dict):
         raise _broken(path, "its metadata is not an object")
     return {str(key): str(value) for key, value in metadata.items()}
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write a file whole or not at all. Raises ArtefactError (`disk-full`)."""
+    """Write a file whole or not at all. Raises ArtefactError (`disk-full`, `written-differently`)."""
     with whole_file(path) as temporary:
         save_tensors(temporary, tensors, metadata)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write a file in place, for use inside a folder that is itself written whole."""
+    """Write a file in place, for use inside a folder that is itself written whole, and read it back.
+
+    Raises ArtefactError (`written-differently`).
+    """
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     save_file(plain, path, dict(metadata or {}))
     _sort_header(path)
+    _compare(path, plain, dict(metadata or {}))
+
+
+def _compare(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """One tensor at a time, so that a file as large as the memory can be compared."""
+    found = read_metadata(path)
+    with safe_open(path, "pt") as stored:
+        names = set(stored.keys())
+        differing = [
+            name
+            for name, tensor in tensors.items()
+            if name not in names or not _same_bits(stored.get_tensor(name), tensor)
+        ]
+    differing += sorted(names - tensors.keys()) + ([] if found == metadata else ["the metadata"])
+    if differing:
+        raise ArtefactError(
+            f"{path} does not hold what was written to it: {differing[0]} differs. Check the disk, and start the job "
+            "again: a training goes on from its last checkpoint.",
+            code="written-differently",
+            facts={"path": str(path), "differing": len(differing)},
+        )
+
+
+def _same_bits(one: Tensor, other: Tensor) -> bool:
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
 
 
 def _sort_header(path: Path) -> None:
@@ -107,27 +144,40 @@ def check_tensor_file(path: Path) -> dict[str, object]:
         raise _broken(path, "its header is not JSON") from error
     if not isinstance(header, dict):
         raise _broken(path, "its header is not an object")
-    end = max((_end_of(path, name, entry) for name, entry in header.items() if name != "__metadata__"), default=0)
+    position = 0
+    for begin, end in sorted(_place_of(path, name, entry) for name, entry in header.items() if name != METADATA):
+        if begin != position:
+            raise _broken(path, f"its tensors overlap or leave a gap at byte {position}")
+        position = end
     stored = size - 8 - length
-    if end != stored:
-        raise _broken(path, f"its tensors end at byte {end} of {stored}: it was cut off or altered")
+    if position != stored:
+        raise _broken(path, f"its tensors end at byte {position} of {stored}: it was cut off or altered")
     return header
 
 
-def _end_of(path: Path, name: str, entry: object) -> int:
+def _read_tensor(path: Path, stream: BufferedReader, start: int, entry: Any) -> Tensor:
+    begin, end = entry["data_offsets"]
+    stream.seek(start + begin)
+    content = torch.empty(end - begin, dtype=torch.uint8)
+    if stream.readinto(content.numpy().data) != end - begin:
+        raise _broken(path, "it was cut off while it was read")
+    return content.view(TYPES[entry["dtype"]]).reshape(entry["shape"])
+
+
+def _place_of(path: Path, name: str, entry: object) -> tuple[int, int]:
     if not isinstance(entry, dict):
         raise _broken(path, f"tensor {name!r} is not described")
     shape, offsets, kind = entry.get("shape"), entry.get("data_offsets"), entry.get("dtype")
     if (
         not (isinstance(shape, list) and all(type(side) is int and side >= 0 for side in shape))
         or not (isinstance(offsets, list) and len(offsets) == 2 and all(type(item) is int for item in offsets))
-        or kind not in BYTES_PER_ELEMENT
+        or kind not in TYPES
     ):
         raise _broken(path, f"tensor {name!r} has no valid shape, place or type")
     begin, end = offsets
-    if begin < 0 or end - begin != math.prod(shape) * BYTES_PER_ELEMENT[kind]:
+    if begin < 0 or end - begin != math.prod(shape) * TYPES[kind].itemsize:
         raise _broken(path, f"tensor {name!r} does not fill its place")
-    return int(end)
+    return int(begin), int(end)
 
 
 def _refuse_pickle(path: Path, start: bytes) -> None:

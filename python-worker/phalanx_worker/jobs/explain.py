@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 from phalanx_worker.jobs.context import JobContext
 from phalanx_worker.jobs.trial import step_cost
 from phalanx_worker.model.base import Base, base_tensors
+from phalanx_worker.model.low_rank import full_rank
 from phalanx_worker.model.module_names import Part, Target
 from phalanx_worker.model.published import published_base, without_numbers
 from phalanx_worker.model.warm import warm_base
@@ -98,15 +98,10 @@ def _by_kind(changes: Sequence[LowRankChange]) -> list[AdaptedLayers]:
             ranks=tuple(sorted({item.rank for item in found})),
             alphas=tuple(sorted({item.alpha for item in found})),
             wide_convolutions=sum(item.layer.is_wide_convolution for item in found),
-            overfull=sum(item.rank > _smaller_side(item) for item in found),
+            overfull=sum(item.rank > full_rank(item.layer.layer) for item in found),
         )
         for (part, kind), found in kinds.items()
     ]
-
-
-def _smaller_side(change: LowRankChange) -> int:
-    out, *inner = change.layer.layer.weight.shape
-    return min(out, math.prod(inner))
 
 
 def _initial_words(settings: TrainingSettings) -> list[str]:

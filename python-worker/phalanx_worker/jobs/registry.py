@@ -17,6 +17,7 @@ JOB_MODULES: Mapping[str, str] = MappingProxyType(
         "create-base": "phalanx_worker.jobs.create_base",
         "train": "phalanx_worker.jobs.train",
         "explain": "phalanx_worker.jobs.explain",
+        "extract": "phalanx_worker.jobs.extract",
         "sample": "phalanx_worker.jobs.sample",
         "train-classifier": "phalanx_worker.jobs.train_classifier",
         "classify": "phalanx_worker.jobs.classify",

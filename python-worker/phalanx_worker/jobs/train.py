@@ -11,7 +11,7 @@ from phalanx_worker.jobs.training_result import config_sha256, finished_result, 
 from phalanx_worker.jobs.training_run import TrainingRun
 from phalanx_worker.model.terminal_snr import with_zero_terminal_snr
 from phalanx_worker.model.warm import warm_base
-from phalanx_worker.protocol.messages import TrainJob, TrainResult
+from phalanx_worker.protocol.messages import LogEvent, TrainJob, TrainResult
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.registry import create_technique
 
@@ -38,6 +38,8 @@ def run(job: TrainJob, context: JobContext) -> TrainResult:
         streams = Streams(job.settings.seed)
         try:
             technique.attach(base, streams)
+            for remark in technique.remarks():
+                context.emit(LogEvent(stream="warning", text=remark, dropped=0), ())
             training = TrainingRun(job, context, base, technique, streams, subsets, config)
             result = training.finish()
         finally:

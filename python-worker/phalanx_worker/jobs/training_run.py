@@ -90,6 +90,7 @@ class TrainingRun:
             sha256=artefact.sha256,
             bytes=artefact.bytes,
             kind=artefact.kind,
+            approximation=artefact.approximation,
             steps=state.step,
             resumed_from=resumed_from,
             final_loss=final_loss(series_lines),
@@ -197,6 +198,7 @@ class TrainingRun:
             base_sha256=self._base.sha256,
             subsets=self._job.subsets,
             images=feed.images,
+            progress=self._progress,
         )
         if self._exported_step(state) != state.step:
             self._best.restore(self._technique)

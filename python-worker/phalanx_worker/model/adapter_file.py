@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from phalanx_worker.artefacts.tensors import file_sha256, read_metadata, read_tensors
+from phalanx_worker.artefacts.unchanged import unchanged
 from phalanx_worker.model.adapter_layouts import in_kohya_layout
 from phalanx_worker.model.embedding_file import (
     PICKLED_SUFFIXES,
@@ -56,8 +57,14 @@ def read_adapter(path: Path) -> LoraFile | EmbeddingFile:
     """Read a LoRA, LoHa, LoKr or an embedding.
 
     Raises ArtefactError: `missing-file`, `pickled-file`, `broken-file`, `oversized-file`, `unsupported-adapter`
-    (another kind of file), `broken-adapter` (factors that do not belong together).
+    (another kind of file), `broken-adapter` (factors that do not belong together), `changed-file` (it became another
+    one while it was read).
     """
+    with unchanged([path]):
+        return _read(path)
+
+
+def _read(path: Path) -> LoraFile | EmbeddingFile:
     if path.suffix in PICKLED_SUFFIXES:
         return read_pickled_embedding(path)
     tensors = read_tensors(path)

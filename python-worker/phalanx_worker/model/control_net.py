@@ -12,6 +12,7 @@ from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 from torch import Tensor
 
 from phalanx_worker.artefacts.tensors import read_metadata, read_tensors, save_tensors, tensors_sha256
+from phalanx_worker.artefacts.unchanged import unchanged
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.conditioning import Conditioning, Residuals, added_conditions
@@ -53,7 +54,8 @@ class Control:
 def control_net_from(base: Base, channels: Sequence[int], seed: int) -> ControlNetModel:
     """A network that copies the encoder of the base's UNet and, by its zero convolutions, adds nothing yet.
 
-    `channels` are those of the levels that read the picture: one more than the autoencoder has halvings.
+    `channels` are those of the levels that read the picture: one more than the autoencoder has halvings. Of a UNet for
+    inpainting, which reads mask and hidden image behind the latents, it copies what reads the latents.
     """
     # The same numbers whatever device the base is on; a base without numbers gets a network without any.
     place = base.device if base.device.type == "meta" else torch.device("cpu")
@@ -62,6 +64,12 @@ def control_net_from(base: Base, channels: Sequence[int], seed: int) -> ControlN
         module: ControlNetModel = ControlNetModel.from_unet(
             base.unet, conditioning_embedding_out_channels=tuple(channels)
         )
+        if base.inpainting:
+            latent = int(base.autoencoder.config.latent_channels)
+            state = module.state_dict()
+            state["conv_in.weight"] = state["conv_in.weight"][:, :latent]
+            module = ControlNetModel.from_config({**module.config, "in_channels": latent})
+            module.load_state_dict(state)
     return module.to(base.device)
 
 
@@ -94,10 +102,11 @@ def read_control_net(path: Path, base: Base) -> ControlNet:
     """Read a network for a base from a folder in the layout of diffusers or from a file in either usual layout.
 
     Raises ArtefactError: `missing-file`, `pickled-file`, `broken-file`, `not-a-control-net`, `control-net-mismatch`
-    (made for another base; names what differs).
+    (made for another base; names what differs), `changed-file` (it became another one while it was read).
     """
     file = _weight_file(path)
-    tensors = read_tensors(file)
+    with unchanged([file]):
+        tensors = read_tensors(file)
     if not any(part in name for name in tensors for part in HINT_NAMES):
         example = ", ".join(sorted(tensors)[:3])
         raise ArtefactError(
@@ -106,7 +115,7 @@ def read_control_net(path: Path, base: Base) -> ControlNet:
             facts={"path": str(path)},
         )
     found: Mapping[str, Tensor] = convert_controlnet_checkpoint(dict(tensors), base.unet.config)
-    module = _empty(base, found, _hint_channels(tensors))
+    module = _empty(base, _hint_channels(tensors))
     wanted = module.state_dict()
     differing = sorted(
         name
@@ -136,16 +145,15 @@ def control_net_metadata(path: Path) -> dict[str, str]:
     return read_metadata(_weight_file(path))
 
 
-def _empty(base: Base, tensors: Mapping[str, Tensor], channels: tuple[int, ...]) -> ControlNetModel:
+def _empty(base: Base, channels: tuple[int, ...]) -> ControlNetModel:
     """A network of the base's layout without weights."""
     with torch.device("meta"):
         like = ControlNetModel.from_unet(
             base.unet, conditioning_embedding_out_channels=channels, load_weights_from_unet=False
         )
-        entry = tensors.get("conv_in.weight")
-        # Beside an inpainting UNet, networks of the ordinary one are used, which read latents alone.
-        width = like.config.in_channels if entry is None or entry.ndim != 4 else entry.shape[1]
-        module: ControlNetModel = ControlNetModel.from_config({**like.config, "in_channels": int(width)})
+        # Also beside an inpainting UNet it reads latents alone.
+        latent = int(base.autoencoder.config.latent_channels)
+        module: ControlNetModel = ControlNetModel.from_config({**like.config, "in_channels": latent})
     return module
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from phalanx_worker.artefacts.tensors import read_tensors
+from phalanx_worker.artefacts.unchanged import unchanged
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base, base_sha256
 from phalanx_worker.model.families import recognise
@@ -34,8 +35,14 @@ def load_base(folder: Path) -> Base:
     """Read a base of any family, whatever the type of its stored weights, into float32.
 
     Raises ArtefactError: `not-a-base` (says what is missing), `family-mismatch` (another breed of Stable Diffusion),
-    `pickled-file`, `broken-file`, `weights-mismatch` (files that do not fit the configs), `unknown-scheduler`.
+    `pickled-file`, `broken-file`, `weights-mismatch` (files that do not fit the configs), `unknown-scheduler`,
+    `changed-file` (one became another while they were read).
     """
+    with unchanged([path for path in sorted(folder.rglob("*")) if path.is_file()]):
+        return _read(folder)
+
+
+def _read(folder: Path) -> Base:
     two_encoders = (folder / "text_encoder_2").exists()
     needed = (*CONFIG_FILES, *SECOND_CONFIG_FILES) if two_encoders else CONFIG_FILES
     missing = [name for name in needed if not (folder / name).is_file()]

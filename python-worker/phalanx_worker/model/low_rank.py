@@ -61,6 +61,12 @@ def factor_shapes(module: Adaptable, rank: int) -> tuple[tuple[int, ...], tuple[
     return (rank, *inner), (out, rank, *[1] * len(inner[1:]))
 
 
+def full_rank(module: Adaptable) -> int:
+    """The largest rank that a change of a layer's weight can have."""
+    out, *inner = module.weight.shape
+    return min(int(out), math.prod(inner))
+
+
 def initial_factors(module: Adaptable, rank: int, name: str, streams: Streams) -> tuple[nn.Parameter, nn.Parameter]:
     """`down` uniform within 1 / sqrt(fan in), which is kaiming uniform with a = sqrt(5), and `up` zero.
 

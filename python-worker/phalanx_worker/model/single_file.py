@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from phalanx_worker.artefacts.tensors import read_metadata, read_tensors
+from phalanx_worker.artefacts.unchanged import unchanged
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base, Family, base_sha256
 from phalanx_worker.model.create import SCHEDULER_CONFIG
@@ -43,7 +44,17 @@ def load_single_file(path: Path) -> Base:
     `family-mismatch`, `missing-tokenizer`, `unknown-prediction`, `unknown-scheduler`, `weights-mismatch`,
     `changed-file` (it became another one while it was read).
     """
-    before = _fingerprint(path)
+    with unchanged(single_file_parts(path)):
+        return _read(path)
+
+
+def single_file_parts(path: Path) -> list[Path]:
+    """The file and what is read beside it, as far as it is there."""
+    beside = [path.parent / name for name in (*TOKENIZER_FILES, SCHEDULER_FILE)]
+    return [path, *(file for file in beside if file.is_file())]
+
+
+def _read(path: Path) -> Base:
     tensors = read_tensors(path)
     metadata = read_metadata(path)
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
@@ -63,13 +74,6 @@ def load_single_file(path: Path) -> Base:
     _refuse_unknown(path, tensors, converted["unet"])
     for part, stored in converted.items():
         fill(parts[part], stored_to_module(part, stored), path)
-    if _fingerprint(path) != before:
-        raise ArtefactError(
-            f"{path} was changed while it was read. Wait until it is whole, and read it again.",
-            code="changed-file",
-            facts={"path": str(path)},
-            retryable=True,
-        )
     return Base(
         unet=parts["unet"],
         autoencoder=parts["vae"],
@@ -83,12 +87,6 @@ def load_single_file(path: Path) -> Base:
         folder=path,
         sha256=base_sha256(parts),
     )
-
-
-def single_file_parts(path: Path) -> list[Path]:
-    """The file and what is read beside it, as far as it is there."""
-    beside = [path.parent / name for name in (*TOKENIZER_FILES, SCHEDULER_FILE)]
-    return [path, *(file for file in beside if file.is_file())]
 
 
 def _described(path: Path, family: Family, shapes: Mapping[str, tuple[int, ...]], velocity: bool) -> dict[str, Any]:
@@ -167,10 +165,3 @@ def _scheduler_config(
             facts={"path": str(path)},
         )
     return {**SCHEDULER_CONFIG, "prediction_type": told or "epsilon"}
-
-
-def _fingerprint(path: Path) -> tuple[int, ...]:
-    if not path.is_file():
-        return ()
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino

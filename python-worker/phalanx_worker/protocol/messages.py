@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "f902f9ce0ea624aeb4f1c437eef2978c998366ce5ddcd4b7a07e11ff8e0d659a"
+SCHEMA_SHA256 = "33d24365e3d5c1f8b17d94a061bc2be62bb895fd85a898179347785b0a95d390"
 
 
 class Accepted(
@@ -120,6 +120,20 @@ class AdapterReference(
     strength: float
     text_encoder_strength: float
     unet_strength: float
+
+
+class Approximation(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    cut_layers: int
+    largest_rank: int
+    layers: int
+    relative_error: float
+    smallest_rank: int
 
 
 class Attach(
@@ -717,6 +731,7 @@ class TrainResult(
     tag_field="type",
     tag="train",
 ):
+    approximation: Approximation | None
     bytes: int
     exported_step: int
     final_loss: float
@@ -731,6 +746,43 @@ class TrainResult(
     steps: int
     trained_parameters: int
     truncated_captions: int
+
+
+class WrittenFile(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=0)]
+    path: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class LeftOut(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    share: float
+    tensors: int
+
+
+class ExtractResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    approximation: Approximation
+    file: WrittenFile
+    left_out: LeftOut
 
 
 class TrainedGroup(
@@ -807,18 +859,6 @@ class SampleResult(
     truncated_tokens: tuple[int, ...]
 
 
-class WrittenFile(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    rename="camel",
-):
-    bytes: Annotated[int, Meta(ge=0)]
-    path: str
-    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
-
-
 class TrainClassifierResult(
     Struct,
     frozen=True,
@@ -838,6 +878,7 @@ JobResult = (
     BaseDescription
     | CreateBaseResult
     | TrainResult
+    | ExtractResult
     | ExplainResult
     | SampleResult
     | TrainClassifierResult
@@ -1470,6 +1511,17 @@ class FullBlocks(
     rates: BlockRates
 
 
+class LowRankSize(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    bytes: Annotated[int, Meta(ge=1)] | None
+    rank: Annotated[int, Meta(ge=1, le=65536)] | None
+
+
 class FullTechnique(
     Struct,
     frozen=True,
@@ -1480,7 +1532,7 @@ class FullTechnique(
     tag="full",
 ):
     blocks: FullBlocks
-    layout: Literal["diffusers", "single-file"]
+    layout: Literal["diffusers", "single-file"] | LowRankSize
     parts: Annotated[tuple[Literal["unet", "text-encoder"], ...], Meta(min_length=1)]
     patterns: tuple[Annotated[str, Meta(min_length=1, max_length=512)], ...]
     text_encoder_learning_rate: Annotated[float, Meta(gt=0)] | None
@@ -1537,6 +1589,22 @@ class ExplainJob(
     base: ExplainedBase
     measured: tuple[TrainingSubset, ...]
     settings: TrainingSettings
+
+
+class ExtractJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="extract",
+):
+    base: str
+    output: str
+    size: LowRankSize
+    tuned: str
+    weights: Literal["float32", "float16", "bfloat16"]
 
 
 class WireError(
@@ -1687,7 +1755,7 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = InspectBaseJob | CreateBaseJob | TrainJob | ExtractJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
 
 
 class Replay(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
-import safetensors.torch
 from torch import Tensor
 
-from phalanx_worker.model.adapter_family import architecture, base_version
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import TrainingSettings
-from phalanx_worker.techniques.kohya_metadata import objective_metadata, schedule_metadata
+from phalanx_worker.techniques.kohya_metadata import (
+    base_metadata,
+    content_metadata,
+    objective_metadata,
+    schedule_metadata,
+)
 from phalanx_worker.techniques.lora_layers import LayeredSettings
 from phalanx_worker.techniques.optimizer_class import optimizer_class
 from phalanx_worker.techniques.technique import ExportRequest, subset_facts
@@ -27,10 +28,7 @@ def adapter_metadata(
     """
     settings = request.settings
     optimizer = settings.optimizer
-    model_hash = _content_sha256(tensors)
     own = {
-        "ss_v2": str(base.family == "sd-2"),
-        "ss_base_model_version": base_version(base),
         "ss_output_name": request.name,
         "ss_learning_rate": str(optimizer.learning_rate),
         "ss_unet_lr": _rate("unet", technique.unet_learning_rate, technique, settings),
@@ -45,17 +43,14 @@ def adapter_metadata(
         "ss_mixed_precision": "bf16" if settings.precision == "bfloat16" else "no",
         "ss_seed": str(settings.seed),
         "ss_caption_dropout_rate": _caption_dropout(request),
-        "sshs_model_hash": model_hash,
-        "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": f"{architecture(base)}/lora",
-        "modelspec.implementation": "diffusers",
-        "modelspec.title": request.name,
-        "modelspec.resolution": f"{settings.width or base.image_size}x{settings.height or base.image_size}",
-        "modelspec.prediction_type": "v" if base.noise_schedule.prediction == "v_prediction" else "epsilon",
-        "modelspec.hash_sha256": f"0x{model_hash}",
     }
     return (
-        own | schedule_metadata(settings.schedule) | objective_metadata(settings.objective) | request_metadata(request)
+        own
+        | base_metadata(base, request.name, settings.width, settings.height)
+        | content_metadata(tensors)
+        | schedule_metadata(settings.schedule)
+        | objective_metadata(settings.objective)
+        | request_metadata(request)
     )
 
 
@@ -77,9 +72,3 @@ def _caption_dropout(request: ExportRequest) -> str:
     """There, one rate for all subsets."""
     rates = {subset.caption_dropout for subset in request.subsets}
     return str(rates.pop()) if len(rates) == 1 else "None"
-
-
-def _content_sha256(tensors: dict[str, Tensor]) -> str:
-    # As kohya and A1111's additional networks do: over everything behind the header.
-    content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
-    return hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()

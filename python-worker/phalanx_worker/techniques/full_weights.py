@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.layer_block import layer_block
 from phalanx_worker.model.layer_pattern import matching
-from phalanx_worker.model.module_names import Part
-from phalanx_worker.protocol.messages import FullTechnique
+from phalanx_worker.model.module_names import Part, named_layers
+from phalanx_worker.protocol.messages import FullTechnique, LowRankSize
 from phalanx_worker.techniques.block_rates import BlockRateFactors
 
 
@@ -38,14 +38,18 @@ class TrainedWeight:
 def trained_weights(settings: FullTechnique, base: Base) -> list[TrainedWeight]:
     """The chosen weights of the parts, text encoders first, without those whose block has rate 0.
 
+    For a low-rank result they are chosen among the weights of linear and convolutional layers.
+
     Raises ConfigError: `unmatched-pattern`, `broken-pattern`, `no-such-blocks`, `block-count`, `no-weights` when
     nothing is left, `untrained-part` when a part has a learning rate and nothing to train with it.
     """
+    held = _weights_of_layers(settings, base) if isinstance(settings.layout, LowRankSize) else None
     factors = BlockRateFactors(settings.blocks.rates, base, settings.parts)
     weights = [
         TrainedWeight(part, module, name, parameter, factors.factor(layer_block(module, name, base)))
         for module, part in _modules(settings, base)
         for name, parameter in base.parts[module].named_parameters()
+        if held is None or parameter in held
     ]
     chosen = [weight for weight in _by_pattern(settings.patterns, weights) if weight.rate_factor > 0]
     if not chosen:
@@ -56,6 +60,10 @@ def trained_weights(settings: FullTechnique, base: Base) -> list[TrainedWeight]:
         )
     _refuse_idle_rates(settings, {weight.part for weight in chosen})
     return chosen
+
+
+def _weights_of_layers(settings: FullTechnique, base: Base) -> set[Tensor]:
+    return {layer.layer.weight for part in settings.parts for layer in named_layers(base, part)}
 
 
 def _modules(settings: FullTechnique, base: Base) -> list[tuple[str, Part]]:

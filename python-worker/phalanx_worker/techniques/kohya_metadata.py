@@ -1,7 +1,15 @@
-"""Settings as the metadata of sd-scripts' files words them."""
+"""Bases and settings as the metadata of sd-scripts' files words them."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
+import safetensors.torch
+from torch import Tensor
+
+from phalanx_worker.model.adapter_family import architecture, base_version
+from phalanx_worker.model.base import Base
 from phalanx_worker.protocol.messages import (
     CosineRestartsSchedule,
     DebiasedWeighting,
@@ -15,6 +23,27 @@ from phalanx_worker.protocol.messages import (
 )
 
 LOSS_TYPES = {SquaredLoss: "l2", HuberLoss: "huber", SmoothL1Loss: "smooth_l1"}
+
+
+def base_metadata(base: Base, title: str, width: int | None = None, height: int | None = None) -> dict[str, str]:
+    """Which base a LoRA changes, at which size in pixels, the base's own unless it is given, and what it is called."""
+    return {
+        "ss_v2": str(base.family == "sd-2"),
+        "ss_base_model_version": base_version(base),
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": f"{architecture(base)}/lora",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": title,
+        "modelspec.resolution": f"{width or base.image_size}x{height or base.image_size}",
+        "modelspec.prediction_type": "v" if base.noise_schedule.prediction == "v_prediction" else "epsilon",
+    }
+
+
+def content_metadata(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """The hash by which sd-scripts and A1111's additional networks know a file: over everything behind the header."""
+    content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+    digest = hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
+    return {"sshs_model_hash": digest, "modelspec.hash_sha256": f"0x{digest}"}
 
 
 def schedule_metadata(schedule: Schedule) -> dict[str, str]:

@@ -10,9 +10,8 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from phalanx_worker.artefacts.tensors import file_sha256, read_tensors, tensors_sha256, write_tensors
-from phalanx_worker.errors import ArtefactError
-from phalanx_worker.model.low_rank import detach
+from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
+from phalanx_worker.model.low_rank import detach, full_rank
 from phalanx_worker.model.low_rank_dropout import Dropout, DropoutRates, DropoutRows
 from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import Objective
@@ -52,6 +51,18 @@ class LayeredTechnique(DenoisingTechnique, ABC, Generic[Layer]):
         }
         return [ParameterGroup(parameters, rates[part], factor) for (part, factor), parameters in groups.items()]
 
+    def remarks(self) -> list[str]:
+        """A rank beyond what a layer's weight can have is allowed, and costs numbers that change nothing more."""
+        changes = self.low_rank_changes()
+        wide = [change for change in changes if change.rank > full_rank(change.layer.layer)]
+        if not wide:
+            return []
+        first = min(wide, key=lambda change: full_rank(change.layer.layer))
+        return [
+            f"The rank exceeds the full rank of {len(wide)} of {len(changes)} layers, such as {first.layer.name} "
+            f"with rank {first.rank} of {full_rank(first.layer.layer)}. This is allowed; a lower one says as much."
+        ]
+
     def low_rank_changes(self) -> list[LowRankChange]:
         return [
             LowRankChange(
@@ -82,13 +93,6 @@ class LayeredTechnique(DenoisingTechnique, ABC, Generic[Layer]):
         tensors = {name: tensor for layer in self._layers for name, tensor in layer.stored().items()}
         path = request.folder / f"{request.name}.safetensors"
         write_tensors(path, tensors, self._metadata(request, tensors))
-        if tensors_sha256(read_tensors(path)) != tensors_sha256(tensors):
-            raise ArtefactError(
-                f"{path} does not hold what was written to it. Check the disk, and train again: the training goes on "
-                "from its last checkpoint.",
-                code="written-differently",
-                facts={"path": str(path)},
-            )
         return WrittenArtefact("lora", path, file_sha256(path), path.stat().st_size)
 
     def detach(self) -> None:

@@ -16,7 +16,7 @@ from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.control_net import ControlNet
 from phalanx_worker.model.module_names import NamedLayer
-from phalanx_worker.protocol.messages import TrainingSettings, TrainingSubset
+from phalanx_worker.protocol.messages import Approximation, TrainingSettings, TrainingSubset
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.losses import Losses
@@ -60,6 +60,8 @@ class ExportRequest:
     subsets: tuple[TrainingSubset, ...]
     images: Callable[[], Iterator[Tensor]]
     """All training images in batches, [n, 3, height, width] in [-1, 1]."""
+    progress: Callable[[int, int], None]
+    """Told how much of the work is done, of how much; may end it with JobCancelled."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class WrittenArtefact:
     sha256: str
     """Of the file's bytes, or the identity of the base."""
     bytes: int
+    approximation: Approximation | None = None
+    """How near a low-rank file comes to what was trained; None when nothing is left away."""
 
 
 class Technique(ABC):
@@ -133,6 +137,10 @@ class Technique(ABC):
     @abstractmethod
     def detach(self) -> None:
         """Take everything off the base."""
+
+    def remarks(self) -> Sequence[str]:
+        """What is allowed and yet worth a warning, known once it is attached."""
+        return ()
 
     def caption(self, caption: str, streams: Streams, step: int, sample: int) -> str:
         """The caption a sample is trained with; dropout comes after it."""

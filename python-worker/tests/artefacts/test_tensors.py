@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from phalanx_worker.artefacts import tensors as tensor_files
 from phalanx_worker.artefacts.tensors import read_metadata, read_tensors, tensors_sha256, write_tensors
 from phalanx_worker.errors import ArtefactError
 
@@ -105,3 +108,53 @@ def test_equal_tensors_and_metadata_give_equal_files(tmp_path: Path) -> None:
     assert len({(tmp_path / str(index)).read_bytes() for index in range(4)}) == 1
     assert read_metadata(tmp_path / "0") == metadata
     assert torch.equal(read_tensors(tmp_path / "0")["a"], torch.ones(2, 5))
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.bool])
+def test_every_type_and_shape_comes_back(tmp_path: Path, kind: torch.dtype) -> None:
+    tensors = {"a": torch.arange(6).reshape(2, 3).to(kind), "b": torch.ones((), dtype=kind), "c": torch.ones(0, 4)}
+    write_tensors(tmp_path / "a.safetensors", tensors)
+    found = read_tensors(tmp_path / "a.safetensors")
+    assert all(torch.equal(found[name], item) and found[name].dtype == item.dtype for name, item in tensors.items())
+
+
+def test_what_becomes_of_a_file_later_does_not_reach_its_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    write_tensors(path, {"a": torch.ones(100_000)})
+    tensors = read_tensors(path)
+    with path.open("r+b") as stream:
+        stream.seek(-4_000, os.SEEK_END)
+        stream.write(bytes(4_000))
+    # With a mapped file this would be the end of the process.
+    os.truncate(path, 100)
+    assert float(tensors["a"].sum()) == 100_000
+
+
+@pytest.mark.parametrize("fault", ["number", "type", "missing", "more", "metadata"])
+def test_a_file_that_holds_something_else_than_was_written_never_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    plain = tensor_files.save_file
+
+    def save(tensors: dict[str, torch.Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+        changed = {
+            "number": {**tensors, "a": tensors["a"] + torch.tensor([0.0, 1e-7])},
+            "type": {**tensors, "a": tensors["a"].view(torch.int32)},
+            "missing": {"b": tensors["b"]},
+            "more": {**tensors, "c": torch.ones(1)},
+            "metadata": tensors,
+        }[fault]
+        plain(changed, path, {**metadata, "name": "y"} if fault == "metadata" else dict(metadata))
+
+    monkeypatch.setattr(tensor_files, "save_file", save)
+    tensors = {"a": torch.tensor([float("nan"), 0.5]), "b": torch.ones(2)}
+    with pytest.raises(ArtefactError) as caught:
+        write_tensors(tmp_path / "a.safetensors", tensors, {"name": "x"})
+    assert caught.value.code == "written-differently"
+    assert not list(tmp_path.iterdir())
+
+
+def test_tensors_that_overlap_or_leave_a_gap_are_refused(tmp_path: Path) -> None:
+    for places in ([[0, 4], [0, 4]], [[0, 4], [8, 12]]):
+        header = {str(index): entry([1], place) for index, place in enumerate(places)}
+        assert code_of(with_header(tmp_path / "x.safetensors", header, bytes(places[-1][1]))) == "broken-file"

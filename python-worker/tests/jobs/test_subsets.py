@@ -12,8 +12,8 @@ from phalanx_worker.artefacts.series import read_series
 from phalanx_worker.artefacts.tensors import read_tensors
 from phalanx_worker.jobs import train
 from phalanx_worker.jobs.training_result import config_sha256
-from phalanx_worker.protocol.messages import CaptionSettings, DatasetReference, FullTechnique, TrainJob
-from tests.small import Killed, Recorder, make_dataset, subset, train_job
+from phalanx_worker.protocol.messages import CaptionSettings, DatasetReference, TrainJob
+from tests.small import Killed, Recorder, full_technique, make_dataset, subset, train_job
 
 LAST = "checkpoints/step-00000008"
 
@@ -57,7 +57,7 @@ def test_weights_multiply_losses(
     base_folder: Path, dataset: DatasetReference, classes: DatasetReference, tmp_path: Path
 ) -> None:
     def first_loss(name: str, weights: tuple[float, float]) -> float:
-        technique = FullTechnique(parts=("unet",), weights="float32", layout="diffusers")
+        technique = full_technique(parts=("unet",))
         job = train_job(base_folder, dataset, tmp_path / name, technique=technique, steps=1)
         subsets = (subset(dataset, weight=weights[0]), subset(classes, weight=weights[1]))
         train.run(msgspec.structs.replace(job, subsets=subsets), Recorder().context)

@@ -147,7 +147,7 @@ def test_unknown_tensors_are_listed(tmp_path: Path) -> None:
         unique=True,
     )
 )
-@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
 def test_no_tensor_gets_lost(names: list[str]) -> None:
     tensors = {name: torch.full((1,), float(index)) for index, name in enumerate(names)}
     renamed = in_kohya_layout(tensors, {})

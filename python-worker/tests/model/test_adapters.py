@@ -200,7 +200,7 @@ def test_pickles_and_torn_files_are_refused_by_content(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damage_anywhere_gives_a_file_or_a_typed_error(data: st.DataObject, tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     write(path, lora_tensors())

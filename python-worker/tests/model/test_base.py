@@ -187,7 +187,7 @@ def test_tokens_beyond_the_length_are_counted(base_folder: Path) -> None:
     assert tokenize(base.tokenizer, ["a " * 80, "a"]).truncated == (80 * words - 75, 0)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(text=st.text(max_size=40))
 def test_any_text_has_tokens_and_none_is_unknown(base_folder: Path, text: str) -> None:
     base = TOKENIZERS.setdefault(base_folder, load_base(base_folder))

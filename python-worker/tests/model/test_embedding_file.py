@@ -228,14 +228,14 @@ def typed_or_vectors(path: Path, content: bytes) -> None:
 
 
 @given(content=st.binary(max_size=400))
-@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=HEALTH)
+@hypothesis_settings(max_examples=150, suppress_health_check=HEALTH)
 def test_any_pickle_gives_vectors_or_a_typed_error(content: bytes, tmp_path: Path) -> None:
     typed_or_vectors(tmp_path / "x.pt", content)
     typed_or_vectors(tmp_path / "x.pt", changed(saved(A1111), "data.pkl", content or b"."))
 
 
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 6))
-@hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=HEALTH)
+@hypothesis_settings(max_examples=300, suppress_health_check=HEALTH)
 def test_damage_to_a_good_pickle_gives_vectors_or_a_typed_error(seed: int, count: int, tmp_path: Path) -> None:
     draws = random.Random(seed)
     good = saved(A1111)
@@ -256,14 +256,14 @@ OPCODES = [b"(", b")", b"]", b"}", b"N", b"\x88", b"K\x01", b"K\x00", b"q\x00", 
 
 
 @given(instructions=st.lists(st.sampled_from(OPCODES), max_size=40))
-@hypothesis_settings(max_examples=600, deadline=None, suppress_health_check=HEALTH)
+@hypothesis_settings(max_examples=600, suppress_health_check=HEALTH)
 def test_any_known_instructions_give_vectors_or_a_typed_error(instructions: list[bytes], tmp_path: Path) -> None:
     pickled = b"\x80\x02" + b"".join(instructions) + b"."
     typed_or_vectors(tmp_path / "x.pt", changed(saved(A1111), "data.pkl", pickled))
 
 
 @given(rows=st.integers(1, 4), width=st.integers(1, 64), half=st.booleans(), turned=st.booleans())
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=HEALTH)
+@hypothesis_settings(max_examples=40, suppress_health_check=HEALTH)
 def test_whatever_torch_saves_comes_back(rows: int, width: int, half: bool, turned: bool, tmp_path: Path) -> None:
     vectors = torch.from_numpy(np.random.default_rng(rows * width).standard_normal((rows, width), np.float32))
     vectors = vectors.half() if half else vectors

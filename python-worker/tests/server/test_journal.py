@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phalanx_worker.protocol.codec import Blob, blob
@@ -46,7 +46,6 @@ def read(source: Journal, reader: bytes) -> list[JobMessage]:
     return taken
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["keep", "drop", "read slow", "read fast"]), max_size=120), st.integers(1, 8))
 def test_readers_miss_nothing_but_progress_and_can_count_what_they_missed(actions: list[str], progress: int) -> None:
     source = journal(progress=progress)

@@ -18,11 +18,21 @@ from phalanx_worker.artefacts.series import read_series
 from phalanx_worker.errors import ConfigError, DatasetError
 from phalanx_worker.jobs import train
 from phalanx_worker.protocol.messages import DatasetReference
+from phalanx_worker.protocol.messages import Technique as TechniqueSettings
 from phalanx_worker.streams import Streams
 from phalanx_worker.training.data import image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.sizes import ImageSizes, size_conditioning
-from tests.small import ARCHITECTURES, Recorder, full_technique, make_base, make_dataset, train_job
+from tests.small import (
+    ARCHITECTURES,
+    Recorder,
+    full_technique,
+    lora_technique,
+    make_base,
+    make_dataset,
+    subset,
+    train_job,
+)
 
 SEED, SIDE = 5, 16
 PIPELINES = {"sd-2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
@@ -34,27 +44,27 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> DatasetReference:
     return make_dataset(tmp_path_factory.mktemp("wide") / "images", count=2, size=(26, SIDE))
 
 
-def plain_loss(folder: Path, family: str, dataset: DatasetReference) -> float:
-    """Mean squared error of both images, with the draws that belong to step 1."""
+def plain_losses(folder: Path, family: str, images: Sequence[tuple[Path, str]]) -> list[float]:
+    """Mean squared error of each of two images with its caption, with the draws that belong to step 1."""
     pipeline = PIPELINES[family].from_pretrained(folder, local_files_only=True)
     scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
     streams = Streams(SEED)
-    items = read_dataset(dataset)
-    order = streams.permutation("order", 2, 0)
-    losses = []
-    for sample, item in enumerate(items[int(place)] for place in order):
-        pixels = np.asarray(Image.open(Path(dataset.root) / item.file), dtype=np.float32)[:, 5:21] / 127.5 - 1
+    places = [int(place) for place in streams.permutation("order", 2, 0)]
+    losses = [0.0, 0.0]
+    for sample, place in enumerate(places):
+        path, caption = images[place]
+        pixels = np.asarray(Image.open(path), dtype=np.float32)[:, 5:21] / 127.5 - 1
         posterior = pipeline.vae.encode(torch.from_numpy(pixels).permute(2, 0, 1)[None]).latent_dist
         draw = torch.from_numpy(streams.normal("posterior", tuple(posterior.mean.shape[1:]), 1, sample))
         latents = (posterior.mean + posterior.std * draw) * pipeline.vae.config.scaling_factor
         noise = torch.from_numpy(streams.normal("noise", tuple(latents.shape[1:]), 1, sample))[None]
         timestep = torch.tensor([streams.integer("timestep", 1000, 1, sample)])
         noisy = scheduler.add_noise(latents, noise, timestep)
-        predicted = plain_prediction(pipeline, family, noisy, timestep, item.caption)
+        predicted = plain_prediction(pipeline, family, noisy, timestep, caption)
         velocity = scheduler.config.prediction_type == "v_prediction"
         target = scheduler.get_velocity(latents, noise, timestep) if velocity else noise
-        losses.append(float(torch.nn.functional.mse_loss(predicted, target)))
-    return sum(losses) / 2
+        losses[place] = float(torch.nn.functional.mse_loss(predicted, target))
+    return losses
 
 
 def plain_prediction(pipeline: Any, family: str, noisy: Tensor, timestep: Tensor, caption: str) -> Any:
@@ -82,10 +92,31 @@ def test_the_loss_is_that_of_a_plain_step(
     job = train_job(family_folders[family], wide, tmp_path / "run", technique=technique, seed=SEED, **changes)
     train.run(job, Recorder().context)
     with torch.no_grad():
-        expected = plain_loss(family_folders[family], family, wide)
+        expected = sum(plain_losses(family_folders[family], family, images_of(wide))) / 2
     found = read_series(tmp_path / "run/series.jsonl")[0].loss
     # Both add the same float32 numbers in another order.
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def images_of(dataset: DatasetReference) -> list[tuple[Path, str]]:
+    return [(Path(dataset.root) / item.file, item.caption) for item in read_dataset(dataset)]
+
+
+@pytest.mark.parametrize("family", ["sd-2", "sdxl"])
+@pytest.mark.parametrize("technique", [full_technique(), lora_technique()])
+def test_prior_preservation_is_half_of_both_losses_with_its_weight(
+    family_folders: dict[str, Path], tmp_path: Path, family: str, technique: TechniqueSettings
+) -> None:
+    pictures, classes = (make_dataset(tmp_path / name, count=1, size=(26, SIDE)) for name in ("mine", "classes"))
+    changes = {"steps": 1, "accumulation": 1, "ema_decay": None}
+    job = train_job(family_folders[family], pictures, tmp_path / "run", technique=technique, seed=SEED, **changes)
+    plain = {"flip": False, "caption_dropout": 0.0}
+    subsets = (subset(pictures, **plain), subset(classes, regularisation=True, weight=0.3, **plain))
+    train.run(msgspec.structs.replace(job, subsets=subsets), Recorder().context)
+    with torch.no_grad():
+        own, prior = plain_losses(family_folders[family], family, [*images_of(pictures), *images_of(classes)])
+    # diffusers' train_dreambooth adds the means of both halves of a batch; here a batch has one mean.
+    assert read_series(tmp_path / "run/series.jsonl")[0].loss == pytest.approx((own + 0.3 * prior) / 2, rel=1e-5)
 
 
 def test_a_base_for_inpainting_is_not_trained_without_masks(wide: DatasetReference, tmp_path: Path) -> None:

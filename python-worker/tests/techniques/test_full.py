@@ -11,15 +11,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from phalanx_worker.artefacts.tensors import read_tensors
+from phalanx_worker.artefacts.tensors import read_metadata, read_tensors
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.jobs import train
+from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.base import base_tensors
+from phalanx_worker.model.layer_pattern import full_path
 from phalanx_worker.model.load import load_base
-from phalanx_worker.protocol.messages import ConstantSchedule, DatasetReference, RateCurve
+from phalanx_worker.model.low_rank import merged
+from phalanx_worker.model.module_names import named_layers
+from phalanx_worker.protocol.messages import ConstantSchedule, DatasetReference, LowRankSize, RateCurve
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.full import Full
-from tests.small import PLAIN, Killed, Recorder, full_technique, settings, train_job
+from tests.small import PLAIN, Killed, Recorder, adapter_reference, full_technique, settings, train_job
 
 KEYS = ("unet.*.attn2.to_k", "/text_encoder.*layer_norm1\\.bias/")
 
@@ -147,3 +151,38 @@ def test_what_cannot_be_meant_is_refused(
     if fact is not None:
         assert caught.value.facts[fact[0]] == fact[1]
     assert load_base(base_folder).sha256 == before
+
+
+def test_a_low_rank_result_is_the_training_of_what_it_can_hold(
+    base_folder: Path, dataset: DatasetReference, tmp_path: Path
+) -> None:
+    changed = {"steps": 3, "ema_decay": None, "checkpoint_every": 1}
+    file = full_technique(layout=LowRankSize(rank=64, bytes=None))
+    job = train_job(base_folder, dataset, tmp_path / "file", technique=file, **changed)
+    result = train.run(job, Recorder().context)
+    assert result.kind == "lora" and result.approximation is not None
+    assert result.approximation.relative_error < 1e-5
+    base = load_base(base_folder)
+    layers = {layer.name: layer for part in ("text-encoder", "unet") for layer in named_layers(base, part)}  # type: ignore[arg-type]
+    assert result.trained_parameters == sum(layer.layer.weight.numel() for layer in layers.values())
+    trained = read_tensors(tmp_path / "file/checkpoints/step-00000003/weights.safetensors")
+    assert trained.keys() == {f"{full_path(layer)}.weight" for layer in layers.values()}
+    with applied(base, [adapter_reference(result.path, 1.0)]) as adapted, merged(list(adapted.parts.values())):
+        for layer in layers.values():
+            # Rounding of float32 decompositions, of weights around 0.3 that have changed by some thousandths.
+            assert torch.allclose(layer.layer.weight, trained[f"{full_path(layer)}.weight"], atol=1e-6), layer.name
+    metadata = read_metadata(Path(result.path))
+    assert metadata["phalanx.steps"] == "3" and metadata["ss_network_dim"] == "64"
+    again = train_job(base_folder, dataset, tmp_path / "again", technique=file, **changed)
+    with pytest.raises(Killed):
+        train.run(again, Recorder(raise_after=2).context)
+    assert train.run(again, Recorder().context).resumed_from == 1
+    assert (tmp_path / "again/result.safetensors").read_bytes() == (tmp_path / "file/result.safetensors").read_bytes()
+
+
+def test_a_bias_is_no_weight_of_a_low_rank_result(base_folder: Path) -> None:
+    settings = full_technique(patterns=("unet.conv_in.bias",), layout=LowRankSize(rank=4, bytes=None))
+    technique = Full(settings, PLAIN)
+    with pytest.raises(ConfigError) as caught:
+        technique.attach(load_base(base_folder), Streams(0))
+    assert caught.value.code == "unmatched-pattern"

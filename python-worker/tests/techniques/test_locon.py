@@ -162,7 +162,7 @@ def test_leaving_everything_out_is_refused(base_folder: Path) -> None:
 
 
 @given(text=st.text(min_size=1, max_size=40))
-@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_pattern_matches_or_is_refused(base_folder: Path, text: str) -> None:
     paths = [full_path(layer) for layer in named_layers(load_base(base_folder), "text-encoder")]
     try:

@@ -20,7 +20,6 @@ from phalanx_worker.protocol.messages import (
     AutoencoderTechnique,
     ControlNetTechnique,
     DatasetReference,
-    FullTechnique,
     LearnedToken,
     NegativeEmbeddingTechnique,
     TextualInversionTechnique,
@@ -30,10 +29,10 @@ from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.registry import create_technique
 from phalanx_worker.techniques.technique import Technique, named_parameters
-from tests.small import Recorder, lora_technique, settings, train_job
+from tests.small import Recorder, full_technique, lora_technique, settings, train_job
 
 DROPOUT = {"network_dropout": 0.3, "rank_dropout": 0.25, "module_dropout": 0.2}
-FULL = FullTechnique(parts=("unet", "text-encoder"), weights="float32", layout="diffusers")
+FULL = full_technique()
 TECHNIQUES: dict[str, TechniqueSettings] = {
     "lora with dropout": lora_technique(targets=("attention", "mlp", "convolution"), **DROPOUT),
     "full": FULL,
