@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 
 def settle_memory() -> None:
@@ -17,14 +18,37 @@ def settle_memory() -> None:
             libc.mallopt(option, 1 << 30)
 
 
-def compare(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> tuple[float, float, float]:
-    """Median seconds of ours and theirs, and the median of theirs / ours over pairs, after one unmeasured pair."""
+@dataclass(frozen=True)
+class Comparison:
+    """Medians over pairs."""
+
+    own: float
+    """Seconds of ours."""
+    other: float
+    ratio: float
+    """Of theirs / ours: above 1, ours is faster."""
+    processor_ratio: float
+    """The same of processor time over all threads, which other work on the machine hardly changes."""
+
+
+def compare(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> Comparison:
+    """Both in turn, after one unmeasured pair."""
     pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(repeats + 1)][1:]
-    own, other = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return own, other, statistics.median(second / first for first, second in pairs)
+    return Comparison(
+        own=statistics.median(first.wall for first, _ in pairs),
+        other=statistics.median(second.wall for _, second in pairs),
+        ratio=statistics.median(second.wall / first.wall for first, second in pairs),
+        processor_ratio=statistics.median(second.processor / first.processor for first, second in pairs),
+    )
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class _Seconds:
+    wall: float
+    processor: float
+
+
+def _seconds(call: Callable[[], object]) -> _Seconds:
+    began, processor_began = time.perf_counter(), time.process_time()
     call()
-    return time.perf_counter() - began
+    return _Seconds(time.perf_counter() - began, time.process_time() - processor_began)

@@ -16,6 +16,7 @@ from diffusers import StableDiffusionPipeline
 
 from benchmarks.bench_base import make_bench_base
 from benchmarks.interleaved import compare, settle_memory
+from phalanx_worker.model.base import AS_TRAINED
 from phalanx_worker.model.load import load_base
 from phalanx_worker.protocol.messages import SampleRequest, SamplingSettings
 from phalanx_worker.sampling.draw import draw, initial_noise
@@ -41,6 +42,7 @@ def measure(folder: Path) -> dict[str, Any]:
         zero_terminal_snr=False,
         width=None,
         height=None,
+        text=AS_TRAINED,
         batch_size=IMAGES,
     )
     side = base.image_size // base.reduction
@@ -59,14 +61,19 @@ def measure(folder: Path) -> dict[str, Any]:
             output_type="np",
         )
 
-    own, other, ratio = compare(ours, theirs, REPEATS)
+    found = compare(ours, theirs, REPEATS)
     return {
         "benchmark": "sampling",
-        "imagesPerSecond": IMAGES / own,
-        "diffusersImagesPerSecond": IMAGES / other,
-        "ratio": ratio,
-        "images": IMAGES,
-        "steps": STEPS,
+        "rows": [
+            {
+                "what": f"sampling, {IMAGES} images of {base.image_size}x{base.image_size}, {STEPS} steps",
+                "unit": "images/s",
+                "ours": IMAGES / found.own,
+                "theirs": IMAGES / found.other,
+                "ratio": found.ratio,
+                "processorRatio": found.processor_ratio,
+            }
+        ],
         "threads": torch.get_num_threads(),
     }
 

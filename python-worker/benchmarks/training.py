@@ -145,20 +145,28 @@ def plain_step(base: Base, pixels: Tensor, latents: Tensor | None, text_encoder:
 
 def measure(folder: Path) -> dict[str, Any]:
     """Medians over interleaved repeats, with and without the text encoder."""
-    result: dict[str, Any] = {"benchmark": "training", "batchSize": BATCH, "rank": RANK}
-    for parts, text_encoder in {"unetAndTextEncoder": True, "unet": False}.items():
+    rows = []
+    for parts, text_encoder in {"UNet and text encoder": True, "UNet": False}.items():
         base = load_base(folder)
         pixels = torch.rand(BATCH, 3, base.image_size, base.image_size) * 2 - 1
         with torch.no_grad():
             latents = base.autoencoder.encode(pixels).latent_dist.mean * base.autoencoder.config.scaling_factor
-        for name, given in {"encodingImages": None, "cachedLatents": latents}.items():
+        for feed, given in {"they encode images": None, "both on cached latents": latents}.items():
             plain = plain_step(load_base(folder), pixels, given, text_encoder)
             with Lanes(base.device, BATCH) as lanes:
                 steps = our_steps(load_base(folder), latents, text_encoder, lanes)
-                own, other, ratio = compare(partial(next, steps), plain, REPEATS)
-            figures = {"stepsPerSecond": 1 / own, "peftStepsPerSecond": 1 / other, "ratio": ratio}
-            result.setdefault(parts, {})[name] = figures
-    return result | {"threads": torch.get_num_threads()}
+                found = compare(partial(next, steps), plain, REPEATS)
+            rows.append(
+                {
+                    "what": f"LoRA of {parts}, {feed}",
+                    "unit": "steps/s",
+                    "ours": 1 / found.own,
+                    "theirs": 1 / found.other,
+                    "ratio": found.ratio,
+                    "processorRatio": found.processor_ratio,
+                }
+            )
+    return {"benchmark": "training", "batchSize": BATCH, "rank": RANK, "rows": rows, "threads": torch.get_num_threads()}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from kohya_runner.checkpoints import Checkpoints
+from kohya_runner.comparison import WrittenDifferentlyError, compare
 from kohya_runner.plan import Plan, read_plan
 from kohya_runner.reports import Reports, StopRequest
 from kohya_runner.series import Series
@@ -33,6 +34,9 @@ def main() -> int:
         reports.send("cancelled", checkpoint=checkpoint)
     except LossNotFiniteError as error:
         reports.send("failed", code="loss-not-finite", message=str(error), traceback="")
+        return 1
+    except WrittenDifferentlyError as error:
+        reports.send("failed", code="written-differently", message=str(error), traceback="")
         return 1
     except BaseException as error:
         text = "".join(traceback.format_exception(error))
@@ -60,12 +64,15 @@ def _train(plan: Plan, reports: Reports, stop: StopRequest) -> None:
     reports.send("phase-start", phase="stepping", total=args.max_train_steps)
     watched(getattr(module, plan.trainer), watcher)().train(args)
     path = plan.output / f"{args.output_name}.safetensors"
+    if watcher.weights is not None:
+        compare(path, watcher.weights())
     unit = 1 if sys.platform == "darwin" else 1024
     reports.send(
         "result",
         path=str(path),
         steps=args.max_train_steps,
         resumedFrom=done,
+        skippedSteps=series.skipped,
         finalLoss=series.final_loss,
         seconds=series.seconds,
         peakMemoryBytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,

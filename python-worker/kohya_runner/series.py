@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,17 @@ class Series:
 
     @property
     def final_loss(self) -> float:
-        """Mean loss of the last tenth of the steps."""
-        last = self._lines[-max(1, len(self._lines) // 10) :]
-        return float(sum(line["loss"] for line in last) / len(last))
+        """Mean loss of the last tenth of the steps that were taken."""
+        losses = [line["loss"] for line in self._lines if line["loss"] is not None]
+        last = losses[-max(1, len(losses) // 10) :]
+        return float(sum(last) / len(last))
+
+    @property
+    def skipped(self) -> int:
+        """Steps whose gradients overflowed float16."""
+        return sum(line["loss"] is None for line in self._lines)
+
+    @property
+    def skipped_in_a_row(self) -> int:
+        """Of these, those since the last step that was taken."""
+        return len(list(takewhile(lambda line: line["loss"] is None, reversed(self._lines))))

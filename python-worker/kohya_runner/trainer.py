@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from kohya_runner.checkpoints import Checkpoints
 from kohya_runner.plan import Plan
 from kohya_runner.reports import Reports, StopRequest
 from kohya_runner.series import Series
+
+MOST_SKIPPED = 20
+"""Steps in a row, as in the package's own training."""
 
 
 class Stopped(BaseException):
@@ -43,6 +47,8 @@ class Watcher:
         self._shown: set[str] = set()
         self.parameters = 0
         self.device = ""
+        self.weights: Callable[[], Mapping[str, Any]] | None = None
+        """Gives everything that belongs into the file, by name; None before the first step."""
 
     def forward(self) -> None:
         """Before a forward pass; the first one of a step starts the clock."""
@@ -58,20 +64,30 @@ class Watcher:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.parameters = sum(parameter.numel() for parameter in trained)
         norms = [float(parameter.grad.norm()) for parameter in trained if parameter.grad is not None]
-        self._norm = math.hypot(*norms) if norms else 0.0
+        # With float16 they are still scaled.
+        self._norm = math.hypot(*norms) / _scale(accelerator) if norms else 0.0
         self.device = str(accelerator.device)
+        self.weights = accelerator.unwrap_model(network).state_dict
         # The schedule moves on right after the step, so this is the last moment to see its rate.
         group = accelerator._optimizers[0].param_groups[0]
         # Prodigy multiplies the rate by its estimate d.
         self._rate = float(group["lr"]) * float(group.get("d", 1.0))
 
-    def step_end(self, step: int, total: int) -> None:
-        """Right after an optimizer step. Raises LossNotFiniteError."""
+    def step_end(self, accelerator: Any, step: int, total: int) -> None:
+        """Right after an optimizer step, or where its gradients overflowed float16. Raises LossNotFiniteError."""
         loss = sum(self._losses) / len(self._losses)
         self._losses.clear()
         now = time.perf_counter()
         seconds, self._began = now - (self._began or now), None
-        if not math.isfinite(loss) or not math.isfinite(self._norm):
+        finite = math.isfinite(loss) and math.isfinite(self._norm)
+        if not finite and accelerator.scaler is not None and self._may_skip(total):
+            self._series.write(
+                {"step": step, "loss": None, "learningRate": 0.0, "gradientNorm": None, "seconds": seconds}
+            )
+            facts = {"scale": _scale(accelerator), "skipped": self._series.skipped, "seconds": seconds}
+            self._reports.send("step-skip", step=step, total=total, heldOutLoss=None, **facts)
+            return
+        if not finite:
             raise LossNotFiniteError(f"The loss of step {step} is {loss}, its gradient norm {self._norm}.")
         facts = {
             "step": step,
@@ -85,6 +101,10 @@ class Watcher:
         }
         self._series.write(facts)
         self._reports.send("step-end", total=total, **facts)
+
+    def _may_skip(self, total: int) -> bool:
+        in_a_row = self._series.skipped_in_a_row + 1
+        return in_a_row <= MOST_SKIPPED and in_a_row < total
 
     def boundary(self, accelerator: Any, step: int, total: int) -> None:
         """Between two steps: a checkpoint when one is due, an end when it is asked for. Raises Stopped."""
@@ -102,6 +122,10 @@ class Watcher:
             if path.name not in self._shown:
                 self._shown.add(path.name)
                 self._reports.send("preview-end", step=step, path=str(path))
+
+
+def _scale(accelerator: Any) -> float:
+    return 1.0 if accelerator.scaler is None else float(accelerator.scaler.get_scale())
 
 
 def watched(trainer: type, watcher: Watcher) -> type:
@@ -122,7 +146,7 @@ def watched(trainer: type, watcher: Watcher) -> type:
             # The checkout calls this after every optimizer step, and with an epoch's number before the first and after
             # the last step of an epoch.
             if epoch is None:
-                watcher.step_end(step, args.max_train_steps)
+                watcher.step_end(accelerator, step, args.max_train_steps)
             super().sample_images(accelerator, args, epoch, step, *rest)
             watcher.previews(step)
             if epoch is None:

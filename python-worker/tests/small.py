@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from phalanx_worker.jobs.context import CancelToken, JobContext
+from phalanx_worker.model.base import AS_TRAINED
 from phalanx_worker.model.create import create_base
 from phalanx_worker.protocol.messages import (
     AdamwOptimizer,
@@ -215,6 +216,7 @@ def settings(**changes: Any) -> TrainingSettings:
         width=None,
         height=None,
         precision="float32",
+        text=AS_TRAINED,
         gradient_checkpointing=False,
         ema_decay=0.9,
         checkpoint_every=3,

@@ -5,10 +5,11 @@ import { ArtefactError } from '../errors/index.ts'
 const seriesLine = z.strictObject({
   /** 1-based. */
   step: z.int(),
-  loss: z.number(),
+  /** Null when the step was skipped, because its gradients overflowed float16. */
+  loss: z.number().nullable(),
   learningRate: z.number(),
-  /** Norm of all gradients before clipping. */
-  gradientNorm: z.number(),
+  /** Norm of all gradients before clipping; null when the step was skipped. */
+  gradientNorm: z.number().nullable(),
   seconds: z.number(),
   /** Mean loss over the held-out images after this step, where it was measured. */
   heldOutLoss: z.number().nullable().default(null),

@@ -5,6 +5,7 @@ import { refuseWithoutEffect } from './optimizer-conflicts.ts'
 import { prompt, samplingSettings, seed } from './sampling.ts'
 import { schedule } from './schedule.ts'
 import { technique } from './technique.ts'
+import { textSettings } from './text.ts'
 
 /** Images drawn during training with fixed seeds, to see where it goes. */
 export const previewSettings = z
@@ -15,7 +16,11 @@ export const previewSettings = z
     /** What guidance leads away from, in all of them. */
     negativePrompt: prompt.default(''),
     seeds: z.array(seed).min(1).max(64).default([1]),
-    sampling: samplingSettings.prefault({}),
+    /** How they are drawn; without `text` they are read as the captions are. */
+    sampling: samplingSettings
+      .extend({ text: textSettings.nullable().default(null) })
+      .meta({ id: 'PreviewSampling' })
+      .prefault({}),
     /** Path of the picture that controls them while a ControlNet is trained, which needs one. */
     control: z.string().min(1).nullable().default(null),
   })
@@ -40,13 +45,18 @@ export const trainingSettings = z
     /** Training size in pixels: images are scaled to cover it and cropped at the centre; null takes the base's own. */
     width: z.int().min(8).max(4096).nullable().default(null),
     height: z.int().min(8).max(4096).nullable().default(null),
-    /** Numeric type of forward and backward passes; weights and optimizer stay float32. */
-    precision: z.enum(['float32', 'bfloat16']).default('float32'),
+    /**
+     * Numeric type of forward and backward passes; weights and optimizer stay float32. With float16 the loss is scaled
+     * (Micikevicius et al., 2018), and steps whose gradients overflow are skipped.
+     */
+    precision: z.enum(['float32', 'bfloat16', 'float16']).default('float32'),
     /**
      * Keeps fewer activations and computes the others again for the gradients (Chen et al., 2016): less memory, about a
      * third more time, the same result.
      */
     gradientCheckpointing: z.boolean().default(false),
+    /** How captions are read; has no effect on the training of an autoencoder. */
+    text: textSettings.prefault({}),
     /** Decay of the exponential moving average of the trained weights, which then is the result; null keeps none. */
     emaDecay: z.number().gt(0).lt(1).nullable().default(null),
     /** Optimizer steps between checkpoints; the last step always gets one. */

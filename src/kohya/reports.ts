@@ -1,17 +1,18 @@
 import { z } from 'zod'
-import { checkpointEndEvent, phaseStartEvent, stepEndEvent } from '../protocol/events.ts'
+import { checkpointEndEvent, phaseStartEvent, stepEndEvent, stepSkipEvent } from '../protocol/events.ts'
 import { trainResult } from '../protocol/results.ts'
 
 /** A line of `kohya_runner`. */
 export const report = z.discriminatedUnion('type', [
   phaseStartEvent,
   stepEndEvent,
+  stepSkipEvent,
   checkpointEndEvent,
   z.strictObject({ type: z.literal('preview-end'), step: z.int(), path: z.string() }),
   z.strictObject({ type: z.literal('cancelled'), checkpoint: z.string().nullable() }),
   z.strictObject({
     type: z.literal('failed'),
-    code: z.enum(['loss-not-finite', 'python-exception']),
+    code: z.enum(['loss-not-finite', 'python-exception', 'written-differently']),
     message: z.string(),
     traceback: z.string(),
   }),
@@ -20,6 +21,7 @@ export const report = z.discriminatedUnion('type', [
       path: true,
       steps: true,
       resumedFrom: true,
+      skippedSteps: true,
       finalLoss: true,
       seconds: true,
       peakMemoryBytes: true,

@@ -3,6 +3,12 @@ import type { TrainResult } from '../protocol/results.ts'
 import type { Run } from '../worker/run.ts'
 import type { Report } from './reports.ts'
 
+const remedies = {
+  'loss-not-finite': ' Lower the learning rate, and train into a new folder.',
+  'written-differently': ' Check the disk, and train again: it goes on from its last checkpoint.',
+  'python-exception': '',
+} as const
+
 /** Tells a run what its worker would tell it. */
 export class Teller {
   readonly #run: Run
@@ -34,8 +40,7 @@ export class Teller {
     const error = {
       place: 'job' as const,
       code,
-      message:
-        code === 'loss-not-finite' ? `${message} Lower the learning rate, and train into a new folder.` : message,
+      message: `${message}${remedies[code]}`,
       facts: { engine: 'kohya' },
       className: message.split(':')[0] ?? '',
       traceback,

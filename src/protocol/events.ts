@@ -29,6 +29,26 @@ export const stepEndEvent = z
   })
   .meta({ id: 'StepEndEvent' })
 
+/**
+ * One optimizer step that float16 made impossible: its gradients, or its loss, are no numbers. The weights stay as they
+ * are, and the next step scales its loss by less. Data and schedule go on.
+ */
+export const stepSkipEvent = z
+  .strictObject({
+    type: z.literal('step-skip'),
+    /** 1-based. */
+    step: z.int(),
+    total: z.int(),
+    /** What multiplies the loss in the next step. */
+    scale: z.number(),
+    /** Steps skipped so far, this one included. */
+    skipped: z.int(),
+    seconds: z.number(),
+    /** As of a step that was taken. */
+    heldOutLoss: z.number().nullable(),
+  })
+  .meta({ id: 'StepSkipEvent' })
+
 /** Progress of work that has no loss: caching latents, denoising steps. */
 export const progressEvent = z
   .strictObject({ type: z.literal('progress-update'), done: z.int(), total: z.int() })
@@ -69,6 +89,7 @@ export const jobEvent = z
   .discriminatedUnion('type', [
     phaseStartEvent,
     stepEndEvent,
+    stepSkipEvent,
     progressEvent,
     checkpointEndEvent,
     imageEndEvent,

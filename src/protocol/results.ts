@@ -151,10 +151,12 @@ export const trainResult = z
     steps: z.int(),
     /** Step from which this job went on; 0 when it started anew. */
     resumedFrom: z.int(),
-    /** Mean loss of the last tenth of the steps. */
+    /** Mean loss of the last tenth of the steps that were taken. */
     finalLoss: z.number(),
     /** Step whose weights the result holds: the last one, or the one with the smallest held-out loss. */
     exportedStep: z.int(),
+    /** Steps that were skipped because their gradients overflowed float16. */
+    skippedSteps: z.int().default(0),
     /** Of the exported step, over the held-out images; null without any. */
     heldOutLoss: z.number().nullable(),
     /** Wall-clock seconds of all steps, those before a resume included. */
@@ -163,7 +165,7 @@ export const trainResult = z
     trainedParameters: z.int(),
     /** JSON lines: step, loss, learning rate, gradient norm, seconds, held-out loss. */
     series: z.string(),
-    /** Captions that were cut at the encoder's length. */
+    /** Captions that were longer than `text.maxTokens` and were cut. */
     truncatedCaptions: z.int(),
   })
   .meta({ id: 'TrainResult' })
@@ -175,7 +177,7 @@ export const sampleResult = z
     images: z.int(),
     seconds: z.number(),
     peakMemoryBytes: z.int(),
-    /** Per request: tokens beyond the encoder's length, which had no effect. */
+    /** Per request: tokens beyond `text.maxTokens`, which had no effect. */
     truncatedTokens: z.array(z.int()),
   })
   .meta({ id: 'SampleResult' })

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { z } from 'zod'
-import { readSeries, type SeriesLine } from '../artefact/series.ts'
+import { readSeries } from '../artefact/series.ts'
 import { type StudyImage, type StudyRecord, studyRecord, studyRecordFile } from '../artefact/study-record.ts'
 import { ArtefactError } from '../errors/index.ts'
 import { type Headline, writeHeadline } from './headline.ts'
@@ -12,13 +12,19 @@ export interface ReportImage extends StudyImage {
   readonly source: string
 }
 
+/** The loss of one step of a training. */
+export interface LossPoint {
+  readonly step: number
+  readonly loss: number
+}
+
 /** Everything the page shows, read from a study's folder. */
 export interface ReportModel {
   readonly study: StudyRecord
   readonly headline: Headline
   readonly images: readonly ReportImage[]
   /** Loss series by the training's key. */
-  readonly losses: ReadonlyMap<string, readonly SeriesLine[]>
+  readonly losses: ReadonlyMap<string, readonly LossPoint[]>
 }
 
 /** Files above this size are inlined as WebP instead of as they are. */
@@ -29,8 +35,15 @@ export async function readReportModel(folder: string): Promise<ReportModel> {
   const study = await readStudyRecord(folder)
   const images: ReportImage[] = []
   for (const image of study.images) images.push({ ...image, source: await inlineImage(join(folder, image.file)) })
-  const losses = new Map<string, SeriesLine[]>()
-  for (const training of study.trainings) losses.set(training.key, await readSeries(join(folder, training.series)))
+  const losses = new Map<string, LossPoint[]>()
+  for (const training of study.trainings) {
+    const lines = await readSeries(join(folder, training.series))
+    // A step that was skipped has no loss.
+    losses.set(
+      training.key,
+      lines.flatMap(({ step, loss }) => (loss === null ? [] : [{ step, loss }])),
+    )
+  }
   return { study, headline: writeHeadline(study), images, losses }
 }
 

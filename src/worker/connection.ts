@@ -44,6 +44,8 @@ export class Connection implements RunLink {
   readonly #watchdog: Watchdog
   /** Sockets without a connection, each with the timer that gives it up. */
   readonly #silent = new Map<'control' | 'jobs', NodeJS.Timeout>()
+  /** Bytes to give back, by job. */
+  readonly #credit = new Map<string, number>()
   #requests = 0
   #closed = false
   #jobsConnections = 0
@@ -111,8 +113,10 @@ export class Connection implements RunLink {
     this.#runs.delete(run.jobId)
   }
 
+  /** One message for all that is given back in a turn of the event loop, since each wakes the worker. */
   giveCredit(jobId: string, bytes: number): void {
-    this.#sendJobs({ type: 'credit', epoch: this.#endpoint.epoch, jobId, bytes })
+    if (this.#credit.size === 0) setImmediate(() => this.#sendCredit())
+    this.#credit.set(jobId, (this.#credit.get(jobId) ?? 0) + bytes)
   }
 
   cancel(jobId: string, how: 'cooperative' | 'exception'): void {
@@ -151,6 +155,12 @@ export class Connection implements RunLink {
       this.#pending.set(key, { resolve: settled(resolve), reject: settled(reject) })
       this.#sendControl(message)
     })
+  }
+
+  #sendCredit(): void {
+    for (const [jobId, bytes] of this.#credit)
+      this.#sendJobs({ type: 'credit', epoch: this.#endpoint.epoch, jobId, bytes })
+    this.#credit.clear()
   }
 
   #sendControl(message: ControlRequest): void {

@@ -135,6 +135,7 @@ test('a record comes back as it was written; one that was altered does not', asy
     steps: 1,
     resumedFrom: 0,
     finalLoss: 1,
+    skippedSteps: 0,
     exportedStep: 1,
     heldOutLoss: null,
     seconds: 1,

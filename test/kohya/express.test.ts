@@ -38,6 +38,7 @@ test('the paper’s LoRA is said in options of sd-scripts', () => {
     max_train_steps: ['400'],
     seed: ['7'],
     mixed_precision: ['bf16'],
+    no_half_vae: [],
     loss_type: ['l2'],
   })
 })
@@ -145,6 +146,11 @@ test('gradient checkpointing is a flag', () => {
   expect(optionsOf()).not.toHaveProperty('gradient_checkpointing')
 })
 
+test('float16 is fp16 there', () => {
+  expect(optionsOf({ precision: 'float16' })).toMatchObject({ mixed_precision: ['fp16'], no_half_vae: [] })
+  expect(optionsOf()).not.toHaveProperty('no_half_vae')
+})
+
 test('rates of parts are refused where the optimizer has one for all', () => {
   const rates = { unetLearningRate: 1, textEncoderLearningRate: 2, upLearningRateRatio: 4 }
   const technique = lora({ ...rates, blocks: { rates: { up: 'linear' } } })
@@ -182,6 +188,18 @@ test('parts, losses, weights and noise have their options', () => {
     { flip_aug: true, caption_dropout_rate: 0 },
     { flip_aug: false, caption_dropout_rate: 0.1 },
   ])
+})
+
+test('how texts are read has its options, and nothing is said of what is usual', () => {
+  const text = { maxTokens: 225, weights: true, clipSkip: 2 } as const
+  expect(optionsOf({ text })).toMatchObject({ max_token_length: ['225'], weighted_captions: [], clip_skip: ['2'] })
+  for (const name of ['max_token_length', 'weighted_captions', 'clip_skip']) {
+    expect(optionsOf()).not.toHaveProperty(name)
+  }
+  const preview = { prompts: ['a hand'], sampling: { text: {} } }
+  expect(() => optionsOf({ text: { clipSkip: 13 }, preview })).toThrowError(
+    /text\.clipSkip.*12.*\n.*preview\.sampling\.text/,
+  )
 })
 
 test('tags are moved and dropped as here, or it is refused', () => {

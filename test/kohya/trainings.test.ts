@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { readSeries } from '../../src/artefact/series.ts'
 import { openCheckout } from '../../src/kohya/checkout.ts'
 import { KohyaTrainings } from '../../src/kohya/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
@@ -62,6 +63,23 @@ test('a training tells its steps and checkpoints, and gives its file; asked agai
   })
 })
 
+test('a step whose gradients overflow float16 is told as skipped, and norms are those without the scale', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'overflow')
+  const run = trainings.submit(await request({ steps: 3, precision: 'float16' }))
+  const events: RunEvent[] = []
+  for await (const event of run) events.push(event)
+  expect(events.filter(({ type }) => type === 'step-skip')).toMatchObject([{ step: 2, total: 3, scale: 4, skipped: 1 }])
+  const steps = events.flatMap((event) => (event.type === 'step-end' ? [event] : []))
+  expect(steps).toMatchObject([
+    { step: 1, gradientNorm: 0.5 },
+    { step: 3, gradientNorm: 0.5 },
+  ])
+  const result = await run
+  expect(result).toMatchObject({ steps: 3, skippedSteps: 1 })
+  const series = await readSeries(result.series)
+  expect(series.map(({ loss }) => loss === null)).toEqual([false, true, false])
+})
+
 test('stopped on request it writes a checkpoint, and goes on from there', async () => {
   const asked = await request({ steps: 100, checkpointEvery: 100 })
   const run = trainings.submit(asked)
@@ -95,6 +113,14 @@ test('a loss that is no number ends the training with the remedy', async () => {
   vi.stubEnv('CHECKOUT_FAULT', 'not-finite')
   const failure = await failureOf(trainings.submit(await request({ steps: 3 })))
   expect(failure).toMatchObject({ code: 'loss-not-finite', message: expect.stringContaining('learning rate') })
+})
+
+test('a file that holds something else than was trained is told, and is no result', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'other-file')
+  const asked = await request({ steps: 2 })
+  const failure = await failureOf(trainings.submit(asked))
+  expect(failure).toMatchObject({ code: 'written-differently', message: expect.stringContaining('Check the disk') })
+  expect(existsSync(join(asked.job.output, 'result.json'))).toBe(false)
 })
 
 test('a process that dies is told with the last lines it printed, and the next training runs', async () => {

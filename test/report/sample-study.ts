@@ -101,6 +101,7 @@ function sampleRecord(images: readonly StudyImage[]): StudyRecord {
     steps: kind === 'lora' ? 400 : 300,
     trainedParameters: trained,
     finalLoss: 0.0612,
+    skippedSteps: 0,
     seconds: kind === 'lora' ? 141.2 : 84.9,
     peakMemoryBytes: 890_000_000,
     series: kind === 'lora' ? 'lora.jsonl' : 'inversion.jsonl',

@@ -17,7 +17,7 @@ from phalanx_worker.artefacts.tensors import file_sha256, read_tensors, save_ten
 from phalanx_worker.errors import ArtefactError
 
 NAME = re.compile(r"step-(\d{8})")
-TENSOR_FILES = ("weights", "optimizer", "average")
+TENSOR_FILES = ("weights", "optimizer", "average", "scaler")
 STATE_FILE = "state.json"
 
 
@@ -30,8 +30,8 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True, rename="camel",
     """Data cursor: samples drawn since the start of the training."""
     seconds: float
     """Wall-clock time of all steps done."""
-    loss: float
-    """Of the last step."""
+    loss: float | None
+    """Of the last step; None when it was skipped."""
     config_sha256: str
     """Of everything that decides the result: settings, base, dataset."""
     files: dict[str, str]
@@ -45,7 +45,7 @@ class Checkpoint:
     path: Path
     state: CheckpointState
     tensors: Mapping[str, Mapping[str, Tensor]]
-    """`weights`, `optimizer` and, with a moving average, `average`."""
+    """`weights`, `optimizer`, with a moving average `average`, and with float16 `scaler`."""
 
 
 def write_checkpoint(

@@ -17,9 +17,10 @@ class SeriesLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One optimizer step."""
 
     step: int
-    loss: float
+    loss: float | None
+    """None when the step was skipped."""
     learning_rate: float
-    gradient_norm: float
+    gradient_norm: float | None
     seconds: float
     held_out_loss: float | None = None
     on_mask_loss: float | None = None
@@ -64,9 +65,10 @@ def read_series(path: Path) -> list[SeriesLine]:
 
 
 def final_loss(series: list[SeriesLine]) -> float:
-    """Mean loss of the last tenth of the steps, at least one."""
-    last = series[-max(1, len(series) // 10) :]
-    return sum(line.loss for line in last) / len(last)
+    """Mean loss of the last tenth of the steps that were taken, at least one."""
+    losses = [line.loss for line in series if line.loss is not None]
+    last = losses[-max(1, len(losses) // 10) :]
+    return sum(last) / len(last)
 
 
 def _cut(path: Path, step: int) -> None:

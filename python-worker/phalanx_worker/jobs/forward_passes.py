@@ -16,7 +16,7 @@ def training_passes(technique: Technique, settings: TrainingSettings) -> Iterato
     """Within the block, an attached technique's networks compute as the settings and the device want it."""
     base = technique.base
     with ExitStack() as stack:
-        if settings.precision == "bfloat16" and base.device.type == "cpu":
+        if settings.precision != "float32" and base.device.type == "cpu":
             stack.enter_context(plain_attention(base.unet))
         if settings.gradient_checkpointing:
             nets = [net.module for net in technique.control_nets()]

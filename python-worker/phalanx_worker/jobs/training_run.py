@@ -19,12 +19,13 @@ from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, plain_subs
 from phalanx_worker.jobs.training_result import config_changed
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.tokens import tokenize
+from phalanx_worker.model.text import read_texts
 from phalanx_worker.protocol.messages import (
     CheckpointEndEvent,
     LogEvent,
     ProgressEvent,
     StepEndEvent,
+    StepSkipEvent,
     TrainJob,
     TrainResult,
 )
@@ -36,6 +37,7 @@ from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.held_out import BestStep, BestWeights, held_out_loss
 from phalanx_worker.training.latents import LatentCache, LatentKey, Posterior
 from phalanx_worker.training.loop import Step, TrainingState, new_state, train
+from phalanx_worker.training.precision import check_precision
 
 LATENTS_KEY = "latents"
 SERIES_FILE = "series.jsonl"
@@ -71,6 +73,7 @@ class TrainingRun:
     def finish(self) -> TrainResult:
         """Take all steps that are left, then export."""
         settings = self._job.settings
+        check_precision(self._base.device, settings.precision)
         state = new_state(self._technique, settings)
         resumed_from = self._resume(state)
         feed = self._feeds.make(self._subsets)
@@ -95,6 +98,7 @@ class TrainingRun:
             resumed_from=resumed_from,
             final_loss=final_loss(series_lines),
             exported_step=exported,
+            skipped_steps=0 if state.scaler is None else state.scaler.skipped,
             held_out_loss=series_lines[exported - 1].held_out_loss,
             seconds=state.seconds,
             peak_memory_bytes=peak_memory(self._base.device),
@@ -113,6 +117,8 @@ class TrainingRun:
         state.optimizer.load_state(found.tensors["optimizer"])
         if state.average is not None:
             state.average.load_state(found.tensors["average"])
+        if state.scaler is not None:
+            state.scaler.load_state(found.tensors["scaler"])
         state.step, state.seconds = found.state.step, found.state.seconds
         self._checkpoint = found.path
         return found.state.step
@@ -130,7 +136,7 @@ class TrainingRun:
                     held_out = self._measured(step.step, state, lanes)
                     last = self._is_over(step.step)
                     series.write(_line(step, held_out))
-                    self._context.emit(_event(step, settings.steps, held_out), ())
+                    self._context.emit(_event(step, state, settings.steps, held_out), ())
                     if settings.preview is not None and (last or step.step % settings.preview.every == 0):
                         with state.result_weights():
                             draw_previews(settings.preview, step.step, self._technique, self._output, self._context)
@@ -186,6 +192,8 @@ class TrainingRun:
             tensors = {"weights": self._technique.state(), "optimizer": optimizer}
             if state.average is not None:
                 tensors["average"] = state.average.state()
+            if state.scaler is not None:
+                tensors["scaler"] = state.scaler.state()
             self._checkpoint = write_checkpoint(folder, facts, tensors, settings.checkpoints_kept)
         self._context.emit(CheckpointEndEvent(step=state.step, path=str(self._checkpoint)), ())
 
@@ -217,8 +225,8 @@ class TrainingRun:
 
     def _truncated_captions(self) -> int:
         captions = [between(item.caption, own.subset.captions) for own in self._subsets for item in own.items]
-        length = int(self._base.text_encoder.config.max_position_embeddings)
-        return sum(count > 0 for count in tokenize(self._technique.base.tokenizer, captions, length).truncated)
+        base = self._technique.base
+        return sum(count > 0 for count in read_texts(base, base.tokenizer, captions).truncated)
 
     def _progress(self, done: int, total: int) -> None:
         self._context.emit(ProgressEvent(done=done, total=total), ())
@@ -249,7 +257,17 @@ def _line(step: Step, held_out: float | None) -> SeriesLine:
     )
 
 
-def _event(step: Step, total: int, held_out: float | None) -> StepEndEvent:
+def _event(step: Step, state: TrainingState, total: int, held_out: float | None) -> StepEndEvent | StepSkipEvent:
+    if step.loss is None or step.gradient_norm is None:
+        assert state.scaler is not None
+        return StepSkipEvent(
+            step=step.step,
+            total=total,
+            scale=float(state.scaler.scale()),
+            skipped=state.scaler.skipped,
+            seconds=step.seconds,
+            held_out_loss=held_out,
+        )
     return StepEndEvent(
         step=step.step,
         total=total,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "33d24365e3d5c1f8b17d94a061bc2be62bb895fd85a898179347785b0a95d390"
+SCHEMA_SHA256 = "e8f7b061cd4a8f886e38a81bfc18c72e689fc5c5b693f90426c2b8d88aca74cd"
 
 
 class Accepted(
@@ -743,6 +743,7 @@ class TrainResult(
     seconds: float
     series: str
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    skipped_steps: int
     steps: int
     trained_parameters: int
     truncated_captions: int
@@ -949,6 +950,23 @@ class StepEndEvent(
     total: int
 
 
+class StepSkipEvent(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="step-skip",
+):
+    held_out_loss: float | None
+    scale: float
+    seconds: float
+    skipped: int
+    step: int
+    total: int
+
+
 class ProgressEvent(
     Struct,
     frozen=True,
@@ -994,7 +1012,9 @@ class LogEvent(
     text: str
 
 
-JobEvent = PhaseStartEvent | StepEndEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+JobEvent = (
+    PhaseStartEvent | StepEndEvent | StepSkipEvent | ProgressEvent | CheckpointEndEvent | ImageEndEvent | LogEvent
+)
 
 
 class Event(
@@ -1229,7 +1249,19 @@ Optimizer = (
 )
 
 
-class SamplingSettings(
+class TextSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    clip_skip: Annotated[int, Meta(ge=1, le=32)] | None
+    max_tokens: Literal[75, 150, 225]
+    weights: bool
+
+
+class PreviewSampling(
     Struct,
     frozen=True,
     kw_only=True,
@@ -1242,6 +1274,7 @@ class SamplingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
     steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings | None
     width: Annotated[int, Meta(ge=8, le=4096)] | None
     zero_terminal_snr: bool
 
@@ -1257,7 +1290,7 @@ class PreviewSettings(
     every: Annotated[int, Meta(ge=1)]
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompts: Annotated[tuple[Annotated[str, Meta(max_length=8192)], ...], Meta(min_length=1, max_length=64)]
-    sampling: SamplingSettings
+    sampling: PreviewSampling
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1, max_length=64)]
 
 
@@ -1568,12 +1601,13 @@ class TrainingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     objective: Objective
     optimizer: Optimizer
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16", "float16"]
     preview: PreviewSettings | None
     schedule: Schedule
     seed: Annotated[int, Meta(ge=0)]
     steps: Annotated[int, Meta(ge=1, le=10000000)]
     technique: Technique
+    text: TextSettings
     width: Annotated[int, Meta(ge=8, le=4096)] | None
 
 
@@ -1723,6 +1757,24 @@ class SampleRequest(
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompt: Annotated[str, Meta(max_length=8192)]
     seed: Annotated[int, Meta(ge=0)]
+
+
+class SamplingSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    batch_size: Annotated[int, Meta(ge=1, le=256)]
+    guidance: Annotated[float, Meta(ge=0)]
+    guidance_rescale: Annotated[float, Meta(ge=0, le=1)]
+    height: Annotated[int, Meta(ge=8, le=4096)] | None
+    sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
+    steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings
+    width: Annotated[int, Meta(ge=8, le=4096)] | None
+    zero_terminal_snr: bool
 
 
 class SampleJob(

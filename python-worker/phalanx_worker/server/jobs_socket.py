@@ -51,13 +51,10 @@ class Waker:
             self._writing_end.send(b"\0")
 
     def clear(self) -> None:
-        """Forget the calls so far; what they were about must be looked at after this."""
+        """Forget the calls so far, of which there is one at least; look at what they were about after this."""
+        # In this order: a call in between whose byte was taken here would silence all that follow.
+        self.reading_end.recv(4096)
         self._called.clear()
-        try:
-            while self.reading_end.recv(4096):
-                pass
-        except BlockingIOError:
-            return
 
 
 class JobsSocket:
@@ -81,9 +78,11 @@ class JobsSocket:
         poller.register(self._waker.reading_end, zmq.POLLIN)
         blocked = False
         while True:
-            poller.poll(RETRY_MILLISECONDS if blocked else WAITING_MILLISECONDS)
-            self._waker.clear()
-            self._receive_all()
+            ready = dict(poller.poll(RETRY_MILLISECONDS if blocked else WAITING_MILLISECONDS))
+            if self._waker.reading_end.fileno() in ready:
+                self._waker.clear()
+            if self._socket in ready:
+                self._receive_all()
             blocked = sum(self._flush(record) for record in self._table.all()) > 0
             self._note_waiting()
 

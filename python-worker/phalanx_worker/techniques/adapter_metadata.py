@@ -9,10 +9,12 @@ from phalanx_worker.model.base import Base
 from phalanx_worker.model.module_names import Part
 from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.techniques.kohya_metadata import (
+    MIXED_PRECISION,
     base_metadata,
     content_metadata,
     objective_metadata,
     schedule_metadata,
+    text_metadata,
 )
 from phalanx_worker.techniques.lora_layers import LayeredSettings
 from phalanx_worker.techniques.optimizer_class import optimizer_class
@@ -40,7 +42,7 @@ def adapter_metadata(
         "ss_total_batch_size": str(settings.batch_size * settings.accumulation),
         "ss_gradient_accumulation_steps": str(settings.accumulation),
         "ss_gradient_checkpointing": str(settings.gradient_checkpointing),
-        "ss_mixed_precision": "bf16" if settings.precision == "bfloat16" else "no",
+        "ss_mixed_precision": MIXED_PRECISION[settings.precision],
         "ss_seed": str(settings.seed),
         "ss_caption_dropout_rate": _caption_dropout(request),
     }
@@ -50,6 +52,7 @@ def adapter_metadata(
         | content_metadata(tensors)
         | schedule_metadata(settings.schedule)
         | objective_metadata(settings.objective)
+        | text_metadata(settings.text)
         | request_metadata(request)
     )
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from phalanx_worker.model.adapter_family import architecture, base_version
 from phalanx_worker.model.base import Base
+from phalanx_worker.model.tokens import WINDOW
 from phalanx_worker.protocol.messages import (
     CosineRestartsSchedule,
     DebiasedWeighting,
@@ -20,8 +21,10 @@ from phalanx_worker.protocol.messages import (
     Schedule,
     SmoothL1Loss,
     SquaredLoss,
+    TextSettings,
 )
 
+MIXED_PRECISION = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 LOSS_TYPES = {SquaredLoss: "l2", HuberLoss: "huber", SmoothL1Loss: "smooth_l1"}
 
 
@@ -58,6 +61,14 @@ def schedule_metadata(schedule: Schedule) -> dict[str, str]:
     if name == "constant" and schedule.warmup_steps > 0:
         name = "constant_with_warmup"
     return {"ss_lr_scheduler": name, "ss_lr_warmup_steps": str(schedule.warmup_steps)}
+
+
+def text_metadata(text: TextSettings) -> dict[str, str]:
+    """How captions were read; "None" for one window, and for the layer that the family was trained with."""
+    return {
+        "ss_max_token_length": str(None if text.max_tokens == WINDOW else text.max_tokens),
+        "ss_clip_skip": str(text.clip_skip),
+    }
 
 
 def objective_metadata(objective: Objective) -> dict[str, str]:

@@ -121,7 +121,7 @@ class Technique(ABC):
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
-        """Mean loss over the batch, a scalar with gradient. Runs under autocast when precision is bfloat16.
+        """Mean loss over the batch, a scalar with gradient. Runs under autocast when precision is half.
 
         Parts of a batch may be given at the same time, on threads of their own; their means are averaged.
         """

@@ -14,6 +14,7 @@ from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import Technique
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.loop import TrainingState
+from phalanx_worker.training.precision import autocast
 
 
 def held_out_loss(technique: Technique, feed: Feed, state: TrainingState, lanes: Lanes) -> float:
@@ -23,10 +24,9 @@ def held_out_loss(technique: Technique, feed: Feed, state: TrainingState, lanes:
     """
 
     def measure(batch: Batch) -> float:
-        with torch.no_grad(), torch.autocast(feed.base.device.type, torch.bfloat16, enabled=half):
+        with torch.no_grad(), autocast(feed.base.device, feed.settings.precision):
             return float(technique.loss(batch)) * len(batch)
 
-    half = feed.settings.precision == "bfloat16"
     with state.result_weights():
         total = sum(
             sum(lanes.map(measure, [batch.part(span) for span in lanes.spans(len(batch))])) for batch in feed.whole()

@@ -34,6 +34,10 @@ class Optimizer:
         """Forget the gradients of the step before."""
         self._library.zero_grad(set_to_none=True)
 
+    def unscale(self, scaler: torch.amp.GradScaler) -> None:
+        """Divide the gradients by a scaler's scale."""
+        scaler.unscale_(self._library)
+
     def clip(self) -> float:
         """Limit the norm of all gradients together; returns the norm before."""
         limit = self._settings.maximum_gradient_norm

@@ -28,7 +28,7 @@ from phalanx_worker.protocol.messages import (
     StepEndEvent,
 )
 from phalanx_worker.techniques.denoising import DenoisingTechnique
-from tests.drawing import sampling
+from tests.drawing import preview_sampling, sampling
 from tests.small import Killed, Recorder, full_technique, train_job
 
 LAST = "checkpoints/step-00000008"
@@ -259,7 +259,7 @@ def test_bfloat16_trains_close_to_float32(
 def test_previews_are_told_written_and_without_influence(
     base_folder: Path, dataset: DatasetReference, tmp_path: Path, whole: Path
 ) -> None:
-    settings = sampling(steps=2, guidance=2.0, batch_size=2)
+    settings = preview_sampling(sampling(steps=2, guidance=2.0, batch_size=2))
     preview = PreviewSettings(
         every=4, prompts=("a hand", "a fist"), negative_prompt="", seeds=(1, 2), sampling=settings, control=None
     )

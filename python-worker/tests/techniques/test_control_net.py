@@ -30,7 +30,7 @@ from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.control_net import ControlNetTraining
 from phalanx_worker.training.data import read_dataset
-from tests.drawing import sampling
+from tests.drawing import preview_sampling, sampling
 from tests.small import PLAIN, Recorder, make_dataset, train_job, write_manifest
 
 TECHNIQUE = ControlNetTechnique(channels=(16, 32, 96, 256), start=None, weights="float32")
@@ -96,7 +96,7 @@ def test_it_learns_goes_on_bit_equal_and_its_folder_loads_in_diffusers(
     base_folder: Path, pairs: DatasetReference, tmp_path: Path
 ) -> None:
     preview = PreviewSettings(
-        every=8, prompts=("a hand",), negative_prompt="", seeds=(1,), sampling=sampling(steps=2),
+        every=8, prompts=("a hand",), negative_prompt="", seeds=(1,), sampling=preview_sampling(sampling(steps=2)),
         control=str(Path(pairs.root) / "0.control.png"),
     )  # fmt: skip
     recorder = Recorder()
@@ -160,7 +160,12 @@ def test_images_without_pictures_and_previews_without_one_are_refused(
         train.run(job_for(base_folder, dataset, tmp_path / "a"), Recorder().context)
     assert caught.value.code == "missing-control"
     preview = PreviewSettings(
-        every=1, prompts=("a hand",), negative_prompt="", seeds=(1,), sampling=sampling(steps=2), control=None
+        every=1,
+        prompts=("a hand",),
+        negative_prompt="",
+        seeds=(1,),
+        sampling=preview_sampling(sampling(steps=2)),
+        control=None,
     )
     with pytest.raises(ConfigError) as refused:
         train.run(job_for(base_folder, pairs, tmp_path / "b", preview=preview), Recorder().context)

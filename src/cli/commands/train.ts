@@ -54,6 +54,7 @@ export const train: Command = {
       if (event.type === 'worker-restart') terminal.note(`The worker was replaced: ${event.reason}`)
       // Before the first step these tell of an environment that is made, which takes minutes.
       if (event.type === 'log-line' && first === null) terminal.status(event.text)
+      if (event.type === 'step-skip') terminal.note(`step ${event.step}: skipped, its gradients overflowed float16`)
       if (event.type !== 'step-end') continue
       first ??= event.step - 1
       if (event.heldOutLoss !== null) terminal.note(`step ${event.step}: held-out loss ${event.heldOutLoss.toFixed(4)}`)

@@ -1,10 +1,7 @@
-import type { SeriesLine } from '../../artefact/series.ts'
 import type { TrainingRecord } from '../../artefact/study-record.ts'
 import { formatCount, listWords } from '../format.ts'
 import { type Html, html } from '../html.ts'
-import type { ReportModel } from '../model.ts'
-
-type LossPoint = Pick<SeriesLine, 'step' | 'loss'>
+import type { LossPoint, ReportModel } from '../model.ts'
 
 const width = 340
 const height = 170
