@@ -14,7 +14,7 @@ from phalanx_worker.training.data import PixelStore, control_items, image_files,
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.latents import LatentKey, Posterior, latent_keys
-from phalanx_worker.training.masks import MaskStore
+from phalanx_worker.training.loss_masks import MaskStore
 from phalanx_worker.training.sample_order import SampleOrder
 from phalanx_worker.training.sizes import ImageSizes
 from phalanx_worker.training.text import TextCache

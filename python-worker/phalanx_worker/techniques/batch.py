@@ -37,6 +37,8 @@ class Batch:
     """[n, 1, height, width] in [0, 1] at the size of the latents: what counts, for a masked loss."""
     controls: Tensor | None = None
     """[n, 3, height, width] in [0, 1]: pictures that control the images, for techniques that read them."""
+    shown: Tensor | None = None
+    """[n, 1 + channels, height, width]: mask and latents of the hidden images, for an inpainting UNet."""
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -55,7 +57,12 @@ class Batch:
             time_ids=None if self.time_ids is None else self.time_ids[span],
             masks=None if self.masks is None else self.masks[span],
             controls=None if self.controls is None else self.controls[span],
+            shown=None if self.shown is None else self.shown[span],
         )
+
+    def beside(self, noisy: Tensor) -> Tensor:
+        """Noisy latents with what the UNet is shown beside them."""
+        return noisy if self.shown is None else torch.cat([noisy, self.shown], dim=1)
 
     def normal(self, purpose: str, shape: tuple[int, ...]) -> Tensor:
         """[n, *shape] standard normal numbers."""

@@ -8,6 +8,7 @@ from typing import ClassVar, final
 from torch import Tensor, nn
 
 from phalanx_worker.artefacts.atomic import whole_folder
+from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.conditioning import predict
 from phalanx_worker.model.control_net import (
@@ -43,8 +44,17 @@ class ControlNetTraining(DenoisingTechnique):
         return False
 
     def attach(self, base: Base, streams: Streams) -> None:
-        """Raises what `read_control_net` raises, when the settings name a network to start from."""
+        """Raises ConfigError (`inpainting-base`) for one made anew beside an inpainting base, and what
+        `read_control_net` raises when the settings name a network to start from.
+        """
         start = self._settings.start
+        if start is None and base.inpainting:
+            raise ConfigError(
+                f"{base.folder} is made for inpainting, and a ControlNet that copies it would read masks that nobody "
+                "shows it. Start from a ControlNet of the ordinary base (technique.start), or train on that base.",
+                code="inpainting-base",
+                facts={"base": str(base.folder)},
+            )
         if start is None:
             # The autoencoder's halvings must be the picture's too.
             levels = base.reduction.bit_length()
@@ -84,7 +94,7 @@ class ControlNetTraining(DenoisingTechnique):
         control = Control(self._net, batch.controls, 1.0)
         conditioning = self._conditioning(batch)
         added = residuals_of(self.base, [control], noisy, timesteps, conditioning, batch.time_ids)
-        return predict(self.base, noisy, timesteps, conditioning, batch.time_ids, added)
+        return predict(self.base, batch.beside(noisy), timesteps, conditioning, batch.time_ids, added)
 
     def _module(self) -> nn.Module:
         if self._net is None:

@@ -62,7 +62,7 @@ class DenoisingTechnique(Technique, ABC):
 
     def _prediction(self, batch: Batch, noisy: Tensor, timesteps: Tensor) -> Tensor:
         """What is compared with the target, [n, channels, height, width]."""
-        return predict(self.base, noisy, timesteps, self._conditioning(batch), batch.time_ids)
+        return predict(self.base, batch.beside(noisy), timesteps, self._conditioning(batch), batch.time_ids)
 
     def _conditioning(self, batch: Batch) -> Conditioning:
         if batch.conditioning is not None:

@@ -15,8 +15,9 @@ from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.technique import Technique
 from phalanx_worker.training.captions import worded
 from phalanx_worker.training.data import PixelStore
-from phalanx_worker.training.latents import LatentKey, Posterior, to_tensor, to_unit_tensor
-from phalanx_worker.training.masks import MaskStore
+from phalanx_worker.training.latents import ENCODE_BATCH, LatentKey, Posterior, encode, to_tensor, to_unit_tensor
+from phalanx_worker.training.loss_masks import MaskStore
+from phalanx_worker.training.masks import at_latents, hidden, random_mask
 from phalanx_worker.training.sample_order import SampleOrder
 from phalanx_worker.training.sizes import ImageSizes
 from phalanx_worker.training.text import TextCache
@@ -85,6 +86,7 @@ class Feed:
             time_ids=self._time_ids(items, flips),
             masks=self._masks(latents, items, flips),
             controls=None if self.controls is None else self._controls(self.controls, items, flips),
+            shown=None if on_pixels or not self.base.inpainting else self._shown(items, flips, step, samples),
         )
 
     def _time_ids(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor | None:
@@ -114,6 +116,22 @@ class Feed:
     def _pixels(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor:
         images = [self.store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]
         return to_tensor(images).to(self.base.device)
+
+    def _shown(self, items: Sequence[int], flips: Sequence[bool], step: int, samples: Sequence[int]) -> Tensor:
+        masks, images = [], []
+        for item, flipped, sample in zip(items, flips, samples, strict=True):
+            pixels = self.store.pixels(item, flipped)
+            # What is smaller than two latents may fall between them.
+            masks.append(random_mask(self.streams, step, sample, pixels.shape[:2], 2 * self.base.reduction))
+            images.append(hidden(pixels, masks[-1]))
+        spans = [slice(first, first + ENCODE_BATCH) for first in range(0, len(images), ENCODE_BATCH)]
+        posteriors = [posterior for span in spans for posterior in encode(self.base, images[span])]
+        rows = []
+        for posterior, sample in zip(posteriors, samples, strict=True):
+            noise = self.streams.normal("hidden-posterior", tuple(posterior.mean.shape), step, sample)
+            rows.append(posterior.sample(torch.from_numpy(noise)))
+        latents = torch.stack(rows).mul(float(self.base.autoencoder.config.scaling_factor))
+        return torch.cat([at_latents(masks, (latents.shape[2], latents.shape[3])), latents], dim=1).to(self.base.device)
 
     def _latents(self, items: Sequence[int], flips: Sequence[bool], step: int, samples: Sequence[int]) -> Tensor:
         latents = []

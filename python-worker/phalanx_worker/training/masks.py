@@ -1,64 +1,57 @@
-"""Masks of images, which show what a masked loss is taken of."""
+"""What an inpainting UNet is shown: a mask, and the image with medium grey under it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from phalanx_worker.errors import DatasetError
-from phalanx_worker.training.data import ImageFile, PixelStore
-from phalanx_worker.training.latents import to_unit_tensor
+from phalanx_worker.streams import Streams
+from phalanx_worker.training.images import Pixels
+
+Mask = npt.NDArray[np.bool_]
+"""[height, width]: where something new is drawn."""
+GREY = 127.5
+"""Level that a network sees as 0."""
+WHOLE_SHARE = 0.25
+"""Of masks that hide everything."""
 
 
-class MaskStore:
-    """The masks of a set of images, cropped and mirrored with them; an image without one shows all of itself."""
+def random_mask(streams: Streams, step: int, sample: int, size: tuple[int, int], smallest: int) -> Mask:
+    """A mask of `size` (height, width) for one sample of a training step.
 
-    def __init__(self, images: Sequence[ImageFile], needed: Sequence[bool]) -> None:
-        """`needed` says of which images a mask is expected.
-
-        Raises DatasetError: `missing-mask`, `empty-mask` when nothing of a mask is left after the crop, and as
-        `decode_image`.
-        """
-        lacking = [image for image, wanted in zip(images, needed, strict=True) if wanted and image.item.mask is None]
-        if lacking:
-            raise DatasetError(
-                f"{len(lacking)} of {len(images)} images have no mask, such as {lacking[0].item.file}. Put "
-                "palm.mask.png beside palm.jpg, name it as `mask` in metadata.jsonl, or open the dataset with "
-                "`alphaMasks`.",
-                code="missing-mask",
-                facts={"file": lacking[0].item.file, "lacking": len(lacking)},
-            )
-        masked = [index for index, image in enumerate(images) if image.item.mask is not None]
-        self._places = {index: place for place, index in enumerate(masked)}
-        self._store = PixelStore([_mask_file(images[index]) for index in masked])
-        for index, place in self._places.items():
-            if not self._store.pixels(place).any():
-                raise DatasetError(
-                    f"The mask of {images[index].item.file} shows nothing at the size that is trained on. Enlarge what "
-                    "it shows, or take the image out.",
-                    code="empty-mask",
-                    facts={"file": images[index].item.file},
-                )
-
-    def masks(self, indices: Sequence[int], flips: Sequence[bool], size: torch.Size) -> Tensor:
-        """[n, 1, height, width] in [0, 1], averaged over the area of each latent of `size` (height, width)."""
-        return torch.cat([self._mask(index, flipped, size) for index, flipped in zip(indices, flips, strict=True)])
-
-    def _mask(self, index: int, flipped: bool, size: torch.Size) -> Tensor:
-        place = self._places.get(index)
-        if place is None:
-            return torch.ones(1, 1, *size)
-        levels = to_unit_tensor([self._store.pixels(place, flipped)]).mean(1, keepdim=True)
-        return functional.adaptive_avg_pool2d(levels, (size[0], size[1]))
+    A quarter of them hide the whole image, as in the training of Stable Diffusion's own inpainting base (its model
+    card), so that the base goes on drawing from text alone. The others are rectangles and ellipses in equal numbers,
+    anywhere within the image, with sides of any length from `smallest` pixels to the image's, as in diffusers'
+    `train_dreambooth_inpaint.py`, which begins at 0.
+    """
+    draws = streams.generator("mask", step, sample)
+    mask = np.zeros(size, np.bool_)
+    if draws.random() < WHOLE_SHARE:
+        return ~mask
+    round_shape = draws.random() < 0.5
+    height, width = (int(draws.integers(min(smallest, side), side + 1)) for side in size)
+    top, left = int(draws.integers(size[0] - height + 1)), int(draws.integers(size[1] - width + 1))
+    if not round_shape:
+        mask[top : top + height, left : left + width] = True
+        return mask
+    # Measured at the middle of each pixel.
+    down = (np.arange(size[0]) + 0.5 - top - height / 2) / (height / 2)
+    across = (np.arange(size[1]) + 0.5 - left - width / 2) / (width / 2)
+    found: Mask = down[:, None] ** 2 + across**2 <= 1
+    return found
 
 
-def _mask_file(image: ImageFile) -> ImageFile:
-    mask = image.item.mask
-    if mask is None:
-        raise ValueError(f"{image.item.file} has no mask")
-    item = msgspec.structs.replace(image.item, file=mask.file, sha256=mask.sha256)
-    return ImageFile(image.root, item, image.transform, alpha=mask.file == image.item.file)
+def hidden(pixels: Pixels, mask: Mask) -> npt.NDArray[np.float32]:
+    """[height, width, 3]: the image with medium grey under the mask, as networks made for inpainting are shown it."""
+    return np.where(mask[..., None], GREY, pixels).astype(np.float32)
+
+
+def at_latents(masks: Sequence[Mask], size: tuple[int, int]) -> Tensor:
+    """[n, 1, height, width] float32 at the latents' size, each element that of the pixel at its beginning."""
+    whole = torch.from_numpy(np.stack(masks)).to(torch.float32)
+    return functional.interpolate(whole[:, None], size)

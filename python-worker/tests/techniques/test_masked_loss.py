@@ -34,7 +34,7 @@ from phalanx_worker.techniques.lora import Lora
 from phalanx_worker.techniques.masked_loss import MaskedPrediction, masked_losses
 from phalanx_worker.training.data import ImageFile, read_dataset
 from phalanx_worker.training.images import CoverCrop
-from phalanx_worker.training.masks import MaskStore
+from phalanx_worker.training.loss_masks import MaskStore
 from tests.small import CAPTIONS, PLAIN, Killed, Recorder, lora_technique, settings, train_job, write_manifest
 
 HALF = torch.zeros(1, 1, 8, 8).index_fill_(3, torch.arange(4), 1.0)
