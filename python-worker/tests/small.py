@@ -98,6 +98,7 @@ def make_dataset(folder: Path, count: int = 7, size: tuple[int, int] = (16, 16))
                 fingers=None,
                 defect=None,
                 control=None,
+                mask=None,
             )
         )
     return write_manifest(folder, items)
@@ -121,6 +122,7 @@ PLAIN = Objective(
     weighting=UniformWeighting(),
     noise=TrainingNoise(offset=0.0, random_offset=False, pyramid=None, perturbation=0.0),
     zero_terminal_snr=False,
+    mask=None,
 )
 """The mean squared error of plain noise."""
 

@@ -149,7 +149,7 @@ function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optim
   if (schedule.warmupSteps > 0) said.say('lr_warmup_steps', schedule.warmupSteps)
 }
 
-function sayObjective(said: Sentence, { loss, weighting, noise, zeroTerminalSnr, ...unknown }: Objective): void {
+function sayObjective(said: Sentence, { loss, weighting, noise, zeroTerminalSnr, mask, ...unknown }: Objective): void {
   nothingIsLeft(unknown)
   if (loss.type === 'squared') said.say('loss_type', 'l2')
   else {
@@ -160,6 +160,9 @@ function sayObjective(said: Sentence, { loss, weighting, noise, zeroTerminalSnr,
   if (weighting.type === 'min-snr') said.say('min_snr_gamma', weighting.gamma)
   if (weighting.type === 'debiased') said.say('debiased_estimation_loss')
   if (zeroTerminalSnr) said.say('zero_terminal_snr')
+  if (mask !== null) {
+    said.refuse('objective.mask', 'its masked loss is a mean over all pixels, so that a small mask learns slowly')
+  }
   const { offset, randomOffset, pyramid, perturbation, ...others } = noise
   nothingIsLeft(others)
   if (offset > 0) said.say('noise_offset', offset)

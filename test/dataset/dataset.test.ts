@@ -61,8 +61,8 @@ test('metadata.jsonl gives captions and labels, by folder or by its own path', a
   })
   const dataset = await open()
   expect(dataset.items.map(({ sha256: _hash, ...item }) => item)).toEqual([
-    { file: '2.png', caption: '', fingers: null, defect: null, control: null },
-    { file: 'x/1.png', caption: 'an open palm', fingers: 5, defect: false, control: null },
+    { file: '2.png', caption: '', fingers: null, defect: null, control: null, mask: null },
+    { file: 'x/1.png', caption: 'an open palm', fingers: 5, defect: false, control: null, mask: null },
   ])
   expect((await open({}, join(root, 'metadata.jsonl'))).sha256).toBe(dataset.sha256)
 })

@@ -57,6 +57,10 @@ test('a LoKr is refused, since a checkout has no LyCORIS', () => {
   expect(() => optionsOf({ technique: lokr() })).toThrowError(/technique: .*lycoris-lora/)
 })
 
+test('a masked loss is refused, since it means another thing there', () => {
+  expect(() => optionsOf({ objective: { mask: {} } })).toThrowError(/objective\.mask: .*mean over all pixels/)
+})
+
 test('blocks are said in the lists of sd-scripts, and those of text encoders refused', () => {
   const targets = ['attention', 'mlp', 'convolution'] as const
   const rates = { down: { curve: 'reverse-linear', base: 0.25 }, middle: [0.5], up: 'cosine' } as const

@@ -14,6 +14,7 @@ from phalanx_worker.training.data import PixelStore, control_items, image_files,
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.latents import LatentKey, Posterior, latent_keys
+from phalanx_worker.training.loss_masks import MaskStore
 from phalanx_worker.training.sample_order import SampleOrder
 from phalanx_worker.training.sizes import ImageSizes
 from phalanx_worker.training.text import TextCache
@@ -59,7 +60,7 @@ class FeedMaker:
     latents: LatentSource
 
     def make(self, subsets: Sequence[SubsetItems]) -> Feed:
-        """Raises what `control_items` raises and what reading images raises."""
+        """Raises what `control_items` and `MaskStore` raise and what reading images raises."""
         size = self.base.image_size
         transform = CoverCrop(self.settings.width or size, self.settings.height or size)
         store = _store(subsets, transform)
@@ -69,6 +70,9 @@ class FeedMaker:
         if self.technique.feed == "latents":
             keys = latent_keys(self.base, store, [subset.flip for subset in of_images])
             posteriors = self.latents(store, list(keys.values()))
+        masks = None
+        if self.settings.objective.mask is not None and self.technique.feed == "latents":
+            masks = MaskStore(store.files, [not subset.regularisation for subset in of_images])
         return Feed(
             base=self.base,
             technique=self.technique,
@@ -81,6 +85,7 @@ class FeedMaker:
             sizes=ImageSizes(store.files),
             keys=keys,
             posteriors=posteriors,
+            masks=masks,
             controls=_store(_controls(subsets), transform) if self.technique.reads_controls else None,
         )
 

@@ -252,6 +252,8 @@ def _line(step: Step, held_out: float | None) -> SeriesLine:
         gradient_norm=step.gradient_norm,
         seconds=step.seconds,
         held_out_loss=held_out,
+        on_mask_loss=step.on_mask_loss,
+        off_mask_loss=step.off_mask_loss,
     )
 
 
@@ -274,4 +276,6 @@ def _event(step: Step, state: TrainingState, total: int, held_out: float | None)
         gradient_norm=step.gradient_norm,
         seconds=step.seconds,
         held_out_loss=held_out,
+        on_mask_loss=step.on_mask_loss,
+        off_mask_loss=step.off_mask_loss,
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "8c2e89797c98e9f105ea33b0fcbbc34080ed4d052599304d085660dcfc5eb125"
+SCHEMA_SHA256 = "e8f7b061cd4a8f886e38a81bfc18c72e689fc5c5b693f90426c2b8d88aca74cd"
 
 
 class Accepted(
@@ -211,6 +211,18 @@ class BaseDescription(
     text_width: int
     unet_parameters: int
     vocabulary_size: int
+
+
+class BaseOutside(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="base",
+):
+    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class BlobDescription(
@@ -628,6 +640,7 @@ class DatasetItem(
     defect: bool | None
     file: str
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
+    mask: ItemPicture | None
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
 
 
@@ -930,6 +943,8 @@ class StepEndEvent(
     held_out_loss: float | None
     learning_rate: float
     loss: float
+    off_mask_loss: float | None
+    on_mask_loss: float | None
     seconds: float
     step: int
     total: int
@@ -1062,6 +1077,43 @@ class TrainingSubset(
     weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
+class NothingOutside(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="nothing",
+):
+    pass
+
+
+class ImageOutside(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="image",
+):
+    weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
+MaskOutside = NothingOutside | ImageOutside | BaseOutside
+
+
+class MaskedLoss(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    outside: MaskOutside
+
+
 class PyramidNoise(
     Struct,
     frozen=True,
@@ -1121,6 +1173,7 @@ class Objective(
     rename="camel",
 ):
     loss: DenoisingLoss
+    mask: MaskedLoss | None
     noise: TrainingNoise
     weighting: TimestepWeighting
     zero_terminal_snr: bool

@@ -84,6 +84,7 @@ def objective_metadata(objective: Objective) -> dict[str, str]:
         "ss_min_snr_gamma": str(weighting.gamma if isinstance(weighting, MinSnrWeighting) else None),
         "ss_zero_terminal_snr": str(objective.zero_terminal_snr),
         "ss_debiased_estimation": str(isinstance(weighting, DebiasedWeighting)),
+        "ss_masked_loss": str(objective.mask is not None),
         "ss_loss_type": LOSS_TYPES[type(loss)],
         "ss_huber_schedule": str(huber and huber.schedule),
         "ss_huber_c": str(huber and huber.delta),

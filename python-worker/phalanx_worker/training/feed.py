@@ -16,6 +16,7 @@ from phalanx_worker.techniques.technique import Technique
 from phalanx_worker.training.captions import worded
 from phalanx_worker.training.data import PixelStore
 from phalanx_worker.training.latents import ENCODE_BATCH, LatentKey, Posterior, encode, to_tensor, to_unit_tensor
+from phalanx_worker.training.loss_masks import MaskStore
 from phalanx_worker.training.masks import at_latents, hidden, random_mask
 from phalanx_worker.training.sample_order import SampleOrder
 from phalanx_worker.training.sizes import ImageSizes
@@ -41,6 +42,8 @@ class Feed:
     keys: dict[tuple[int, bool], LatentKey]
     posteriors: dict[str, Posterior]
     """By text of the key; empty for techniques that train on pixels."""
+    masks: MaskStore | None = None
+    """For a masked loss."""
     controls: PixelStore | None = None
     """Pictures that control the images, in the order of `store`, for techniques that read them."""
 
@@ -70,6 +73,7 @@ class Feed:
         flips = [self._flipped(item, step, sample) for item, sample in zip(items, samples, strict=True)]
         captions = tuple(self._caption(item, step, sample) for item, sample in zip(items, samples, strict=True))
         on_pixels = self.technique.feed == "pixels"
+        latents = None if on_pixels else self._latents(items, flips, step, samples)
         return Batch(
             streams=self.streams,
             step=step,
@@ -77,9 +81,10 @@ class Feed:
             captions=captions,
             weights=torch.tensor([self.subsets[item].weight for item in items]),
             pixels=self._pixels(items, flips) if on_pixels else None,
-            latents=None if on_pixels else self._latents(items, flips, step, samples),
+            latents=latents,
             conditioning=None if on_pixels or self.technique.trains_text_encoder else self.text.embeddings(captions),
             time_ids=self._time_ids(items, flips),
+            masks=self._masks(latents, items, flips),
             controls=None if self.controls is None else self._controls(self.controls, items, flips),
             shown=None if on_pixels or not self.base.inpainting else self._shown(items, flips, step, samples),
         )
@@ -88,6 +93,11 @@ class Feed:
         if self.base.family != "sdxl" or self.technique.feed == "pixels":
             return None
         return self.sizes.time_ids(items, flips).to(self.base.device)
+
+    def _masks(self, latents: Tensor | None, items: Sequence[int], flips: Sequence[bool]) -> Tensor | None:
+        if self.masks is None or latents is None:
+            return None
+        return self.masks.masks(items, flips, latents.shape[-2:]).to(self.base.device)
 
     def _controls(self, store: PixelStore, items: Sequence[int], flips: Sequence[bool]) -> Tensor:
         pictures = [store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]

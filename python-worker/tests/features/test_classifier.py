@@ -65,6 +65,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> DatasetReference:
                 fingers=None if index % 7 == 0 else count,
                 defect=None if index % 11 == 0 else defect,
                 control=None,
+                mask=None,
             )
         )
     return write_manifest(folder, items)
@@ -121,8 +122,8 @@ def test_unknown_labels_have_no_gradient() -> None:
     network = create_network((8, 16), 1)
     images = torch.randn(2, 3, 32, 32)
     items = [
-        DatasetItem(file="a", sha256="0" * 64, caption="", fingers=None, defect=True, control=None),
-        DatasetItem(file="b", sha256="0" * 64, caption="", fingers=None, defect=False, control=None),
+        DatasetItem(file="a", sha256="0" * 64, caption="", fingers=None, defect=True, control=None, mask=None),
+        DatasetItem(file="b", sha256="0" * 64, caption="", fingers=None, defect=False, control=None, mask=None),
     ]
     labelled_loss(network(images), items).backward()
     assert network.counts.weight.grad is not None and not network.counts.weight.grad.any()

@@ -27,7 +27,9 @@ from phalanx_worker.protocol.messages import (
     PreviewSettings,
     StepEndEvent,
 )
+from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.denoising import DenoisingTechnique
+from phalanx_worker.techniques.losses import Losses
 from tests.drawing import preview_sampling, sampling
 from tests.small import Killed, Recorder, full_technique, train_job
 
@@ -194,10 +196,12 @@ def test_a_full_disk_leaves_the_old_checkpoint(
 def test_a_loss_that_is_no_number_stops_before_harm(
     base_folder: Path, dataset: DatasetReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = DenoisingTechnique.loss
-    monkeypatch.setattr(
-        DenoisingTechnique, "loss", lambda self, batch: real(self, batch) * (float("nan") if batch.step == 5 else 1.0)
-    )
+    real = DenoisingTechnique.losses
+
+    def losses_of_no_number(self: DenoisingTechnique, batch: Batch) -> Losses:
+        return Losses(real(self, batch).total * (float("nan") if batch.step == 5 else 1.0))
+
+    monkeypatch.setattr(DenoisingTechnique, "losses", losses_of_no_number)
     recorder = Recorder()
     with pytest.raises(JobError) as caught:
         train.run(train_job(base_folder, dataset, tmp_path / "run"), recorder.context)
@@ -274,7 +278,16 @@ def test_previews_are_told_written_and_without_influence(
 def test_the_series_is_readable_json(whole: Path) -> None:
     lines = [json.loads(line) for line in (whole / "series.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 9))
-    assert set(lines[0]) == {"step", "loss", "learningRate", "gradientNorm", "seconds", "heldOutLoss"}
+    assert set(lines[0]) == {
+        "step",
+        "loss",
+        "learningRate",
+        "gradientNorm",
+        "seconds",
+        "heldOutLoss",
+        "onMaskLoss",
+        "offMaskLoss",
+    }
     assert msgspec.json.decode((whole / "result.json").read_bytes())["result"]["type"] == "train"
 
 

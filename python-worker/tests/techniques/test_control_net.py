@@ -29,6 +29,7 @@ from phalanx_worker.protocol.messages import (
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.control_net import ControlNetTraining
+from phalanx_worker.techniques.losses import Losses
 from phalanx_worker.training.data import read_dataset
 from tests.drawing import preview_sampling, sampling
 from tests.small import ARCHITECTURE, PLAIN, Killed, Recorder, make_base, make_dataset, train_job, write_manifest
@@ -143,15 +144,15 @@ def test_it_starts_from_another_one(base_folder: Path, pairs: DatasetReference, 
 
 def test_a_mirrored_image_has_a_mirrored_picture(base_folder: Path, pairs: DatasetReference, tmp_path: Path) -> None:
     seen = []
-    original = ControlNetTraining.loss
+    original = ControlNetTraining.losses
 
-    def spy(self: ControlNetTraining, batch: Batch) -> torch.Tensor:
+    def spy(self: ControlNetTraining, batch: Batch) -> Losses:
         seen.append(batch)
         return original(self, batch)
 
     job = job_for(base_folder, pairs, tmp_path / "run", steps=3, flip=True, accumulation=1, batch_size=5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ControlNetTraining, "loss", spy)
+        patch.setattr(ControlNetTraining, "losses", spy)
         train.run(job, Recorder().context)
     streams = Streams(job.settings.seed)
     files = sorted(Path(pairs.root).glob("*.control.png"))

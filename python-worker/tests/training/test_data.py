@@ -24,7 +24,13 @@ from tests.small import make_dataset, write_manifest
 
 def item(file: str, data: bytes) -> DatasetItem:
     return DatasetItem(
-        file=file, sha256=hashlib.sha256(data).hexdigest(), caption="", fingers=None, defect=None, control=None
+        file=file,
+        sha256=hashlib.sha256(data).hexdigest(),
+        caption="",
+        fingers=None,
+        defect=None,
+        control=None,
+        mask=None,
     )
 
 
