@@ -16,6 +16,7 @@ from diffusers import StableDiffusionPipeline
 
 from benchmarks.bench_base import make_bench_base
 from benchmarks.interleaved import compare, settle_memory
+from phalanx_worker.model.base import AS_TRAINED
 from phalanx_worker.model.load import load_base
 from phalanx_worker.protocol.messages import SampleRequest, SamplingSettings
 from phalanx_worker.sampling.draw import draw, initial_noise
@@ -41,6 +42,7 @@ def measure(folder: Path) -> dict[str, Any]:
         zero_terminal_snr=False,
         width=None,
         height=None,
+        text=AS_TRAINED,
         batch_size=IMAGES,
     )
     side = base.image_size // base.reduction

@@ -19,7 +19,8 @@ def compare(path: Path, weights: Mapping[str, Any]) -> None:
         differing = sorted(weights.keys() ^ set(stored.keys())) or [
             name
             for name, tensor in weights.items()
-            if stored.get_tensor(name).tobytes() != tensor.detach().cpu().numpy().tobytes()
+            # It is told to write float32; a whole alpha is an integer in its memory.
+            if stored.get_tensor(name).tobytes() != tensor.detach().cpu().float().numpy().tobytes()
         ]
     if differing:
         raise WrittenDifferentlyError(f"{path} does not hold what was trained: {differing[0]} differs.")

@@ -96,6 +96,8 @@ class Watcher:
             "gradientNorm": self._norm,
             "seconds": seconds,
             "heldOutLoss": None,
+            "onMaskLoss": None,
+            "offMaskLoss": None,
         }
         self._series.write(facts)
         self._reports.send("step-end", total=total, **facts)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from diffusers import (
@@ -23,8 +24,14 @@ from diffusers import (
 )
 from torch import Tensor
 
-from phalanx_worker.model.base import Base
-from phalanx_worker.protocol.messages import InitialImage, SampleRequest, SamplingSettings
+from phalanx_worker.model.base import AS_TRAINED, Base
+from phalanx_worker.protocol.messages import (
+    InitialImage,
+    PreviewSampling,
+    SampleRequest,
+    SamplingSettings,
+    TextSettings,
+)
 from phalanx_worker.sampling.controls import ControlInUse
 from phalanx_worker.sampling.draw import draw, initial_noise, step_noise
 from phalanx_worker.sampling.samplers import SamplerName
@@ -44,7 +51,11 @@ NOISY_SCHEDULERS = ("ddpm", "euler_ancestral_discrete")
 
 
 def sampling(
-    sampler: SamplerName = "ddim", steps: int = 6, guidance: float = 7.5, batch_size: int = 4
+    sampler: SamplerName = "ddim",
+    steps: int = 6,
+    guidance: float = 7.5,
+    batch_size: int = 4,
+    text: TextSettings = AS_TRAINED,
 ) -> SamplingSettings:
     """Settings at the base's own size."""
     return SamplingSettings(
@@ -55,8 +66,14 @@ def sampling(
         zero_terminal_snr=False,
         width=None,
         height=None,
+        text=text,
         batch_size=batch_size,
     )
+
+
+def preview_sampling(settings: SamplingSettings, text: TextSettings | None = None) -> PreviewSampling:
+    """The same for previews; without `text` they are read as captions are."""
+    return PreviewSampling(**{**msgspec.structs.asdict(settings), "text": text})
 
 
 def request(
@@ -91,8 +108,9 @@ def drawn_by_diffusers(
     requests: list[SampleRequest],
     settings: SamplingSettings,
     rename: Callable[[str], str] = lambda prompt: prompt,
+    **given: Any,
 ) -> Images:
-    """[n, height, width, 3] from the pipeline, each image alone."""
+    """[n, height, width, 3] from the pipeline, each image alone, with what else is `given` to it."""
     set_scheduler(made, settings.sampler)
     config = made.unet.config
     side = config.sample_size * made.vae_scale_factor
@@ -111,6 +129,7 @@ def drawn_by_diffusers(
                 num_inference_steps=settings.steps,
                 latents=initial_noise(item.seed, shape)[None],
                 output_type="np",
+                **given,
             )
         images.append(drawing.images[0])
     return (np.stack(images) * 255).round().astype(np.uint8)

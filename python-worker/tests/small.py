@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from phalanx_worker.jobs.context import CancelToken, JobContext
+from phalanx_worker.model.base import AS_TRAINED
 from phalanx_worker.model.create import create_base
 from phalanx_worker.protocol.messages import (
     AdamwOptimizer,
@@ -99,6 +100,7 @@ def make_dataset(folder: Path, count: int = 7, size: tuple[int, int] = (16, 16))
                 fingers=None,
                 defect=None,
                 control=None,
+                mask=None,
             )
         )
     return write_manifest(folder, items)
@@ -122,6 +124,7 @@ PLAIN = Objective(
     weighting=UniformWeighting(),
     noise=TrainingNoise(offset=0.0, random_offset=False, pyramid=None, perturbation=0.0),
     zero_terminal_snr=False,
+    mask=None,
 )
 """The mean squared error of plain noise."""
 
@@ -216,6 +219,7 @@ def settings(**changes: Any) -> TrainingSettings:
         height=None,
         buckets=None,
         precision="float32",
+        text=AS_TRAINED,
         gradient_checkpointing=False,
         ema_decay=0.9,
         checkpoint_every=3,

@@ -24,11 +24,14 @@ export interface GenerationParameters {
 
 /**
  * A recipe in A1111's words (`create_infotext` of its modules/processing.py): prompt, negative prompt, and one line of
- * settings. LoRAs also stand in the prompt as `<lora:name:strength>`, by which A1111 applies them. What it has no word
+ * settings. LoRAs also stand in the prompt as `<lora:name:strength>`, by which A1111 applies them. Brackets that weighed
+ * nothing are escaped, because A1111 always weighs by them; for a `BREAK` it has no escape. What it has no word
  * for is in our own recipe only; its model hash is that of a single file, ours of the base's tensors.
  */
 export function writeParameters(recipe: Recipe): string {
-  const { prompt, negativePrompt, adapters, image } = recipe
+  const { adapters, image, text } = recipe
+  const written = (said: string): string => (text.weights ? said : withoutSyntax(said))
+  const [prompt, negativePrompt] = [written(recipe.prompt), written(recipe.negativePrompt)]
   const loras = adapters.filter(({ kind }) => kind === 'lora')
   const embeddings = adapters.filter(({ kind }) => kind === 'embedding')
   const tags = loras.map(({ name, strength }) => `<lora:${name}:${strength}>`)
@@ -40,6 +43,8 @@ export function writeParameters(recipe: Recipe): string {
     Size: `${recipe.width}x${recipe.height}`,
     'Model hash': recipe.base.sha256.slice(0, 10),
     Model: recipe.base.name,
+    // There, 1 means nothing is skipped, and SDXL takes its penultimate layer whatever this says.
+    'Clip skip': text.clipSkip !== null && text.clipSkip > 1 ? text.clipSkip : undefined,
     'Denoising strength': image?.strength,
     'Mask blur': image?.mask == null ? undefined : image.maskBlur,
     'Noise Schedule': recipe.zeroTerminalSnr ? 'Zero Terminal SNR' : undefined,
@@ -74,6 +79,10 @@ export function parseParameters(text: string): GenerationParameters {
     negativePrompt: joined(negative.map((line) => line.replace(negativePrefix, '').trim())),
     settings: isSettings ? Object.fromEntries(settings) : {},
   }
+}
+
+function withoutSyntax(text: string): string {
+  return text.replace(/[\\()[\]]/g, String.raw`\$&`)
 }
 
 /** Blank lines at the beginning are dropped, as by A1111. */

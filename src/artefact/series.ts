@@ -13,6 +13,9 @@ const seriesLine = z.strictObject({
   seconds: z.number(),
   /** Mean loss over the held-out images after this step, where it was measured. */
   heldOutLoss: z.number().nullable().default(null),
+  /** With masks, mean loss on them and off them. */
+  onMaskLoss: z.number().nullable().default(null),
+  offMaskLoss: z.number().nullable().default(null),
 })
 
 /** One optimizer step of a training. */

@@ -52,7 +52,7 @@ const rules: readonly Rule[] = [
       technique.parts.every((part) => technique[part === 'unet' ? 'unetLearningRate' : 'textEncoderLearningRate']),
   },
   {
-    settings: ['objective', 'captionDropout'],
+    settings: ['objective', 'captionDropout', 'text'],
     reason: 'an autoencoder is trained on images alone and denoises nothing',
     idle: ({ technique }) => technique.type === 'autoencoder',
   },

@@ -53,12 +53,42 @@ export const trainingNoise = z
   })
   .meta({ id: 'TrainingNoise' })
 
+/** What is minimised off the mask, beside the loss on it. */
+export const maskOutside = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('nothing') }).meta({ id: 'NothingOutside' }),
+    /** The same loss as on the mask, times `weight`. */
+    z
+      .strictObject({ type: z.literal('image'), weight: z.number().positive().max(1000).default(0.1) })
+      .meta({ id: 'ImageOutside' }),
+    /**
+     * The distance to what the base alone predicts there, times `weight`, so that the rest of the picture stays the
+     * base's. It costs one more forward pass, and is for techniques that adapt layers: LoRA, LoHa, LoKr.
+     */
+    z
+      .strictObject({ type: z.literal('base'), weight: z.number().positive().max(1000).default(1) })
+      .meta({ id: 'BaseOutside' }),
+  ])
+  .meta({ id: 'MaskOutside' })
+
+/**
+ * Training on a part of each image, which its mask shows in white. For each sample, with its mask m in [0, 1] brought to
+ * the latents' size, the loss is sum(m e) / sum(m) + weight * sum((1 - m) d) / sum(1 - m): e is the loss against the
+ * target and d is e (`image`) or the same loss against the base's own prediction (`base`). A small mask counts as much as
+ * a large one, unlike a mean over all pixels.
+ */
+export const maskedLoss = z
+  .strictObject({ outside: maskOutside.prefault({ type: 'nothing' }) })
+  .meta({ id: 'MaskedLoss' })
+
 /** What a denoising training minimises. */
 export const objective = z
   .strictObject({
     loss: denoisingLoss.prefault({ type: 'squared' }),
     weighting: timestepWeighting.prefault({ type: 'uniform' }),
     noise: trainingNoise.prefault({}),
+    /** Train on what the masks of the dataset show; null trains on whole images. Class images need no mask. */
+    mask: maskedLoss.nullable().default(null),
     /**
      * Rescale the noise schedule so that its last timestep has no signal (Lin et al., 2024), for pictures darker and
      * brighter than medium. Refused for bases that predict noise (epsilon), where it cannot be right. An adapter that

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { textSettings } from './text.ts'
 
 /** Largest seed: every integer up to it is exact in both languages. */
 export const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 
-/** A prompt or caption: at most 8,192 characters; tokens beyond the encoder's 77 are cut and counted. */
+/** A prompt or caption: at most 8,192 characters; tokens beyond `text.maxTokens` are cut and counted. */
 export const prompt = z.string().max(8192)
 
 /**
@@ -45,6 +46,8 @@ export const samplingSettings = z
     /** Pixels, a multiple of the autoencoder's reduction; null takes the base's own size. */
     width: z.int().min(8).max(4096).nullable().default(null),
     height: z.int().min(8).max(4096).nullable().default(null),
+    /** How prompts and negative prompts are read. */
+    text: textSettings.prefault({}),
     /** Images denoised together; changes speed, not pictures. */
     batchSize: z.int().min(1).max(256).default(8),
   })

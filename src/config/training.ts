@@ -6,6 +6,7 @@ import { refuseWithoutEffect } from './optimizer-conflicts.ts'
 import { prompt, samplingSettings, seed } from './sampling.ts'
 import { schedule } from './schedule.ts'
 import { technique } from './technique.ts'
+import { textSettings } from './text.ts'
 
 /** Images drawn during training with fixed seeds, to see where it goes. */
 export const previewSettings = z
@@ -16,7 +17,11 @@ export const previewSettings = z
     /** What guidance leads away from, in all of them. */
     negativePrompt: prompt.default(''),
     seeds: z.array(seed).min(1).max(64).default([1]),
-    sampling: samplingSettings.prefault({}),
+    /** How they are drawn; without `text` they are read as the captions are. */
+    sampling: samplingSettings
+      .extend({ text: textSettings.nullable().default(null) })
+      .meta({ id: 'PreviewSampling' })
+      .prefault({}),
     /** Path of the picture that controls them while a ControlNet is trained, which needs one. */
     control: z.string().min(1).nullable().default(null),
   })
@@ -53,6 +58,8 @@ export const trainingSettings = z
      * third more time, the same result.
      */
     gradientCheckpointing: z.boolean().default(false),
+    /** How captions are read; has no effect on the training of an autoencoder. */
+    text: textSettings.prefault({}),
     /** Decay of the exponential moving average of the trained weights, which then is the result; null keeps none. */
     emaDecay: z.number().gt(0).lt(1).nullable().default(null),
     /** Optimizer steps between checkpoints; the last step always gets one. */

@@ -32,6 +32,8 @@ export const datasetOptions = z.strictObject({
       z.custom<(source: CaptionSource) => string>((value) => typeof value === 'function', 'must be text or a function'),
     ])
     .optional(),
+  /** Takes the alpha channel of images that have no mask file as their mask, and refuses those that have no alpha. */
+  alphaMasks: z.boolean().default(false),
   /** Keeps only the items for which it returns true. */
   filter: z
     .custom<(item: DatasetItem) => boolean>((value) => typeof value === 'function', 'must be a function')

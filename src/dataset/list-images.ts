@@ -14,6 +14,8 @@ export interface ListedImage {
   readonly defect: boolean | null
   /** Of the picture that controls it, beside `file`. */
   readonly control: string | null
+  /** Of its mask, beside `file`. */
+  readonly mask: string | null
 }
 
 /** What a folder holds. */
@@ -65,12 +67,13 @@ export async function listImages(path: string): Promise<Listing> {
 
 async function listMetadata(root: string, name: string): Promise<Listing> {
   const { rows, problems } = await readMetadata(root, name)
-  const images = rows.map(({ file_name, text, fingers, defect, control }) => ({
+  const images = rows.map(({ file_name, text, fingers, defect, control, mask }) => ({
     file: file_name,
     caption: text,
     fingers,
     defect,
     control,
+    mask,
   }))
   return { root, images: images.sort(byFile), problems }
 }
@@ -83,11 +86,11 @@ async function listFolder(root: string, files: readonly string[]): Promise<Listi
   for (const file of files) {
     const extension = extname(file).toLowerCase()
     if (unsupported.has(extension)) problems.push(unsupportedType(file))
-    if (!supported.has(extension) || isControl(file)) continue
+    if (!supported.has(extension) || isPicture(file)) continue
     const text = `${file.slice(0, -extension.length)}.txt`
     const caption = texts.has(text) ? await readCaptionFile(root, text) : classCaption(file)
     if (typeof caption !== 'string') problems.push(caption)
-    else images.push({ file, caption, fingers: null, defect: null, control: controlOf(file, known) })
+    else images.push({ file, caption, fingers: null, defect: null, ...picturesOf(file, known) })
   }
   return { root, images: images.sort(byFile), problems }
 }
@@ -105,14 +108,16 @@ async function listFiles(root: string): Promise<string[]> {
     .filter((file) => !file.split('/').some((part) => part.startsWith('.')))
 }
 
-/** A picture that controls the image of the same name: `palm.control.png` that of `palm.jpg`. */
-function isControl(file: string): boolean {
-  return /\.control\.[a-z]+$/i.test(file)
+/** A picture that belongs to the image of the same name: `palm.control.png` and `palm.mask.png` to `palm.jpg`. */
+function isPicture(file: string): boolean {
+  return /\.(control|mask)\.[a-z]+$/i.test(file)
 }
 
-function controlOf(file: string, known: ReadonlySet<string>): string | null {
+function picturesOf(file: string, known: ReadonlySet<string>): Pick<ListedImage, 'control' | 'mask'> {
   const stem = file.slice(0, -extname(file).length)
-  return [...supported].map((extension) => `${stem}.control${extension}`).find((name) => known.has(name)) ?? null
+  const find = (kind: string) =>
+    [...supported].map((extension) => `${stem}.${kind}${extension}`).find((name) => known.has(name)) ?? null
+  return { control: find('control'), mask: find('mask') }
 }
 
 /** The name of the folder right above an image, as words; empty at the top. */

@@ -11,12 +11,14 @@ const metadataRow = z.object({
   fingers: z.int().min(0).max(10).nullable().default(null),
   defect: z.boolean().nullable().default(null),
   control: z.string().min(1).nullable().default(null),
+  mask: z.string().min(1).nullable().default(null),
 })
 export type MetadataRow = z.output<typeof metadataRow>
 
 /**
  * Reads a `metadata.jsonl` of Hugging Face's imagefolder layout: a JSON object per line with `file_name`, `text` and
- * the labels `fingers` and `defect`, and `control`, the picture that controls the image. Other fields are left alone, unless they look like one of these misspelt.
+ * the labels `fingers` and `defect`, `control`, the picture that controls the image, and `mask`. Other fields are left
+ * alone, unless they look like one of these misspelt.
  */
 export async function readMetadata(
   root: string,
@@ -41,11 +43,13 @@ export async function readMetadata(
     }
     const file = posix.normalize(row.file_name)
     const caption = checkedCaption(file, row.text)
-    if (isAbsolute(file) || file === '..' || file.startsWith('../')) {
+    const mask = row.mask === null ? null : posix.normalize(row.mask)
+    const outside = [file, mask].find((path) => path !== null && isOutside(path))
+    if (outside !== undefined) {
       problems.push({
         file: name,
         code: 'outside-folder',
-        message: `line ${i + 1} names ${file}, which lies outside of the folder; move the image into it`,
+        message: `line ${i + 1} names ${outside}, which lies outside of the folder; move the image into it`,
       })
     } else if (seen.has(file)) {
       problems.push({
@@ -54,10 +58,14 @@ export async function readMetadata(
         message: `line ${i + 1} names ${file} again; keep one line per image`,
       })
     } else if (typeof caption !== 'string') problems.push(caption)
-    else rows.push({ ...row, file_name: file, text: caption })
+    else rows.push({ ...row, file_name: file, text: caption, mask })
     seen.add(file)
   }
   return { rows, problems }
+}
+
+function isOutside(path: string): boolean {
+  return isAbsolute(path) || path === '..' || path.startsWith('../')
 }
 
 /** A line, or what is wrong with it. */

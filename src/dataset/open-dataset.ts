@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { deepFreeze, resolve } from '../config/resolve.ts'
 import { DatasetError } from '../errors/index.ts'
-import type { DatasetItem } from '../protocol/jobs.ts'
+import type { DatasetItem, ItemPicture } from '../protocol/jobs.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
 import { canonicalJson } from '../util/canonical-json.ts'
 import { mapParallel } from '../util/map-parallel.ts'
@@ -11,8 +11,9 @@ import { RandomStream } from '../util/random.ts'
 import { sha256 } from '../util/sha256.ts'
 import { checkedCaption } from './caption-file.ts'
 import { type Dataset, type DatasetOptions, datasetOptions } from './dataset.ts'
-import { ImageInspector } from './image-facts.ts'
+import { type ImageFacts, ImageInspector } from './image-facts.ts'
 import { type ListedImage, listImages } from './list-images.ts'
+import { maskOf } from './mask.ts'
 import { type DatasetProblem, datasetError } from './problem.ts'
 
 /** Where a dataset's manifest goes, and what is known of its images already. */
@@ -34,7 +35,7 @@ export async function openDataset(path: string, place: DatasetPlace, input: Data
   const { root, images, problems } = await listImages(path)
   const inspector = place.inspector ?? new ImageInspector()
   const inspected = await mapParallel(images, 4 * availableParallelism(), async (image) =>
-    freezeItem(image, await inspectAll(inspector, root, image), options.caption),
+    freezeItem(image, await inspectAll(inspector, root, image, options.alphaMasks), options.caption),
   )
   const found = [...problems, ...inspected.filter(isProblem)]
   if (found.length > 0) throw datasetError(root, found)
@@ -57,23 +58,36 @@ interface ItemFacts {
   readonly width: number
   readonly height: number
   readonly control: DatasetItem['control']
+  readonly mask: DatasetItem['mask']
 }
 
 async function inspectAll(
   inspector: ImageInspector,
   root: string,
-  { file, control }: ListedImage,
+  listed: ListedImage,
+  alphaMasks: boolean,
 ): Promise<ItemFacts | DatasetProblem> {
-  const image = await inspector.inspect(root, file)
-  if (!('sha256' in image) || control === null) return 'sha256' in image ? { ...image, control: null } : image
-  const picture = await inspector.inspect(root, control)
+  const image = await inspector.inspect(root, listed.file)
+  if (!('sha256' in image)) return image
+  const control = listed.control === null ? null : await controlOf(inspector, root, listed.control, image)
+  if (control !== null && 'code' in control) return control
+  const mask = await maskOf(inspector, root, listed, image, alphaMasks)
+  if (mask !== null && 'code' in mask) return mask
+  return { ...image, control, mask }
+}
+
+async function controlOf(
+  inspector: ImageInspector,
+  root: string,
+  file: string,
+  image: ImageFacts,
+): Promise<ItemPicture | DatasetProblem> {
+  const picture = await inspector.inspect(root, file)
   if (!('sha256' in picture)) return picture
-  if (picture.width * image.height === picture.height * image.width) {
-    return { ...image, control: { file: control, sha256: picture.sha256 } }
-  }
+  if (picture.width * image.height === picture.height * image.width) return { file, sha256: picture.sha256 }
   const [own, other] = [image, picture].map(({ width, height }) => `${width}x${height}`)
   return {
-    file: control,
+    file,
     code: 'picture-mismatch',
     message: `is ${other} pixels, its image ${own}; give it the image's shape`,
   }
@@ -90,7 +104,9 @@ function freezeItem(
     return { file, code: 'caption-not-text', message: 'was given no text by the caption function' }
   }
   const checked = checkedCaption(file, worded)
-  return typeof checked === 'string' ? { file, caption: checked, fingers, defect, ...facts } : checked
+  if (typeof checked !== 'string') return checked
+  const { sha256, width, height, control, mask } = facts
+  return { file, sha256, caption: checked, width, height, fingers, defect, control, mask }
 }
 
 function isProblem(value: DatasetItem | DatasetProblem): value is DatasetProblem {

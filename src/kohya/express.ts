@@ -3,6 +3,7 @@ import type { Optimizer } from '../config/optimizer.ts'
 import type { Schedule } from '../config/schedule.ts'
 import type { CaptionSettings } from '../config/subset.ts'
 import type { Technique } from '../config/technique.ts'
+import type { TextSettings } from '../config/text.ts'
 import type { TrainingSettings } from '../config/training.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { JobOf, TrainingSubset } from '../protocol/jobs.ts'
@@ -26,6 +27,8 @@ export interface Expressed {
 
 /** Parameters of the UNet of SD 1.5, whose layout is fixed in the checkout's code. */
 const unetParameters = 859_520_964
+/** Layers of the text encoder of SD 1.5. */
+const textLayers = 12
 const mixedPrecision = { float32: 'no', bfloat16: 'bf16', float16: 'fp16' } as const
 /** Largest seed of numpy, which sd-scripts seeds too. */
 const largestSeed = 2 ** 32 - 1
@@ -59,16 +62,18 @@ export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Exp
 }
 
 function saySettings(said: Sentence, settings: TrainingSettings): void {
-  const { technique, optimizer, schedule, objective, steps, accumulation, seed, precision, emaDecay, ...rest } =
+  const { technique, optimizer, schedule, objective, text, steps, accumulation, seed, precision, emaDecay, ...rest } =
     settings
   // Places and previews are put into files; the rest is said by the caller.
-  const { batchSize: _batch, width: _width, height: _height, buckets: _buckets, preview: _preview, ...others } = rest
+  const { batchSize: _batch, width: _width, height: _height, buckets: _buckets, preview, ...others } = rest
   const { checkpointEvery: _every, checkpointsKept: _kept, gradientCheckpointing, ...unknown } = others
   nothingIsLeft(unknown)
   sayTechnique(said, technique)
   sayOptimizer(said, optimizer, technique)
   saySchedule(said, schedule, optimizer)
   sayObjective(said, objective)
+  sayText(said, text)
+  if (preview?.sampling.text != null) said.refuse('preview.sampling.text', 'it reads previews as it reads captions')
   said.say('max_train_steps', steps)
   said.say('gradient_accumulation_steps', accumulation)
   if (seed > largestSeed) said.refuse('seed', `must be at most ${largestSeed}`)
@@ -144,7 +149,7 @@ function saySchedule(said: Sentence, schedule: Schedule, { learningRate }: Optim
   if (schedule.warmupSteps > 0) said.say('lr_warmup_steps', schedule.warmupSteps)
 }
 
-function sayObjective(said: Sentence, { loss, weighting, noise, zeroTerminalSnr, ...unknown }: Objective): void {
+function sayObjective(said: Sentence, { loss, weighting, noise, zeroTerminalSnr, mask, ...unknown }: Objective): void {
   nothingIsLeft(unknown)
   if (loss.type === 'squared') said.say('loss_type', 'l2')
   else {
@@ -155,6 +160,9 @@ function sayObjective(said: Sentence, { loss, weighting, noise, zeroTerminalSnr,
   if (weighting.type === 'min-snr') said.say('min_snr_gamma', weighting.gamma)
   if (weighting.type === 'debiased') said.say('debiased_estimation_loss')
   if (zeroTerminalSnr) said.say('zero_terminal_snr')
+  if (mask !== null) {
+    said.refuse('objective.mask', 'its masked loss is a mean over all pixels, so that a small mask learns slowly')
+  }
   const { offset, randomOffset, pyramid, perturbation, ...others } = noise
   nothingIsLeft(others)
   if (offset > 0) said.say('noise_offset', offset)
@@ -164,4 +172,16 @@ function sayObjective(said: Sentence, { loss, weighting, noise, zeroTerminalSnr,
     said.say('multires_noise_discount', pyramid.discount)
   }
   if (perturbation > 0) said.say('ip_noise_gamma', perturbation)
+}
+
+/**
+ * Its own conventions hold: between windows it leaves out their starts and ends, and weights multiply without the mean
+ * being restored. `BREAK` is a word to it, and brackets in previews always weigh.
+ */
+function sayText(said: Sentence, { maxTokens, weights, clipSkip, ...unknown }: TextSettings): void {
+  nothingIsLeft(unknown)
+  if (maxTokens > 75) said.say('max_token_length', maxTokens)
+  if (weights) said.say('weighted_captions')
+  if (clipSkip !== null && clipSkip > textLayers) said.refuse('text.clipSkip', `must be at most ${textLayers}`)
+  else if (clipSkip !== null) said.say('clip_skip', clipSkip)
 }

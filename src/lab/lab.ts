@@ -201,7 +201,7 @@ export type SampleEvent =
 export interface Samples extends ReadonlyArray<SampledImage> {
   readonly seconds: number
   readonly peakMemoryBytes: number
-  /** Per image: tokens of its prompt beyond the encoder's length, which had no effect. */
+  /** Per image: tokens of its prompt and negative prompt beyond `text.maxTokens`, which had no effect. */
   readonly truncatedTokens: readonly number[]
 }
 export type SampleRun = LabRun<Samples, SampleEvent> & { readonly requests: readonly SampleRequest[] }

@@ -158,12 +158,14 @@ function referenceOf(adapter: NonNullable<SampleOptions['adapters']>[number]): z
   return 'type' in adapter && adapter.type === 'adapter' ? { file: adapter.file } : (adapter as { file: string })
 }
 
-function truncationWarning({ truncatedTokens }: SampleResult, { requests }: JobOf<'sample'>): string {
+function truncationWarning({ truncatedTokens }: SampleResult, { requests, sampling }: JobOf<'sample'>): string {
   const cut = new Map<string, number>()
   for (const [i, tokens] of truncatedTokens.entries()) if (tokens > 0) cut.set(requests[i]?.prompt ?? '', tokens)
   const [[text, tokens] = ['', 0]] = cut
   const others = cut.size > 1 ? `, and ${cut.size - 1} other prompts were cut too` : ''
-  return `The last ${tokens} tokens of "${text.slice(0, 60)}…" had no effect: the encoder reads 77 tokens${others}.`
+  const { maxTokens } = sampling.text
+  const remedy = maxTokens < 225 ? ' Set text.maxTokens, up to 225, to read more.' : ''
+  return `The last ${tokens} tokens of "${text.slice(0, 60)}…" had no effect: ${maxTokens} tokens are read${others}.${remedy}`
 }
 
 function missing(index: number): never {

@@ -23,6 +23,9 @@ export const stepEndEvent = z
     seconds: z.number(),
     /** Mean loss over the held-out images after this step, where it was measured. */
     heldOutLoss: z.number().nullable(),
+    /** With masks, mean loss against the target on them and off them; null without, or where there is no such part. */
+    onMaskLoss: z.number().nullable(),
+    offMaskLoss: z.number().nullable(),
   })
   .meta({ id: 'StepEndEvent' })
 

@@ -40,6 +40,8 @@ export const datasetItem = z
     defect: z.boolean().nullable(),
     /** The picture that controls the image, for the training of a ControlNet. */
     control: itemPicture.nullable(),
+    /** White where the image is trained on with a masked loss; the image's own file stands for its alpha channel. */
+    mask: itemPicture.nullable(),
   })
   .meta({ id: 'DatasetItem' })
 export type DatasetItem = z.output<typeof datasetItem>

@@ -169,7 +169,7 @@ export const trainResult = z
     trainedParameters: z.int(),
     /** JSON lines: step, loss, learning rate, gradient norm, seconds, held-out loss. */
     series: z.string(),
-    /** Captions that were cut at the encoder's length. */
+    /** Captions that were longer than `text.maxTokens` and were cut. */
     truncatedCaptions: z.int(),
   })
   .meta({ id: 'TrainResult' })
@@ -181,7 +181,7 @@ export const sampleResult = z
     images: z.int(),
     seconds: z.number(),
     peakMemoryBytes: z.int(),
-    /** Per request: tokens beyond the encoder's length, which had no effect. */
+    /** Per request: tokens beyond `text.maxTokens`, which had no effect. */
     truncatedTokens: z.array(z.int()),
   })
   .meta({ id: 'SampleResult' })

@@ -51,6 +51,21 @@ test('a recipe is written in the words of A1111', () => {
   })
 })
 
+test('brackets that weighed nothing are escaped, so that A1111 weighs nothing by them', () => {
+  const said = { ...plain, prompt: String.raw`a (hand:1.3), [fist] \o/`, negativePrompt: '(bad)' }
+  expect(writeParameters({ ...said, text: { ...plain.text, weights: true } })).toContain(said.prompt)
+  expect(parseParameters(writeParameters(said))).toMatchObject({
+    prompt: String.raw`a \(hand:1.3\), \[fist\] \\o/`,
+    negativePrompt: String.raw`\(bad\)`,
+  })
+})
+
+test('a skipped layer is told as A1111 tells it', () => {
+  const skipping = (clipSkip: number | null) =>
+    parseParameters(writeParameters({ ...plain, text: { ...plain.text, clipSkip } })).settings['Clip skip']
+  expect([skipping(null), skipping(1), skipping(2), skipping(12)]).toEqual([undefined, undefined, '2', '12'])
+})
+
 test('every sampler has a name of its own there', () => {
   expect(new Set(samplers.map((name) => a1111Samplers[name])).size).toBe(samplers.length)
 })
@@ -88,7 +103,10 @@ test('prompts with newlines, quotes, commas and any letters come back', () => {
   fc.assert(
     fc.property(prompt, prompt, fc.string({ unit: 'binary', minLength: 1 }), (positive, negative, name) => {
       const base = { ...plain.base, name: name.replace(/["\\]/g, '') }
-      const found = parseParameters(writeParameters({ ...plain, prompt: positive, negativePrompt: negative, base }))
+      const text = { ...plain.text, weights: true }
+      const found = parseParameters(
+        writeParameters({ ...plain, prompt: positive, negativePrompt: negative, base, text }),
+      )
       expect(found).toMatchObject({ prompt: positive, negativePrompt: negative })
       expect(found.settings).toMatchObject({
         Steps: '20',

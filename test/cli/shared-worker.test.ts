@@ -52,10 +52,12 @@ test('a part of an image is drawn anew from the command line, with its recipe un
   const options = ['--image', image, '--mask', mask, '--mask-blur', '1', '--strength', '0.5', '--steps', '4']
   const size = ['--width', String(width), '--height', String(height), '--sampler', 'heun', '--seeds', '1']
   const file = join(output, 'seed-1.png')
-  const words = ['sample', 'a hand', ...options, ...size, '--guidance-rescale', '0.7', '--output', output]
+  const text = ['--max-tokens', '150', '--weights', '--clip-skip', '1']
+  const words = ['sample', 'a (hand)', ...options, ...size, ...text, '--guidance-rescale', '0.7', '--output', output]
   expect((await phalanx(...words)).exitCode).toBe(0)
   expect((await readImageRecipe(file)).recipe).toMatchObject({
-    ...{ prompt: 'a hand', seed: 1, sampler: 'heun', steps: 4, guidanceRescale: 0.7, zeroTerminalSnr: false },
+    ...{ prompt: 'a (hand)', seed: 1, sampler: 'heun', steps: 4, guidanceRescale: 0.7, zeroTerminalSnr: false },
+    text: { maxTokens: 150, weights: true, clipSkip: 1 },
     image: { file: 'a.png', mask: 'mask.png', maskBlur: 1, strength: 0.5 },
   })
   expect((await phalanx(...words, '--no-recipe')).exitCode).toBe(0)

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { denoisingLoss, timestepWeighting } from '../../src/config/objective.ts'
+import { denoisingLoss, maskOutside, timestepWeighting } from '../../src/config/objective.ts'
 import { optimizer } from '../../src/config/optimizer.ts'
 import { schedule } from '../../src/config/schedule.ts'
 import { technique } from '../../src/config/technique.ts'
@@ -29,6 +29,7 @@ const unions = [
   schedule,
   denoisingLoss,
   timestepWeighting,
+  maskOutside,
 ] as const
 const byName = new Map<string, z.ZodType>(unions.map((union) => [String(union.meta()?.id), union]))
 

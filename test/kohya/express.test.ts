@@ -57,6 +57,10 @@ test('a LoKr is refused, since a checkout has no LyCORIS', () => {
   expect(() => optionsOf({ technique: lokr() })).toThrowError(/technique: .*lycoris-lora/)
 })
 
+test('a masked loss is refused, since it means another thing there', () => {
+  expect(() => optionsOf({ objective: { mask: {} } })).toThrowError(/objective\.mask: .*mean over all pixels/)
+})
+
 test('blocks are said in the lists of sd-scripts, and those of text encoders refused', () => {
   const targets = ['attention', 'mlp', 'convolution'] as const
   const rates = { down: { curve: 'reverse-linear', base: 0.25 }, middle: [0.5], up: 'cosine' } as const
@@ -184,6 +188,18 @@ test('parts, losses, weights and noise have their options', () => {
     { flip_aug: true, caption_dropout_rate: 0 },
     { flip_aug: false, caption_dropout_rate: 0.1 },
   ])
+})
+
+test('how texts are read has its options, and nothing is said of what is usual', () => {
+  const text = { maxTokens: 225, weights: true, clipSkip: 2 } as const
+  expect(optionsOf({ text })).toMatchObject({ max_token_length: ['225'], weighted_captions: [], clip_skip: ['2'] })
+  for (const name of ['max_token_length', 'weighted_captions', 'clip_skip']) {
+    expect(optionsOf()).not.toHaveProperty(name)
+  }
+  const preview = { prompts: ['a hand'], sampling: { text: {} } }
+  expect(() => optionsOf({ text: { clipSkip: 13 }, preview })).toThrowError(
+    /text\.clipSkip.*12.*\n.*preview\.sampling\.text/,
+  )
 })
 
 test('tags are moved and dropped as here, or it is refused', () => {

@@ -71,6 +71,7 @@ export async function request(settings: Changes = {}, folder?: string): Promise<
     fingers: null,
     defect: null,
     control: null,
+    mask: null,
   }))
   const job = { ...jobOf(settings, output), base: join(output, 'base') }
   return {

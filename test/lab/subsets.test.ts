@@ -72,7 +72,11 @@ test('images keep their aspects, and their sizes are told before and trained on'
   expect(lab.buckets({ ...request, buckets: null })).toEqual([{ width: 16, height: 16, images: 6 }])
   const run = lab.train(request)
   expect((await run).kind).toBe('lora')
-  expect((await readSeries(join(run.folder, 'series.jsonl'))).map(({ loss }) => Number(loss) > 0)).toEqual([true, true, true])
+  expect((await readSeries(join(run.folder, 'series.jsonl'))).map(({ loss }) => Number(loss) > 0)).toEqual([
+    true,
+    true,
+    true,
+  ])
   expect(() => lab.buckets({ ...request, buckets: { step: 3 } })).toThrowError(/buckets\.step: must be at least 8/)
   expect(() => lab.buckets({ ...request, buckets: { step: 8, least: 12 } })).toThrowError(/buckets\.least is 12/)
 })

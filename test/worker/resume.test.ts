@@ -127,6 +127,7 @@ async function makeDataset(root: string): Promise<DatasetReference> {
         fingers: null,
         defect: null,
         control: null,
+        mask: null,
       }
     }),
   )

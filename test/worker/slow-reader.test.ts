@@ -29,7 +29,7 @@ test('progress is thinned and counted, the last one and the result arrive', asyn
 })
 
 test('images hold the job back instead of filling memory, none is lost, and waiting is no stall', async () => {
-  const count = 100
+  const count = 300
   const before = process.memoryUsage().rss
   const run = worker.submit(script('images', `${count}/512`))
   const seen: number[] = []

@@ -23,6 +23,8 @@ class SeriesLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     gradient_norm: float | None
     seconds: float
     held_out_loss: float | None = None
+    on_mask_loss: float | None = None
+    off_mask_loss: float | None = None
 
 
 class SeriesWriter:

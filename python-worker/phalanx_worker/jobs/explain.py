@@ -15,6 +15,7 @@ from phalanx_worker.model.base import Base, base_tensors
 from phalanx_worker.model.low_rank import full_rank
 from phalanx_worker.model.module_names import Part, Target
 from phalanx_worker.model.published import published_base, without_numbers
+from phalanx_worker.model.text import read_as
 from phalanx_worker.model.warm import warm_base
 from phalanx_worker.protocol.messages import (
     AdaptedLayers,
@@ -37,13 +38,14 @@ from phalanx_worker.training.optimizer_library import group_rates
 def run(job: ExplainJob, context: JobContext) -> ExplainResult:
     """Attach the technique to a base of the same layers that holds no numbers, and look at it.
 
-    Raises what loading the base, attaching the technique and `group_rates` raise.
+    Raises what loading the base, `read_as`, attaching the technique and `group_rates` raise.
     """
     context.phase("loading")
     if isinstance(job.base, PublishedBase):
-        return _explained(job.settings, published_base(job.base.name, _initial_words(job.settings)))
+        base = published_base(job.base.name, _initial_words(job.settings))
+        return _explained(job.settings, read_as(base, job.settings.text))
     if isinstance(job.base, StoredBase):
-        base = warm_base(context.warm, Path(job.base.path), context.device)
+        base = read_as(warm_base(context.warm, Path(job.base.path), context.device), job.settings.text)
         # First what costs nothing: a training that cannot be is refused before its steps.
         explained = _explained(job.settings, without_numbers(base))
         cost = step_cost(job.settings, job.measured, base, context) if job.measured else None

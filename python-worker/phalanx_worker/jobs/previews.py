@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from PIL import Image
 
 from phalanx_worker.artefacts.atomic import whole_file
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.jobs.context import JobContext
+from phalanx_worker.model.base import Base
 from phalanx_worker.protocol.messages import (
     ControlReference,
     ImageEndEvent,
     PreviewSettings,
     ProgressEvent,
     SampleRequest,
+    SamplingSettings,
 )
 from phalanx_worker.sampling.controls import ControlInUse
 from phalanx_worker.sampling.draw import Pixels, draw
@@ -30,8 +33,8 @@ class _StopRequestedError(Exception):
 def draw_previews(preview: PreviewSettings, step: int, technique: Technique, output: Path, context: JobContext) -> None:
     """Every prompt with every seed, told as events and written to `output`/previews/step-00000100/0000.png.
 
-    Returns early when the job is asked to stop. Raises as `draw`, ArtefactError (`disk-full`) and ConfigError
-    (`preview-without-control`).
+    Prompts are read as the captions are, unless the settings say how. Returns early when the job is asked to stop.
+    Raises as `draw`, ArtefactError (`disk-full`) and ConfigError (`preview-without-control`).
     """
     controls = _controls(preview, technique)
     pictures = tuple(preview.control for _ in controls if preview.control is not None)
@@ -63,9 +66,14 @@ def draw_previews(preview: PreviewSettings, step: int, technique: Technique, out
 
     context.phase("sampling", len(requests) * preview.sampling.steps)
     try:
-        draw(technique.base, requests, preview.sampling, on_image, on_step, controls)
+        draw(technique.base, requests, _sampling(preview, technique.base), on_image, on_step, controls)
     except _StopRequestedError:
         return
+
+
+def _sampling(preview: PreviewSettings, base: Base) -> SamplingSettings:
+    how = msgspec.structs.asdict(preview.sampling)
+    return SamplingSettings(**{**how, "text": preview.sampling.text or base.text})
 
 
 def _controls(preview: PreviewSettings, technique: Technique) -> tuple[ControlInUse, ...]:

@@ -10,6 +10,7 @@ from phalanx_worker.jobs.training_feed import read_subsets
 from phalanx_worker.jobs.training_result import config_sha256, finished_result, write_result
 from phalanx_worker.jobs.training_run import TrainingRun
 from phalanx_worker.model.terminal_snr import with_zero_terminal_snr
+from phalanx_worker.model.text import read_as
 from phalanx_worker.model.warm import warm_base
 from phalanx_worker.protocol.messages import LogEvent, TrainJob, TrainResult
 from phalanx_worker.streams import Streams
@@ -20,8 +21,8 @@ def run(job: TrainJob, context: JobContext) -> TrainResult:
     """Train from the newest whole checkpoint in the output folder, or from the start.
 
     A finished training of the same config is returned at once. Raises JobError (`loss-not-finite`), ArtefactError
-    (`config-changed`, `folder-in-use`, `disk-full`), ConfigError (`zero-snr-epsilon`), what loading the base and
-    reading the images raise, and JobCancelled with the path of a checkpoint.
+    (`config-changed`, `folder-in-use`, `disk-full`), ConfigError (`zero-snr-epsilon`, `clip-skip-too-large`), what
+    loading the base, reading the images and `embed_texts` raise, and JobCancelled with the path of a checkpoint.
     """
     output = Path(job.output)
     with locked_folder(output):
@@ -31,6 +32,7 @@ def run(job: TrainJob, context: JobContext) -> TrainResult:
         finished = finished_result(output, config)
         if finished is not None:
             return finished
+        base = read_as(base, job.settings.text)
         if job.settings.objective.zero_terminal_snr:
             base = with_zero_terminal_snr(base)
         subsets = read_subsets(job.subsets)

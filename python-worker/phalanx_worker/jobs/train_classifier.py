@@ -41,6 +41,8 @@ def run(job: TrainClassifierJob, context: JobContext) -> TrainClassifierResult:
                 gradient_norm=step.gradient_norm,
                 seconds=step.seconds,
                 held_out_loss=None,
+                on_mask_loss=None,
+                off_mask_loss=None,
             ),
             (),
         )

@@ -17,6 +17,7 @@ from phalanx_worker.training.data import ImageFile, PixelStore, control_items, r
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.latents import LatentKey, Posterior, latent_keys
+from phalanx_worker.training.loss_masks import MaskStore
 from phalanx_worker.training.sample_order import SampleOrder
 from phalanx_worker.training.text import TextCache
 
@@ -64,8 +65,8 @@ class FeedMaker:
     def make(self, subsets: Sequence[SubsetItems], first: int = 0) -> Feed:
         """`first`: where the plan of buckets has the first of the subsets.
 
-        Raises ConfigError (`bucket-mismatch`) when the plan is that of other images, and what `control_items` and
-        reading images raise.
+        Raises ConfigError (`bucket-mismatch`) when the plan is that of other images, and what `control_items`,
+        `MaskStore` and reading images raise.
         """
         items = [(source, item) for source in subsets for item in source.items]
         places = self._places(subsets, first)
@@ -81,6 +82,9 @@ class FeedMaker:
         if self.technique.feed == "latents":
             keys = latent_keys(self.base, store, [subset.flip for subset in of_images])
             posteriors = self.latents(store, list(keys.values()))
+        masks = None
+        if self.settings.objective.mask is not None and self.technique.feed == "latents":
+            masks = MaskStore(store.files, [not subset.regularisation for subset in of_images])
         return Feed(
             base=self.base,
             technique=self.technique,
@@ -92,6 +96,7 @@ class FeedMaker:
             text=TextCache(self.base),
             keys=keys,
             posteriors=posteriors,
+            masks=masks,
             controls=_controls(subsets, store) if self.technique.reads_controls else None,
         )
 

@@ -19,7 +19,7 @@ from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, plain_subs
 from phalanx_worker.jobs.training_result import config_changed
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.tokens import tokenize
+from phalanx_worker.model.text import read_texts
 from phalanx_worker.protocol.messages import (
     CheckpointEndEvent,
     LogEvent,
@@ -226,8 +226,8 @@ class TrainingRun:
 
     def _truncated_captions(self) -> int:
         captions = [between(item.caption, own.subset.captions) for own in self._subsets for item in own.items]
-        length = int(self._base.text_encoder.config.max_position_embeddings)
-        return sum(count > 0 for count in tokenize(self._technique.base.tokenizer, captions, length).truncated)
+        base = self._technique.base
+        return sum(count > 0 for count in read_texts(base, base.tokenizer, captions).truncated)
 
     def _progress(self, done: int, total: int) -> None:
         self._context.emit(ProgressEvent(done=done, total=total), ())
@@ -253,6 +253,8 @@ def _line(step: Step, held_out: float | None) -> SeriesLine:
         gradient_norm=step.gradient_norm,
         seconds=step.seconds,
         held_out_loss=held_out,
+        on_mask_loss=step.on_mask_loss,
+        off_mask_loss=step.off_mask_loss,
     )
 
 
@@ -275,4 +277,6 @@ def _event(step: Step, state: TrainingState, total: int, held_out: float | None)
         gradient_norm=step.gradient_norm,
         seconds=step.seconds,
         held_out_loss=held_out,
+        on_mask_loss=step.on_mask_loss,
+        off_mask_loss=step.off_mask_loss,
     )

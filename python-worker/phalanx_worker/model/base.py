@@ -14,8 +14,11 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 
 from phalanx_worker.artefacts.tensors import tensors_sha256
 from phalanx_worker.model.noise_schedule import NoiseSchedule
+from phalanx_worker.protocol.messages import TextSettings
 
 Family = Literal["sd-1", "sd-2", "sdxl"]
+AS_TRAINED = TextSettings(max_tokens=75, weights=False, clip_skip=None)
+"""One window of plain text, from the layer that the family was trained with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,8 @@ class Base:
     scheduler_config: Mapping[str, Any]
     """As in the base's `scheduler_config.json`."""
     family: Family
+    text: TextSettings
+    """How it reads texts; `AS_TRAINED` when it is loaded."""
     folder: Path
     """Where it was read from; its small files are copied when it is saved anew."""
     sha256: str

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
 
 
@@ -86,16 +85,8 @@ def predict(
     """The UNet's prediction for `latents` [n, channels, height, width].
 
     `time_ids` [n, 6] are `SizeConditioning`s, which SDXL needs and the other families do without. An inpainting UNet
-    takes latents, mask and masked latents as channels of `latents`. Raises ConfigError (`inpainting-base`) without.
+    takes latents, mask and masked latents as channels of `latents`.
     """
-    channels = int(base.unet.config.in_channels)
-    if latents.shape[1] != channels:
-        raise ConfigError(
-            f"{base.folder} fills in masked images: its UNet takes {channels} channels and is given "
-            f"{latents.shape[1]}. Use a base that draws from text alone.",
-            code="inpainting-base",
-            facts={"base": str(base.folder), "channels": channels, "given": latents.shape[1]},
-        )
     prediction: Tensor = base.unet(
         latents,
         timesteps,

@@ -14,7 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from phalanx_worker.artefacts.tensors import read_tensors
 from phalanx_worker.artefacts.unchanged import unchanged
 from phalanx_worker.errors import ArtefactError
-from phalanx_worker.model.base import Base, base_sha256
+from phalanx_worker.model.base import AS_TRAINED, Base, base_sha256
 from phalanx_worker.model.families import recognise
 from phalanx_worker.model.noise_schedule import noise_schedule_from_config
 
@@ -70,6 +70,7 @@ def _read(folder: Path) -> Base:
         noise_schedule=noise_schedule_from_config(scheduler_config),
         scheduler_config=scheduler_config,
         family=family,
+        text=AS_TRAINED,
         folder=folder,
         sha256=base_sha256(parts),
     )

@@ -48,6 +48,7 @@ class Dropout:
     def __init__(self, rates: DropoutRates) -> None:
         self.rates = rates
         self._rows: ContextVar[DropoutRows | None] = ContextVar("dropout-rows", default=None)
+        self._all: ContextVar[bool] = ContextVar("dropout-of-all-layers", default=False)
 
     @contextmanager
     def drawing(self, rows: DropoutRows) -> Iterator[None]:
@@ -57,6 +58,20 @@ class Dropout:
             yield
         finally:
             self._rows.reset(token)
+
+    @contextmanager
+    def of_all_layers(self) -> Iterator[None]:
+        """Let this context see the base without any layer of the adapter."""
+        token = self._all.set(True)
+        try:
+            yield
+        finally:
+            self._all.reset(token)
+
+    @property
+    def drops_all(self) -> bool:
+        """Whether this context is within `of_all_layers`."""
+        return self._all.get()
 
     def rows(self) -> DropoutRows | None:
         """What this context computes; None when nothing is dropped from it."""
@@ -80,7 +95,7 @@ class LayerDropout:
     def skipped(self) -> bool:
         """Whether this layer is not adapted in the present step."""
         rows, rate = self.dropout.rows(), self.dropout.rates.module
-        return (
+        return self.dropout.drops_all or (
             rows is not None and rate > 0 and rows.streams.uniform(f"module-dropout:{self.name}", rows.step, 0) < rate
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import final
 
 from transformers import CLIPTokenizer
@@ -36,5 +36,9 @@ class PlaceholderTokenizer(CLIPTokenizer):  # type: ignore[misc]
 
     def __call__(self, text: str, *, add_special_tokens: bool) -> dict[str, list[int]]:
         """The ids of one text as `input_ids`."""
-        plain: list[int] = super().__call__(text, add_special_tokens=add_special_tokens)["input_ids"]
-        return {"input_ids": [new for token in plain for new in self._ids.get(token, (token,))]}
+        return {"input_ids": [new for unit in self.units(text, add_special_tokens) for new in unit]}
+
+    def units(self, text: str, add_special_tokens: bool = False) -> list[Sequence[int]]:
+        """The ids of one text, those of one token's vectors together."""
+        plain: list[int] = super().__call__(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"]
+        return [self._ids.get(token, (token,)) for token in plain]

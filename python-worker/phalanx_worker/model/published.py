@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import CLIPTokenizer
 
-from phalanx_worker.model.base import Base
+from phalanx_worker.model.base import AS_TRAINED, Base
 from phalanx_worker.model.create import SCHEDULER_CONFIG
 from phalanx_worker.model.families import recognise
 from phalanx_worker.model.load import empty_parts, read_tokenizer
@@ -122,6 +122,7 @@ def published_base(name: str, words: Sequence[str]) -> Base:
         noise_schedule=noise_schedule_from_config(scheduler_config),
         scheduler_config=scheduler_config,
         family=recognise(Path(name), configs),
+        text=AS_TRAINED,
         folder=Path(name),
         sha256="",
     )

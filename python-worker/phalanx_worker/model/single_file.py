@@ -19,7 +19,7 @@ from transformers import CLIPTokenizer
 from phalanx_worker.artefacts.tensors import read_metadata, read_tensors
 from phalanx_worker.artefacts.unchanged import unchanged
 from phalanx_worker.errors import ArtefactError
-from phalanx_worker.model.base import Base, Family, base_sha256
+from phalanx_worker.model.base import AS_TRAINED, Base, Family, base_sha256
 from phalanx_worker.model.create import SCHEDULER_CONFIG
 from phalanx_worker.model.families import recognise
 from phalanx_worker.model.load import empty_parts, fill, read_config, read_tokenizer, stored_to_module
@@ -84,6 +84,7 @@ def _read(path: Path) -> Base:
         noise_schedule=noise_schedule_from_config(scheduler_config),
         scheduler_config=scheduler_config,
         family=family,
+        text=AS_TRAINED,
         folder=path,
         sha256=base_sha256(parts),
     )

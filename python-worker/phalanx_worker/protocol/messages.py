@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "0e7591dc9fcaf1539aefd0268a8eb3e1b2bab8e85d3f0eddc73ecd28c81ebe89"
+SCHEMA_SHA256 = "3eeeb526e205f15962dce833e56d14b8a041ec4aadc5e706c27da561e5baaf0b"
 
 
 class Accepted(
@@ -213,6 +213,18 @@ class BaseDescription(
     text_width: int
     unet_parameters: int
     vocabulary_size: int
+
+
+class BaseOutside(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="base",
+):
+    weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
 class BlobDescription(
@@ -666,6 +678,7 @@ class DatasetItem(
     file: str
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
     height: Annotated[int, Meta(ge=1)]
+    mask: ItemPicture | None
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
     width: Annotated[int, Meta(ge=1)]
 
@@ -969,6 +982,8 @@ class StepEndEvent(
     held_out_loss: float | None
     learning_rate: float
     loss: float
+    off_mask_loss: float | None
+    on_mask_loss: float | None
     seconds: float
     step: int
     total: int
@@ -1101,6 +1116,43 @@ class TrainingSubset(
     weight: Annotated[float, Meta(gt=0, le=1000)]
 
 
+class NothingOutside(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="nothing",
+):
+    pass
+
+
+class ImageOutside(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="image",
+):
+    weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
+MaskOutside = NothingOutside | ImageOutside | BaseOutside
+
+
+class MaskedLoss(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    outside: MaskOutside
+
+
 class PyramidNoise(
     Struct,
     frozen=True,
@@ -1160,6 +1212,7 @@ class Objective(
     rename="camel",
 ):
     loss: DenoisingLoss
+    mask: MaskedLoss | None
     noise: TrainingNoise
     weighting: TimestepWeighting
     zero_terminal_snr: bool
@@ -1235,7 +1288,19 @@ Optimizer = (
 )
 
 
-class SamplingSettings(
+class TextSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    clip_skip: Annotated[int, Meta(ge=1, le=32)] | None
+    max_tokens: Literal[75, 150, 225]
+    weights: bool
+
+
+class PreviewSampling(
     Struct,
     frozen=True,
     kw_only=True,
@@ -1248,6 +1313,7 @@ class SamplingSettings(
     height: Annotated[int, Meta(ge=8, le=4096)] | None
     sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
     steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings | None
     width: Annotated[int, Meta(ge=8, le=4096)] | None
     zero_terminal_snr: bool
 
@@ -1263,7 +1329,7 @@ class PreviewSettings(
     every: Annotated[int, Meta(ge=1)]
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompts: Annotated[tuple[Annotated[str, Meta(max_length=8192)], ...], Meta(min_length=1, max_length=64)]
-    sampling: SamplingSettings
+    sampling: PreviewSampling
     seeds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1, max_length=64)]
 
 
@@ -1581,6 +1647,7 @@ class TrainingSettings(
     seed: Annotated[int, Meta(ge=0)]
     steps: Annotated[int, Meta(ge=1, le=10000000)]
     technique: Technique
+    text: TextSettings
     width: Annotated[int, Meta(ge=8, le=4096)] | None
 
 
@@ -1731,6 +1798,24 @@ class SampleRequest(
     negative_prompt: Annotated[str, Meta(max_length=8192)]
     prompt: Annotated[str, Meta(max_length=8192)]
     seed: Annotated[int, Meta(ge=0)]
+
+
+class SamplingSettings(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    batch_size: Annotated[int, Meta(ge=1, le=256)]
+    guidance: Annotated[float, Meta(ge=0)]
+    guidance_rescale: Annotated[float, Meta(ge=0, le=1)]
+    height: Annotated[int, Meta(ge=8, le=4096)] | None
+    sampler: Literal["ddim", "ddpm", "euler", "euler-ancestral", "heun", "dpmpp-2m", "dpmpp-2m-karras", "unipc"]
+    steps: Annotated[int, Meta(ge=1, le=1000)]
+    text: TextSettings
+    width: Annotated[int, Meta(ge=8, le=4096)] | None
+    zero_terminal_snr: bool
 
 
 class SampleJob(

@@ -16,12 +16,11 @@ from torch import Tensor
 from phalanx_worker.errors import ConfigError, JobError
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.base import Base
-from phalanx_worker.model.conditioning import Conditioning, SizeConditioning, joined
+from phalanx_worker.model.conditioning import SizeConditioning
 from phalanx_worker.model.drawing_layers import drawing_layers
 from phalanx_worker.model.low_rank import merged
 from phalanx_worker.model.terminal_snr import with_zero_terminal_snr
-from phalanx_worker.model.text import embed_texts
-from phalanx_worker.model.tokens import tokenize
+from phalanx_worker.model.text import read_as
 from phalanx_worker.protocol.messages import InitialImage, SampleRequest, SamplingSettings
 from phalanx_worker.sampling.controls import ControlInUse, OpenControls, open_controls
 from phalanx_worker.sampling.network import Beside, guided, network_of
@@ -29,6 +28,7 @@ from phalanx_worker.sampling.picture import Picture, open_picture
 from phalanx_worker.sampling.plan import SamplingPlan
 from phalanx_worker.sampling.samplers import SAMPLERS
 from phalanx_worker.sampling.sources import sources_of
+from phalanx_worker.sampling.texts import Texts, length_of, texts_of, told, truncated_tokens
 from phalanx_worker.sampling.walk import Walk
 from phalanx_worker.streams import Streams
 
@@ -44,7 +44,7 @@ class DrawnImages:
     """What is told about the requests as a whole."""
 
     truncated_tokens: tuple[int, ...]
-    """Per request: tokens of prompt and negative prompt beyond the encoder's length, which had no effect."""
+    """Per request: tokens of prompt and negative prompt beyond what is read, which had no effect."""
 
 
 @torch.inference_mode()
@@ -64,10 +64,12 @@ def draw(
     ordinary UNet has the rest put back after every step (Lugmayr et al., 2022, without resampling), a UNet made for
     inpainting is shown it, and either way the pixels outside are returned as they were given.
     Every one of `controls` acts on all requests, each with the request's picture for it.
+    Prompt and negative prompt are filled up to the windows that the longer one needs.
     Raises ConfigError (`size-mismatch`, `too-many-steps`, `zero-snr-epsilon`, `no-steps`, `mask-mismatch`,
-    `mask-empty`, `unknown-channels`), DatasetError for images that cannot be read, ArtefactError (`unknown-scheduler`)
-    and JobError (`image-not-finite`).
+    `mask-empty`, `unknown-channels`, `clip-skip-too-large`, `invalid-weight`, `weights-cancel`), DatasetError for
+    images that cannot be read, ArtefactError (`unknown-scheduler`) and JobError (`image-not-finite`).
     """
+    base = read_as(base, sampling.text)
     shape = _latent_shape(base, sampling)
     count = _Progress(predictions(base, requests, sampling), on_step)
     size = (shape[2] * base.reduction, shape[1] * base.reduction)
@@ -75,9 +77,9 @@ def draw(
     opened = open_controls(base, controls, requests, size)
     pictures = {image: None if image is None else open_picture(image, *size) for image in images}
     with merged([*base.text_encoders, base.unet]), Lanes(base.device, 2 * sampling.batch_size) as lanes:
-        texts = _embeddings(base, requests, sampling.guidance)
+        texts = texts_of(base, requests, sampling.guidance)
         first = 0
-        for batch in _batches(requests, sampling.batch_size):
+        for batch in _batches(requests, texts, sampling.batch_size):
             shown = [pictures[request.image] for request in batch]
             with drawing_layers(base):
                 latents = _denoised(base, batch, shown, sampling, texts, opened, shape, count, lanes)
@@ -141,16 +143,6 @@ def decode(base: Base, latents: Tensor) -> Pixels:
     return pixels
 
 
-def truncated_tokens(base: Base, requests: Sequence[SampleRequest], guidance: float) -> tuple[int, ...]:
-    """Per request: tokens that did not fit, of the prompt and, where it has an effect, of the negative prompt."""
-    length = int(base.text_encoder.config.max_position_embeddings)
-    prompts = tokenize(base.tokenizer, [request.prompt for request in requests], length).truncated
-    if guidance == 1:
-        return prompts
-    negatives = tokenize(base.tokenizer, [request.negative_prompt for request in requests], length).truncated
-    return tuple(one + other for one, other in zip(prompts, negatives, strict=True))
-
-
 @dataclass
 class _Progress:
     total: int
@@ -174,20 +166,12 @@ def _latent_shape(base: Base, sampling: SamplingSettings) -> tuple[int, int, int
     return int(base.autoencoder.config.latent_channels), height // base.reduction, width // base.reduction
 
 
-def _embeddings(base: Base, requests: Sequence[SampleRequest], guidance: float) -> dict[str, Conditioning]:
-    texts = [request.prompt for request in requests]
-    if guidance != 1:
-        texts += [request.negative_prompt for request in requests]
-    # Each alone, so that an embedding's bits do not depend on its company.
-    return {text: embed_texts(base, [text]) for text in dict.fromkeys(texts)}
-
-
 def _denoised(
     base: Base,
     batch: Sequence[SampleRequest],
     pictures: Sequence[Picture | None],
     sampling: SamplingSettings,
-    texts: dict[str, Conditioning],
+    texts: Texts,
     controls: OpenControls,
     shape: tuple[int, int, int],
     count: _Progress,
@@ -196,14 +180,11 @@ def _denoised(
     sources = sources_of(base, batch, pictures, shape)
     height, width = (side * base.reduction for side in shape[1:])
     sizes = SizeConditioning(original=(height, width), crop=(0, 0), target=(height, width))
-    positive = joined([texts[request.prompt] for request in batch])
     plan = plan_of(base, batch[0].image, sampling)
     beside = Beside(sizes, sources.shown, controls.of(batch, plan))
-    if sampling.guidance == 1:
-        network = network_of(base, positive, beside, lanes, len(batch))
-    else:
-        negative = joined([texts[request.negative_prompt] for request in batch])
-        network = guided(network_of(base, joined([negative, positive]), beside, lanes, len(batch)), sampling)
+    network = network_of(base, told(texts, batch), beside, lanes, len(batch))
+    if sampling.guidance != 1:
+        network = guided(network, sampling)
 
     def counted(latents: Tensor, timestep: float) -> Tensor:
         prediction = network(latents, timestep)
@@ -226,11 +207,12 @@ def _denoised(
     return SAMPLERS[sampling.sampler].draw(walk)
 
 
-def _batches(requests: Sequence[SampleRequest], size: int) -> Iterator[Sequence[SampleRequest]]:
-    """Consecutive requests that take the same steps from the same kind of start."""
+def _batches(requests: Sequence[SampleRequest], texts: Texts, size: int) -> Iterator[Sequence[SampleRequest]]:
+    """Consecutive requests that take the same steps from the same kind of start, with texts of the same length."""
 
     def start(request: SampleRequest) -> object:
-        return None if request.image is None else (request.image.strength, request.image.mask is None)
+        image = None if request.image is None else (request.image.strength, request.image.mask is None)
+        return image, length_of(texts, request)
 
     for _, alike in groupby(requests, start):
         group = list(alike)

@@ -12,9 +12,7 @@ from PIL import Image, ImageFilter
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.protocol.messages import InitialImage
 from phalanx_worker.training.images import CoverCrop, Pixels, read_image, whole_image
-
-GREY = 127.5
-"""Level that a network sees as 0."""
+from phalanx_worker.training.masks import GREY, Mask, hidden
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +21,8 @@ class Picture:
 
     pixels: Pixels
     """[height, width, 3] RGB."""
-    mask: npt.NDArray[np.bool_] | None
-    """[height, width]: where something new is drawn; None for everywhere, with nothing kept."""
+    mask: Mask | None
+    """Where something new is drawn; None for everywhere, with nothing kept."""
     blur: float
     """Pixels over which a drawing fades in from the mask's border inwards."""
 
@@ -32,7 +30,7 @@ class Picture:
         """The image with medium grey under the mask, as networks made for inpainting are shown it."""
         if self.mask is None:
             return grey(*self.pixels.shape[:2])
-        return np.where(self.mask[..., None], GREY, self.pixels).astype(np.float32)
+        return hidden(self.pixels, self.mask)
 
     def keep(self, drawn: Pixels) -> Pixels:
         """`drawn` inside the mask and the image itself, bit for bit, outside."""
@@ -85,7 +83,7 @@ def open_picture(initial: InitialImage, width: int, height: int) -> Picture:
     return Picture(pixels, mask, initial.mask_blur)
 
 
-def _fading(mask: npt.NDArray[np.bool_], blur: float) -> npt.NDArray[np.float64]:
+def _fading(mask: Mask, blur: float) -> npt.NDArray[np.float64]:
     """[height, width]: 0 outside and at the border, 1 deep inside; beyond the picture the mask goes on as its edge."""
     soft = Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.GaussianBlur(blur))
     # A straight border has half the weight of the inside.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 
 from phalanx_worker.errors import ConfigError
@@ -18,6 +17,7 @@ from phalanx_worker.sampling.picture import Picture, grey
 from phalanx_worker.sampling.walk import Kept
 from phalanx_worker.streams import Streams
 from phalanx_worker.training.latents import ENCODE_BATCH, encode
+from phalanx_worker.training.masks import at_latents
 
 Levels = npt.NDArray[np.uint8 | np.float32]
 """[height, width, 3] RGB from 0 to 255."""
@@ -72,7 +72,7 @@ def sources_of(
     given = [picture for picture in pictures if picture is not None]
     latents = _latents(base, [picture.pixels for picture in given], seeds, "posterior") if given else None
     masks = [picture.mask for picture in given if picture.mask is not None]
-    mask = _at_latents(masks, shape).to(base.device) if masks else None
+    mask = at_latents(masks, shape[1:]).to(base.device) if masks else None
     shown = None
     if takes_mask(base):
         drawn = torch.ones(len(batch), 1, *shape[1:], device=base.device) if mask is None else mask
@@ -94,8 +94,3 @@ def _latents(base: Base, images: Sequence[Levels], seeds: Sequence[int], purpose
         noise = torch.from_numpy(Streams(seed).normal(purpose, tuple(posterior.mean.shape), 0, 0))
         rows.append(posterior.sample(noise) * base.autoencoder.config.scaling_factor)
     return torch.stack(rows).to(base.device)
-
-
-def _at_latents(masks: Sequence[npt.NDArray[np.bool_]], shape: tuple[int, int, int]) -> Tensor:
-    whole = torch.from_numpy(np.stack(masks)).to(torch.float32)
-    return functional.interpolate(whole[:, None], shape[1:])

@@ -14,6 +14,7 @@ from phalanx_worker.techniques.kohya_metadata import (
     content_metadata,
     objective_metadata,
     schedule_metadata,
+    text_metadata,
 )
 from phalanx_worker.techniques.lora_layers import LayeredSettings
 from phalanx_worker.techniques.optimizer_class import optimizer_class
@@ -51,6 +52,7 @@ def adapter_metadata(
         | content_metadata(tensors)
         | schedule_metadata(settings.schedule)
         | objective_metadata(settings.objective)
+        | text_metadata(settings.text)
         | request_metadata(request)
     )
 

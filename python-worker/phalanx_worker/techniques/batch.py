@@ -33,9 +33,12 @@ class Batch:
     """[n] multiply the loss of each sample; None is 1 for all."""
     time_ids: Tensor | None = None
     """[n, 6] sizes and crops, for SDXL."""
-
+    masks: Tensor | None = None
+    """[n, 1, height, width] in [0, 1] at the size of the latents: what counts, for a masked loss."""
     controls: Tensor | None = None
     """[n, 3, height, width] in [0, 1]: pictures that control the images, for techniques that read them."""
+    shown: Tensor | None = None
+    """[n, 1 + channels, height, width]: mask and latents of the hidden images, for an inpainting UNet."""
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -52,8 +55,14 @@ class Batch:
             conditioning=None if self.conditioning is None else self.conditioning.rows(span),
             weights=None if self.weights is None else self.weights[span],
             time_ids=None if self.time_ids is None else self.time_ids[span],
+            masks=None if self.masks is None else self.masks[span],
             controls=None if self.controls is None else self.controls[span],
+            shown=None if self.shown is None else self.shown[span],
         )
+
+    def beside(self, noisy: Tensor) -> Tensor:
+        """Noisy latents with what the UNet is shown beside them."""
+        return noisy if self.shown is None else torch.cat([noisy, self.shown], dim=1)
 
     def normal(self, purpose: str, shape: tuple[int, ...]) -> Tensor:
         """[n, *shape] standard normal numbers."""

@@ -84,7 +84,7 @@ class ControlNetTraining(DenoisingTechnique):
         control = Control(self._net, batch.controls, 1.0)
         conditioning = self._conditioning(batch)
         added = residuals_of(self.base, [control], noisy, timesteps, conditioning, batch.time_ids)
-        return predict(self.base, noisy, timesteps, conditioning, batch.time_ids, added)
+        return predict(self.base, batch.beside(noisy), timesteps, conditioning, batch.time_ids, added)
 
     def _module(self) -> nn.Module:
         if self._net is None:

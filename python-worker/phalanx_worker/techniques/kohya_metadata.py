@@ -10,6 +10,7 @@ from torch import Tensor
 
 from phalanx_worker.model.adapter_family import architecture, base_version
 from phalanx_worker.model.base import Base
+from phalanx_worker.model.tokens import WINDOW
 from phalanx_worker.protocol.messages import (
     CosineRestartsSchedule,
     DebiasedWeighting,
@@ -20,6 +21,7 @@ from phalanx_worker.protocol.messages import (
     Schedule,
     SmoothL1Loss,
     SquaredLoss,
+    TextSettings,
 )
 
 MIXED_PRECISION = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
@@ -61,6 +63,14 @@ def schedule_metadata(schedule: Schedule) -> dict[str, str]:
     return {"ss_lr_scheduler": name, "ss_lr_warmup_steps": str(schedule.warmup_steps)}
 
 
+def text_metadata(text: TextSettings) -> dict[str, str]:
+    """How captions were read; "None" for one window, and for the layer that the family was trained with."""
+    return {
+        "ss_max_token_length": str(None if text.max_tokens == WINDOW else text.max_tokens),
+        "ss_clip_skip": str(text.clip_skip),
+    }
+
+
 def objective_metadata(objective: Objective) -> dict[str, str]:
     """Noise, loss and weights; "None" where an option is off."""
     noise, loss, weighting = objective.noise, objective.loss, objective.weighting
@@ -74,6 +84,7 @@ def objective_metadata(objective: Objective) -> dict[str, str]:
         "ss_min_snr_gamma": str(weighting.gamma if isinstance(weighting, MinSnrWeighting) else None),
         "ss_zero_terminal_snr": str(objective.zero_terminal_snr),
         "ss_debiased_estimation": str(isinstance(weighting, DebiasedWeighting)),
+        "ss_masked_loss": str(objective.mask is not None),
         "ss_loss_type": LOSS_TYPES[type(loss)],
         "ss_huber_schedule": str(huber and huber.schedule),
         "ss_huber_c": str(huber and huber.delta),

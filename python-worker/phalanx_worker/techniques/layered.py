@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import torch
@@ -18,6 +19,7 @@ from phalanx_worker.techniques.adapted_layer import TrainedLayer
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.denoising import DenoisingTechnique, unique_texts
 from phalanx_worker.techniques.lora_layers import LayeredSettings
+from phalanx_worker.techniques.losses import Losses
 from phalanx_worker.techniques.technique import ExportRequest, LowRankChange, ParameterGroup, WrittenArtefact
 
 Layer = TypeVar("Layer", bound=TrainedLayer)
@@ -75,15 +77,16 @@ class LayeredTechnique(DenoisingTechnique, ABC, Generic[Layer]):
     def result_bytes(self) -> int:
         return sum(tensor.nbytes for layer in self._layers for tensor in layer.stored().values())
 
-    def loss(self, batch: Batch) -> Tensor:
+    def losses(self, batch: Batch) -> Losses:
         """As of every denoising technique, with dropout where gradients are computed."""
         keys = {"unet": [str(sample) for sample in batch.samples], "text-encoder": unique_texts(batch.captions)}
         with self._dropout.drawing(DropoutRows(batch.streams, batch.step, keys)):
-            loss = super().loss(batch)
-        if torch.is_grad_enabled() and not loss.requires_grad:
+            losses = super().losses(batch)
+        if torch.is_grad_enabled() and not losses.total.requires_grad:
             # Every layer has been dropped.
-            return loss + 0 * next(iter(self._layers[0].parameters().values())).sum()
-        return loss
+            nothing = 0 * next(iter(self._layers[0].parameters().values())).sum()
+            return replace(losses, total=losses.total + nothing)
+        return losses
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
         """Raises ArtefactError (`written-differently`) when the file does not hold what was written."""
@@ -97,6 +100,10 @@ class LayeredTechnique(DenoisingTechnique, ABC, Generic[Layer]):
             detach(layer.plan.layer.layer, layer.change)
         self._layers = []
         self._base = None
+
+    def _base_prediction(self, batch: Batch, noisy: Tensor, timesteps: Tensor) -> Tensor:
+        with torch.no_grad(), self._dropout.of_all_layers():
+            return self._prediction(batch, noisy, timesteps)
 
     def _ratio(self, layer: Layer, parameter: nn.Parameter) -> float:
         """By which a parameter learns faster than its layer."""

@@ -17,6 +17,7 @@ from phalanx_worker.model.base import Base
 from phalanx_worker.model.embedding_file import SDXL_TENSORS, TOKENS_FIELD
 from phalanx_worker.model.initial_vectors import phrase_vectors, random_vectors, token_vectors, vocabulary
 from phalanx_worker.model.placeholder import check_placeholders, extend, text_encoders
+from phalanx_worker.model.prompt_weights import WeightedText, parse_weights
 from phalanx_worker.protocol.messages import LearnedToken
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.adapter_metadata import request_metadata
@@ -40,6 +41,8 @@ class LearnedTokens:
                 facts={"base": str(base.folder), "tokens": len(settings)},
             )
         check_placeholders(base.tokenizer, [token.placeholder for token in settings])
+        for token in settings:
+            _check_weights(base, token.placeholder)
         self._settings = tuple(settings)
         self._norm = norm
         self._vectors = {
@@ -101,6 +104,16 @@ class LearnedTokens:
             length = start.detach().norm(dim=1, keepdim=True)
             return length, length
         assert_never(self._norm)
+
+
+def _check_weights(base: Base, placeholder: str) -> None:
+    if base.text.weights and parse_weights(placeholder) != ((WeightedText(placeholder, 1.0),),):
+        raise ConfigError(
+            f"The placeholder {placeholder!r} would be read as weights. Choose one without brackets, or switch "
+            "text.weights off.",
+            code="invalid-placeholder",
+            facts={"placeholder": placeholder},
+        )
 
 
 def _start(base: Base, token: LearnedToken, streams: Streams) -> dict[str, Tensor]:

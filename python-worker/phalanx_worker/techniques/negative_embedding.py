@@ -71,7 +71,7 @@ class NegativeEmbedding(DenoisingTechnique):
         with torch.no_grad():
             conditional = super()._prediction(batch, noisy, timesteps)
         text = embed_texts(self.base, [self._settings.placeholder]).rows([0] * len(batch))
-        unconditional = predict(self.base, noisy, timesteps, text, batch.time_ids)
+        unconditional = predict(self.base, batch.beside(noisy), timesteps, text, batch.time_ids)
         return unconditional + self._settings.guidance * (conditional - unconditional)
 
     def _learned(self) -> LearnedTokens:

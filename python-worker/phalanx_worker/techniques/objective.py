@@ -63,10 +63,40 @@ def denoising_loss(
     sample_weights: Tensor | None = None,
 ) -> Tensor:
     """Mean over samples [n, ...] of the mean loss over each one's elements, times its weights [n]."""
-    signal = schedule.alphas_cumprod.to(prediction.device)[timesteps]
-    each = _distance(objective, prediction, target, timesteps, signal, schedule.steps).flatten(1).mean(1)
-    weighted = each * _weights(objective, signal, schedule)
+    each = element_losses(objective, prediction, target, timesteps, schedule).flatten(1).mean(1)
+    weighted = each * timestep_weights(objective, timesteps, schedule)
     return weighted.mean() if sample_weights is None else (weighted * sample_weights).mean()
+
+
+def element_losses(
+    objective: Objective, prediction: Tensor, target: Tensor, timesteps: Tensor, schedule: NoiseSchedule
+) -> Tensor:
+    """How far prediction and target are apart, element by element."""
+    loss = objective.loss
+    squares = (prediction - target).square()
+    if isinstance(loss, SquaredLoss):
+        return squares
+    signal = schedule.alphas_cumprod.to(prediction.device)[timesteps]
+    delta = _delta(loss, timesteps, signal, schedule.steps).view(-1, *[1] * (squares.ndim - 1))
+    # Pseudo-Huber: like squares / delta near 0, like twice the absolute error far away.
+    beyond = 2.0 * ((squares + delta.square()).sqrt() - delta)
+    return beyond * delta if isinstance(loss, HuberLoss) else beyond
+
+
+def timestep_weights(objective: Objective, timesteps: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """[n] by how much each sample's timestep counts."""
+    signal = schedule.alphas_cumprod.to(timesteps.device)[timesteps]
+    weighting = objective.weighting
+    snr = signal / (1.0 - signal)
+    velocity = schedule.prediction == "v_prediction"
+    if isinstance(weighting, UniformWeighting):
+        return torch.ones_like(snr)
+    if isinstance(weighting, MinSnrWeighting):
+        return snr.clamp(max=weighting.gamma) / (snr + 1.0 if velocity else snr)
+    if isinstance(weighting, DebiasedWeighting):
+        limited = snr.clamp(max=LARGEST_SNR)
+        return 1.0 / (limited + 1.0) if velocity else limited.rsqrt()
+    assert_never(weighting)
 
 
 def _pyramid(noise: Tensor, settings: PyramidNoise, batch: Batch) -> Tensor:
@@ -87,19 +117,6 @@ def _pyramid(noise: Tensor, settings: PyramidNoise, batch: Batch) -> Tensor:
     return torch.stack(images)
 
 
-def _distance(
-    objective: Objective, prediction: Tensor, target: Tensor, timesteps: Tensor, signal: Tensor, steps: int
-) -> Tensor:
-    loss = objective.loss
-    squares = (prediction - target).square()
-    if isinstance(loss, SquaredLoss):
-        return squares
-    delta = _delta(loss, timesteps, signal, steps).view(-1, *[1] * (squares.ndim - 1))
-    # Pseudo-Huber: like squares / delta near 0, like twice the absolute error far away.
-    beyond = 2.0 * ((squares + delta.square()).sqrt() - delta)
-    return beyond * delta if isinstance(loss, HuberLoss) else beyond
-
-
 def _delta(loss: HuberLoss | SmoothL1Loss, timesteps: Tensor, signal: Tensor, steps: int) -> Tensor:
     if loss.schedule == "constant":
         return torch.full_like(signal, loss.delta)
@@ -109,17 +126,3 @@ def _delta(loss: HuberLoss | SmoothL1Loss, timesteps: Tensor, signal: Tensor, st
         sigma = ((1.0 - signal) / signal).sqrt()
         return (1.0 - loss.delta) / (1.0 + sigma).square() + loss.delta
     assert_never(loss.schedule)
-
-
-def _weights(objective: Objective, signal: Tensor, schedule: NoiseSchedule) -> Tensor:
-    weighting = objective.weighting
-    snr = signal / (1.0 - signal)
-    velocity = schedule.prediction == "v_prediction"
-    if isinstance(weighting, UniformWeighting):
-        return torch.ones_like(snr)
-    if isinstance(weighting, MinSnrWeighting):
-        return snr.clamp(max=weighting.gamma) / (snr + 1.0 if velocity else snr)
-    if isinstance(weighting, DebiasedWeighting):
-        limited = snr.clamp(max=LARGEST_SNR)
-        return 1.0 / (limited + 1.0) if velocity else limited.rsqrt()
-    assert_never(weighting)

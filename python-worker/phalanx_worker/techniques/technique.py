@@ -19,6 +19,7 @@ from phalanx_worker.model.module_names import NamedLayer
 from phalanx_worker.protocol.messages import Approximation, TrainingSettings, TrainingSubset
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
+from phalanx_worker.techniques.losses import Losses
 
 ArtefactKind = Literal["lora", "embedding", "base", "control-net"]
 Feed = Literal["latents", "pixels"]
@@ -124,6 +125,10 @@ class Technique(ABC):
 
         Parts of a batch may be given at the same time, on threads of their own; their means are averaged.
         """
+
+    def losses(self, batch: Batch) -> Losses:
+        """The loss with its parts, as far as it has any."""
+        return Losses(self.loss(batch))
 
     @abstractmethod
     def export(self, request: ExportRequest) -> WrittenArtefact:

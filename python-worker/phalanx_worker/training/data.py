@@ -15,7 +15,7 @@ import numpy.typing as npt
 from phalanx_worker.errors import DatasetError
 from phalanx_worker.protocol.messages import DatasetItem, DatasetReference
 from phalanx_worker.streams import Streams
-from phalanx_worker.training.images import CoverCrop, decode_image
+from phalanx_worker.training.images import AlphaCrop, CoverCrop, decode_image
 
 PIXEL_MEMORY = 1 << 30
 """Bytes of decoded images that are kept."""
@@ -95,6 +95,8 @@ class ImageFile:
     root: Path
     item: DatasetItem
     transform: CoverCrop
+    alpha: bool = False
+    """Whether its alpha channel is meant."""
 
     @property
     def path(self) -> Path:
@@ -120,7 +122,8 @@ class PixelStore:
         image = self._kept.pop(index, None)
         if image is None:
             file = self.files[index]
-            image = decode_image(file.path, file.item.sha256, file.transform)
+            transform = AlphaCrop(file.transform) if file.alpha else file.transform
+            image = decode_image(file.path, file.item.sha256, transform)
             self._bytes += image.nbytes
         self._kept[index] = image
         while self._bytes > PIXEL_MEMORY and len(self._kept) > 1:

@@ -51,12 +51,23 @@ class CoverCrop:
         return (width - self.width) // 2, (height - self.height) // 2
 
 
+@dataclass(frozen=True)
+class AlphaCrop:
+    """Treats the alpha channel as another transform treats the image."""
+
+    transform: CoverCrop
+
+    def __call__(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+        """[height, width, 3], opaque white."""
+        return self.transform(image.convert("RGBA").getchannel("A"))
+
+
 def whole_image(image: Image.Image) -> Pixels:
     """[height, width, 3] RGB of an image at its own size; transparent pixels show white."""
     return np.asarray(_opaque(image))
 
 
-def decode_image(path: Path, sha256: str, transform: CoverCrop) -> Pixels:
+def decode_image(path: Path, sha256: str, transform: CoverCrop | AlphaCrop) -> Pixels:
     """Read, verify and transform one image of a frozen dataset, [height, width, 3] uint8.
 
     Raises DatasetError: `changed-image` (other bytes than the dataset froze), and as `read_image`.

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from phalanx_worker.errors import JobError
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.techniques.batch import Batch
+from phalanx_worker.techniques.losses import Losses, SampleSum
 from phalanx_worker.techniques.technique import Technique, named_parameters
 from phalanx_worker.training.ema import MovingAverage
 from phalanx_worker.training.feed import Feed
@@ -37,6 +38,10 @@ class Step:
     gradient_norm: float | None
     """Of all gradients together, before clipping; None when the step was skipped."""
     seconds: float
+    on_mask_loss: float | None
+    """With masks, mean against the target over what they show, of all samples."""
+    off_mask_loss: float | None
+    """The same over the rest, of the samples that have any."""
 
 
 @dataclass
@@ -84,8 +89,8 @@ def train(
         began = time.perf_counter()
         step = state.step + 1
         state.optimizer.zero_gradients()
-        loss, norm = _gradients(technique, feed, settings, step, parameters, lanes, state)
-        taken = math.isfinite(loss) and math.isfinite(norm)
+        losses, norm = _gradients(technique, feed, settings, step, parameters, lanes, state)
+        taken = math.isfinite(losses.total) and math.isfinite(norm)
         if state.scaler is not None:
             state.scaler.update(taken)
         rate = 0.0
@@ -96,11 +101,19 @@ def train(
                 with state.optimizer.evaluated():
                     state.average.update(step)
         else:
-            _check_skip(step, loss, norm, settings.steps, state.scaler)
+            _check_skip(step, losses.total, norm, settings.steps, state.scaler)
         seconds = time.perf_counter() - began
         state.step = step
         state.seconds += seconds
-        yield Step(step, loss if taken else None, rate, norm if taken else None, seconds)
+        yield Step(
+            step=step,
+            loss=losses.total if taken else None,
+            learning_rate=rate,
+            gradient_norm=norm if taken else None,
+            seconds=seconds,
+            on_mask_loss=losses.on_mask.mean() if taken else None,
+            off_mask_loss=losses.off_mask.mean() if taken else None,
+        )
 
 
 def _gradients(
@@ -111,14 +124,14 @@ def _gradients(
     parameters: Sequence[nn.Parameter],
     lanes: Lanes,
     state: TrainingState,
-) -> tuple[float, float]:
-    """Fill in the step's gradients, clipped; gives its loss and their norm before clipping."""
+) -> tuple[_StepLosses, float]:
+    """Fill in the step's gradients, clipped; gives its losses and their norm before clipping."""
     if state.scaler is None:
-        loss = _accumulate(technique, feed, settings, step, parameters, lanes, None)
+        losses = _accumulate(technique, feed, settings, step, parameters, lanes, None)
     else:
-        loss = _accumulate(technique, feed, settings, step, parameters, lanes, state.scaler.scale())
+        losses = _accumulate(technique, feed, settings, step, parameters, lanes, state.scaler.scale())
         state.scaler.unscale(state.optimizer)
-    return loss, state.optimizer.clip()
+    return losses, state.optimizer.clip()
 
 
 def _accumulate(
@@ -129,21 +142,33 @@ def _accumulate(
     parameters: Sequence[nn.Parameter],
     lanes: Lanes,
     scale: Tensor | None,
-) -> float:
-    """Add the step's gradients up in a fixed order, times `scale`, and give its loss."""
-    total, samples = 0.0, feed.samples(step)
+) -> _StepLosses:
+    """Add the step's gradients up in a fixed order, times `scale`, and give its losses."""
+    step_losses, samples = _StepLosses(), feed.samples(step)
 
-    def differentiate(batch: Batch) -> tuple[float, Sequence[Tensor | None]]:
+    def differentiate(batch: Batch) -> tuple[float, Losses, Sequence[Tensor | None]]:
         with autocast(feed.base.device, settings.precision):
-            loss = technique.loss(batch) * (len(batch) / samples)
-        scaled = loss if scale is None else loss * scale
-        return float(loss.detach()), torch.autograd.grad(scaled, parameters, allow_unused=True)
+            losses = technique.losses(batch)
+            share = losses.total * (len(batch) / samples)
+        scaled = share if scale is None else share * scale
+        return float(share.detach()), losses, torch.autograd.grad(scaled, parameters, allow_unused=True)
 
     for batch in feed.batches(step):
-        for loss, gradients in lanes.map(differentiate, [batch.part(span) for span in lanes.spans(len(batch))]):
-            total += loss
+        for share, losses, gradients in lanes.map(
+            differentiate, [batch.part(span) for span in lanes.spans(len(batch))]
+        ):
+            step_losses.total += share
+            step_losses.on_mask += losses.on_mask
+            step_losses.off_mask += losses.off_mask
             _add_gradients(parameters, gradients)
-    return total
+    return step_losses
+
+
+@dataclass
+class _StepLosses:
+    total: float = 0.0
+    on_mask: SampleSum = field(default_factory=SampleSum)
+    off_mask: SampleSum = field(default_factory=SampleSum)
 
 
 def _add_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:

@@ -67,6 +67,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> DatasetReference:
                 fingers=None if index % 7 == 0 else count,
                 defect=None if index % 11 == 0 else defect,
                 control=None,
+                mask=None,
             )
         )
     return write_manifest(folder, items)
@@ -119,15 +120,45 @@ def test_order_is_kept_and_the_batch_size_changes_nothing(trained: Path, bars: D
     assert not np.allclose(judged(4)[0], judged(4)[1], atol=1e-3)
 
 
+def labelled(file: str, defect: bool) -> DatasetItem:
+    return DatasetItem(
+        file=file,
+        sha256="0" * 64,
+        caption="",
+        width=32,
+        height=32,
+        fingers=None,
+        defect=defect,
+        control=None,
+        mask=None,
+    )
+
+
 def test_unknown_labels_have_no_gradient() -> None:
     network = create_network((8, 16), 1)
     images = torch.randn(2, 3, 32, 32)
     items = [
         DatasetItem(
-            file="a", sha256="0" * 64, caption="", width=32, height=32, fingers=None, defect=True, control=None
+            file="a",
+            sha256="0" * 64,
+            caption="",
+            width=32,
+            height=32,
+            fingers=None,
+            defect=True,
+            control=None,
+            mask=None,
         ),
         DatasetItem(
-            file="b", sha256="0" * 64, caption="", width=32, height=32, fingers=None, defect=False, control=None
+            file="b",
+            sha256="0" * 64,
+            caption="",
+            width=32,
+            height=32,
+            fingers=None,
+            defect=False,
+            control=None,
+            mask=None,
         ),
     ]
     labelled_loss(network(images), items).backward()

@@ -44,7 +44,7 @@ def exported(base: Base, technique: Written, folder: Path, name: str = "ours") -
         folder.mkdir(parents=True, exist_ok=True)
         request = ExportRequest(
             folder=folder, name=name, settings=chosen, steps=1, base_sha256=base.sha256, subsets=(),
-            images=no_images,
+            images=no_images, progress=lambda *_: None,
         )  # fmt: skip
         return attached.export(request).path
     finally:

@@ -19,6 +19,7 @@ from phalanx_worker.model.load import load_base
 from phalanx_worker.protocol.messages import AdamwOptimizer, ConstantSchedule
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.lora import Lora
+from phalanx_worker.techniques.losses import Losses
 from tests.interop.files import LOCON, LORA, exported
 from tests.interop.kohya import kohya_base, needs_kohya, run_kohya
 from tests.small import CAPTIONS, Recorder, make_dataset, train_job
@@ -63,9 +64,9 @@ def our_step(
 ) -> tuple[dict[str, Tensor], float, dict[str, Tensor]]:
     """The file after one step of our training, its loss, and what it was fed."""
     seen: dict[int, Batch] = {}
-    original = Lora.loss
+    original = Lora.losses
 
-    def spy(self: Lora, batch: Batch) -> Tensor:
+    def spy(self: Lora, batch: Batch) -> Losses:
         for place, sample in enumerate(batch.samples):
             seen[sample] = batch.part(slice(place, place + 1))
         return original(self, batch)
@@ -81,7 +82,7 @@ def our_step(
         "ema_decay": None,
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Lora, "loss", spy)
+        patch.setattr(Lora, "losses", spy)
         result = train.run(train_job(base, images, output, **changes), Recorder().context)
     batches = [seen[sample] for sample in sorted(seen)]
     latents = torch.cat([batch.latents for batch in batches if batch.latents is not None])

@@ -22,7 +22,7 @@ from phalanx_worker.protocol.messages import (
     PreviewSettings,
     TrainJob,
 )
-from tests.drawing import sampling
+from tests.drawing import preview_sampling, sampling
 from tests.optimizers import OPTIMIZERS, PRODIGY, SCHEDULE_FREE
 from tests.small import Killed, Recorder, lora_technique, train_job
 
@@ -81,7 +81,12 @@ def test_looking_at_a_schedule_free_training_changes_nothing(
 ) -> None:
     plain = train.run(job_of(base_folder, dataset, tmp_path / "plain", SCHEDULE_FREE), Recorder().context)
     preview = PreviewSettings(
-        every=2, prompts=("a hand",), negative_prompt="", seeds=(1,), sampling=sampling(steps=1), control=None
+        every=2,
+        prompts=("a hand",),
+        negative_prompt="",
+        seeds=(1,),
+        sampling=preview_sampling(sampling(steps=1)),
+        control=None,
     )
     job = job_of(base_folder, dataset, tmp_path / "seen", SCHEDULE_FREE, preview=preview, checkpoint_every=1)
     held_out = HeldOutSettings(dataset=dataset, every=2, keep_best=False, patience=None)

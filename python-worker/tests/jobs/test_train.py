@@ -27,8 +27,10 @@ from phalanx_worker.protocol.messages import (
     PreviewSettings,
     StepEndEvent,
 )
+from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.denoising import DenoisingTechnique
-from tests.drawing import sampling
+from phalanx_worker.techniques.losses import Losses
+from tests.drawing import preview_sampling, sampling
 from tests.small import Killed, Recorder, full_technique, train_job
 
 LAST = "checkpoints/step-00000008"
@@ -194,10 +196,12 @@ def test_a_full_disk_leaves_the_old_checkpoint(
 def test_a_loss_that_is_no_number_stops_before_harm(
     base_folder: Path, dataset: DatasetReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = DenoisingTechnique.loss
-    monkeypatch.setattr(
-        DenoisingTechnique, "loss", lambda self, batch: real(self, batch) * (float("nan") if batch.step == 5 else 1.0)
-    )
+    real = DenoisingTechnique.losses
+
+    def losses_of_no_number(self: DenoisingTechnique, batch: Batch) -> Losses:
+        return Losses(real(self, batch).total * (float("nan") if batch.step == 5 else 1.0))
+
+    monkeypatch.setattr(DenoisingTechnique, "losses", losses_of_no_number)
     recorder = Recorder()
     with pytest.raises(JobError) as caught:
         train.run(train_job(base_folder, dataset, tmp_path / "run"), recorder.context)
@@ -259,7 +263,7 @@ def test_bfloat16_trains_close_to_float32(
 def test_previews_are_told_written_and_without_influence(
     base_folder: Path, dataset: DatasetReference, tmp_path: Path, whole: Path
 ) -> None:
-    settings = sampling(steps=2, guidance=2.0, batch_size=2)
+    settings = preview_sampling(sampling(steps=2, guidance=2.0, batch_size=2))
     preview = PreviewSettings(
         every=4, prompts=("a hand", "a fist"), negative_prompt="", seeds=(1, 2), sampling=settings, control=None
     )
@@ -274,7 +278,16 @@ def test_previews_are_told_written_and_without_influence(
 def test_the_series_is_readable_json(whole: Path) -> None:
     lines = [json.loads(line) for line in (whole / "series.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 9))
-    assert set(lines[0]) == {"step", "loss", "learningRate", "gradientNorm", "seconds", "heldOutLoss"}
+    assert set(lines[0]) == {
+        "step",
+        "loss",
+        "learningRate",
+        "gradientNorm",
+        "seconds",
+        "heldOutLoss",
+        "onMaskLoss",
+        "offMaskLoss",
+    }
     assert msgspec.json.decode((whole / "result.json").read_bytes())["result"]["type"] == "train"
 
 

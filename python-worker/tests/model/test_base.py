@@ -21,8 +21,7 @@ from phalanx_worker.model.create import create_base
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.noise_schedule import noise_schedule_from_config
 from phalanx_worker.model.save import save_base
-from phalanx_worker.model.text import embed_texts
-from phalanx_worker.model.tokens import tokenize
+from phalanx_worker.model.text import embed_texts, read_texts
 from phalanx_worker.model.warm import warm_base
 from phalanx_worker.protocol.messages import CreateBaseJob, InspectBaseJob
 from tests.small import ARCHITECTURE, CAPTIONS, Recorder
@@ -53,7 +52,7 @@ def test_plain_diffusers_loads_and_runs_it(base_folder: Path, tmp_path: Path, we
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(theirs[name].float(), tensor) for name, tensor in ours.items())
     ids = pipeline.tokenizer(TEXTS, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
-    assert torch.equal(tokenize(base.tokenizer, TEXTS).ids, ids)
+    assert torch.equal(read_texts(base, base.tokenizer, TEXTS).ids[:, 0], ids)
     with torch.no_grad():
         torch.testing.assert_close(embed_texts(base, TEXTS).embeddings, pipeline.text_encoder(ids)[0])
     pipeline.set_progress_bar_config(disable=True)
@@ -184,7 +183,7 @@ def test_a_schedule_that_cannot_be_right_is_refused(odd: dict[str, object]) -> N
 def test_tokens_beyond_the_length_are_counted(base_folder: Path) -> None:
     base = load_base(base_folder)
     words = len(base.tokenizer("a", add_special_tokens=False)["input_ids"])
-    assert tokenize(base.tokenizer, ["a " * 80, "a"]).truncated == (80 * words - 75, 0)
+    assert read_texts(base, base.tokenizer, ["a " * 80, "a"]).truncated == (80 * words - 75, 0)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

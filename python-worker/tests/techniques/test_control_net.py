@@ -29,9 +29,10 @@ from phalanx_worker.protocol.messages import (
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.control_net import ControlNetTraining
+from phalanx_worker.techniques.losses import Losses
 from phalanx_worker.training.data import read_dataset
-from tests.drawing import sampling
-from tests.small import PLAIN, Recorder, make_dataset, train_job, write_manifest
+from tests.drawing import preview_sampling, sampling
+from tests.small import ARCHITECTURE, PLAIN, Killed, Recorder, make_base, make_dataset, train_job, write_manifest
 
 TECHNIQUE = ControlNetTechnique(channels=(16, 32, 96, 256), start=None, weights="float32")
 
@@ -96,7 +97,7 @@ def test_it_learns_goes_on_bit_equal_and_its_folder_loads_in_diffusers(
     base_folder: Path, pairs: DatasetReference, tmp_path: Path
 ) -> None:
     preview = PreviewSettings(
-        every=8, prompts=("a hand",), negative_prompt="", seeds=(1,), sampling=sampling(steps=2),
+        every=8, prompts=("a hand",), negative_prompt="", seeds=(1,), sampling=preview_sampling(sampling(steps=2)),
         control=str(Path(pairs.root) / "0.control.png"),
     )  # fmt: skip
     recorder = Recorder()
@@ -118,6 +119,20 @@ def test_it_learns_goes_on_bit_equal_and_its_folder_loads_in_diffusers(
     assert float(begun[name].abs().max()) == 0 and float(ours[name].abs().max()) > 0
 
 
+def test_beside_an_inpainting_base_it_reads_latents_alone_and_goes_on_bit_equal(
+    pairs: DatasetReference, tmp_path: Path
+) -> None:
+    folder = make_base(tmp_path / "base", 1, msgspec.structs.replace(ARCHITECTURE, inpainting=True))
+    whole = train.run(job_for(folder, pairs, tmp_path / "whole", steps=4, checkpoint_every=2), Recorder().context)
+    halted = job_for(folder, pairs, tmp_path / "halted", steps=4, checkpoint_every=2)
+    with pytest.raises(Killed):
+        train.run(halted, Recorder(raise_after=3).context)
+    again = train.run(halted, Recorder().context)
+    assert (again.resumed_from, again.sha256) == (2, whole.sha256)
+    net = ControlNetModel.from_pretrained(whole.path, local_files_only=True)
+    assert net.config.in_channels == 4
+
+
 def test_it_starts_from_another_one(base_folder: Path, pairs: DatasetReference, tmp_path: Path) -> None:
     first = train.run(job_for(base_folder, pairs, tmp_path / "first", steps=2), Recorder().context)
     technique = ControlNetTraining(msgspec.structs.replace(TECHNIQUE, start=first.path), PLAIN)
@@ -129,15 +144,15 @@ def test_it_starts_from_another_one(base_folder: Path, pairs: DatasetReference, 
 
 def test_a_mirrored_image_has_a_mirrored_picture(base_folder: Path, pairs: DatasetReference, tmp_path: Path) -> None:
     seen = []
-    original = ControlNetTraining.loss
+    original = ControlNetTraining.losses
 
-    def spy(self: ControlNetTraining, batch: Batch) -> torch.Tensor:
+    def spy(self: ControlNetTraining, batch: Batch) -> Losses:
         seen.append(batch)
         return original(self, batch)
 
     job = job_for(base_folder, pairs, tmp_path / "run", steps=3, flip=True, accumulation=1, batch_size=5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ControlNetTraining, "loss", spy)
+        patch.setattr(ControlNetTraining, "losses", spy)
         train.run(job, Recorder().context)
     streams = Streams(job.settings.seed)
     files = sorted(Path(pairs.root).glob("*.control.png"))
@@ -160,7 +175,12 @@ def test_images_without_pictures_and_previews_without_one_are_refused(
         train.run(job_for(base_folder, dataset, tmp_path / "a"), Recorder().context)
     assert caught.value.code == "missing-control"
     preview = PreviewSettings(
-        every=1, prompts=("a hand",), negative_prompt="", seeds=(1,), sampling=sampling(steps=2), control=None
+        every=1,
+        prompts=("a hand",),
+        negative_prompt="",
+        seeds=(1,),
+        sampling=preview_sampling(sampling(steps=2)),
+        control=None,
     )
     with pytest.raises(ConfigError) as refused:
         train.run(job_for(base_folder, pairs, tmp_path / "b", preview=preview), Recorder().context)

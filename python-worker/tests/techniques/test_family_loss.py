@@ -16,7 +16,6 @@ from PIL import Image
 from torch import Tensor
 
 from phalanx_worker.artefacts.series import read_series
-from phalanx_worker.errors import ConfigError
 from phalanx_worker.jobs import train
 from phalanx_worker.protocol.messages import DatasetItem, DatasetReference
 from phalanx_worker.protocol.messages import Technique as TechniqueSettings
@@ -25,11 +24,9 @@ from phalanx_worker.training.data import PixelStore, image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.sizes import size_conditioning, time_ids
 from tests.small import (
-    ARCHITECTURES,
     Recorder,
     full_technique,
     lora_technique,
-    make_base,
     make_dataset,
     subset,
     train_job,
@@ -118,14 +115,6 @@ def test_prior_preservation_is_half_of_both_losses_with_its_weight(
         own, prior = plain_losses(family_folders[family], family, [*images_of(pictures), *images_of(classes)])
     # diffusers' train_dreambooth adds the means of both halves of a batch; here a batch has one mean.
     assert read_series(tmp_path / "run/series.jsonl")[0].loss == pytest.approx((own + 0.3 * prior) / 2, rel=1e-5)
-
-
-def test_a_base_for_inpainting_is_not_trained_without_masks(wide: DatasetReference, tmp_path: Path) -> None:
-    architecture = msgspec.structs.replace(ARCHITECTURES["sd-2"], inpainting=True)
-    folder = make_base(tmp_path / "base", architecture=architecture)
-    with pytest.raises(ConfigError) as caught:
-        train.run(train_job(folder, wide, tmp_path / "run"), Recorder().context)
-    assert caught.value.code == "inpainting-base"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from phalanx_worker.protocol.messages import (
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.negative_embedding import NegativeEmbedding
-from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, request, sampling
+from tests.drawing import drawn, drawn_by_diffusers, largest_difference, pipeline, preview_sampling, request, sampling
 from tests.small import PLAIN, Killed, Recorder, adapter_reference, train_job
 
 SETTINGS = NegativeEmbeddingTechnique(
@@ -57,7 +57,7 @@ def trained(
         prompts=("a photo of a hand",),
         seeds=(1,),
         negative_prompt="<bad-hands>",
-        sampling=sampling(),
+        sampling=preview_sampling(sampling()),
         control=None,
     )
     job = job_for(base_folder, dataset, output, steps=16, batch_size=4, preview=preview)

@@ -18,8 +18,7 @@ from phalanx_worker.model.adapters import applied
 from phalanx_worker.model.base import base_sha256
 from phalanx_worker.model.initial_vectors import phrase_vectors
 from phalanx_worker.model.load import load_base
-from phalanx_worker.model.text import embed_texts
-from phalanx_worker.model.tokens import tokenize
+from phalanx_worker.model.text import embed_texts, read_texts
 from phalanx_worker.protocol.messages import (
     DatasetReference,
     LearnedToken,
@@ -142,8 +141,8 @@ def test_a_token_takes_a_place_per_vector_wherever_it_stands(base_folder: Path) 
     assert ids("<FIST><five>") == [*fist, *five]
     # No vector has a name of its own, as diffusers gives them.
     assert ids("<five>_1")[:3] == five and size + 1 not in ids("<five>_1")[3:]
-    # What does not fit is told in places, of which the token takes three.
-    assert tokenize(inversion.base.tokenizer, ["a " * 74 + "<five>"]).truncated == (2,)
+    # Two of its three places are there, and it is not divided.
+    assert read_texts(inversion.base, inversion.base.tokenizer, ["a " * 73 + "<five>"]).truncated == (3,)
     inversion.detach()
 
 

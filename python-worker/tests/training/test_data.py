@@ -32,6 +32,7 @@ def item(file: str, data: bytes) -> DatasetItem:
         fingers=None,
         defect=None,
         control=None,
+        mask=None,
     )
 
 

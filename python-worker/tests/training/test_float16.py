@@ -16,6 +16,7 @@ from phalanx_worker.errors import ConfigError, JobError
 from phalanx_worker.jobs import train
 from phalanx_worker.protocol.messages import DatasetReference, StepEndEvent, StepSkipEvent, TrainJob
 from phalanx_worker.techniques.denoising import DenoisingTechnique
+from phalanx_worker.techniques.losses import Losses
 from phalanx_worker.techniques.technique import ParameterGroup
 from phalanx_worker.training.optimizer import Optimizer
 from phalanx_worker.training.precision import check_precision
@@ -34,10 +35,12 @@ def job_of(base: Path, dataset: DatasetReference, output: Path, steps: int = 6, 
 
 def overflow_in(monkeypatch: pytest.MonkeyPatch, *steps: int, also_the_loss: bool = False) -> None:
     """Let the gradients of some steps, and perhaps their loss, be infinite."""
-    real = DenoisingTechnique.loss
+    real = DenoisingTechnique.losses
 
-    def loss(self: DenoisingTechnique, batch: object) -> Tensor:
-        found = real(self, batch)  # type: ignore[arg-type]
+    def losses(self: DenoisingTechnique, batch: object) -> Losses:
+        return Losses(changed(real(self, batch).total, batch))  # type: ignore[arg-type]
+
+    def changed(found: Tensor, batch: object) -> Tensor:
         if batch.step not in steps:  # type: ignore[attr-defined]
             return found
         if also_the_loss:
@@ -48,7 +51,7 @@ def overflow_in(monkeypatch: pytest.MonkeyPatch, *steps: int, also_the_loss: boo
             passed.register_hook(lambda gradient: gradient * float("inf"))
         return passed
 
-    monkeypatch.setattr(DenoisingTechnique, "loss", loss)
+    monkeypatch.setattr(DenoisingTechnique, "losses", losses)
 
 
 def lines(output: Path) -> list[SeriesLine]:

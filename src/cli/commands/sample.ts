@@ -24,6 +24,9 @@ export const sample: Command = {
     guidance: { value: '<number>', text: 'classifier-free guidance scale (7.5)' },
     'guidance-rescale': { value: '<number>', text: 'share of guidance whose spread is brought back, 0 to 1 (0)' },
     'zero-terminal-snr': { text: 'rescale the noise schedule, for adapters that were trained so' },
+    'max-tokens': { value: '<number>', text: 'tokens of a prompt that are read: 75, 150 or 225 (75)' },
+    weights: { text: 'read (word:1.3), (word), [word] and BREAK as A1111 does' },
+    'clip-skip': { value: '<number>', text: "layer of the text encoder, counted from its end (the base's own)" },
     width: { value: '<pixels>', text: "the base's own by default" },
     height: { value: '<pixels>', text: "the base's own by default" },
     image: { value: '<file>', text: 'start from this image' },
@@ -56,6 +59,7 @@ export const sample: Command = {
         guidance: optionNumber(options, 'guidance'),
         guidanceRescale: optionNumber(options, 'guidance-rescale'),
         zeroTerminalSnr: options['zero-terminal-snr'] === true,
+        text: textOf(options),
         width: optionNumber(options, 'width'),
         height: optionNumber(options, 'height'),
         image,
@@ -79,6 +83,12 @@ export const sample: Command = {
     terminal.result({ files, seconds, truncatedTokens: cut }, () => files.join('\n'))
     return exitCodes.success
   },
+}
+
+/** How prompts are read; the settings refuse a number that is none of theirs. */
+function textOf(options: Arguments['options']): SampleOptions['text'] {
+  const maxTokens = optionNumber(options, 'max-tokens') as NonNullable<SampleOptions['text']>['maxTokens']
+  return { maxTokens, weights: options.weights === true, clipSkip: optionNumber(options, 'clip-skip') }
 }
 
 /** `file` or `file:strength`; a colon that no number follows belongs to the path. */

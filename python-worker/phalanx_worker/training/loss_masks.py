@@ -1,0 +1,64 @@
+"""Masks of images, which show what a masked loss is taken of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from phalanx_worker.errors import DatasetError
+from phalanx_worker.training.data import ImageFile, PixelStore
+from phalanx_worker.training.latents import to_unit_tensor
+
+
+class MaskStore:
+    """The masks of a set of images, cropped and mirrored with them; an image without one shows all of itself."""
+
+    def __init__(self, images: Sequence[ImageFile], needed: Sequence[bool]) -> None:
+        """`needed` says of which images a mask is expected.
+
+        Raises DatasetError: `missing-mask`, `empty-mask` when nothing of a mask is left after the crop, and as
+        `decode_image`.
+        """
+        lacking = [image for image, wanted in zip(images, needed, strict=True) if wanted and image.item.mask is None]
+        if lacking:
+            raise DatasetError(
+                f"{len(lacking)} of {len(images)} images have no mask, such as {lacking[0].item.file}. Put "
+                "palm.mask.png beside palm.jpg, name it as `mask` in metadata.jsonl, or open the dataset with "
+                "`alphaMasks`.",
+                code="missing-mask",
+                facts={"file": lacking[0].item.file, "lacking": len(lacking)},
+            )
+        masked = [index for index, image in enumerate(images) if image.item.mask is not None]
+        self._places = {index: place for place, index in enumerate(masked)}
+        self._store = PixelStore([_mask_file(images[index]) for index in masked])
+        for index, place in self._places.items():
+            if not self._store.pixels(place).any():
+                raise DatasetError(
+                    f"The mask of {images[index].item.file} shows nothing at the size that is trained on. Enlarge what "
+                    "it shows, or take the image out.",
+                    code="empty-mask",
+                    facts={"file": images[index].item.file},
+                )
+
+    def masks(self, indices: Sequence[int], flips: Sequence[bool], size: torch.Size) -> Tensor:
+        """[n, 1, height, width] in [0, 1], averaged over the area of each latent of `size` (height, width)."""
+        return torch.cat([self._mask(index, flipped, size) for index, flipped in zip(indices, flips, strict=True)])
+
+    def _mask(self, index: int, flipped: bool, size: torch.Size) -> Tensor:
+        place = self._places.get(index)
+        if place is None:
+            return torch.ones(1, 1, *size)
+        levels = to_unit_tensor([self._store.pixels(place, flipped)]).mean(1, keepdim=True)
+        return functional.adaptive_avg_pool2d(levels, (size[0], size[1]))
+
+
+def _mask_file(image: ImageFile) -> ImageFile:
+    mask = image.item.mask
+    if mask is None:
+        raise ValueError(f"{image.item.file} has no mask")
+    item = msgspec.structs.replace(image.item, file=mask.file, sha256=mask.sha256)
+    return ImageFile(image.root, item, image.transform, alpha=mask.file == image.item.file)
