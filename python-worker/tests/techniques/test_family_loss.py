@@ -148,7 +148,15 @@ def test_the_crop_is_where_the_pixels_come_from(tmp_path: Path, size: tuple[int,
     Image.fromarray(picture[:, ::-1] if flipped else picture).save(tmp_path / "0.png")
     digest = hashlib.sha256((tmp_path / "0.png").read_bytes()).hexdigest()
     item = DatasetItem(
-        file="0.png", sha256=digest, caption="", width=width, height=height, fingers=None, defect=None, control=None
+        file="0.png",
+        sha256=digest,
+        caption="",
+        width=width,
+        height=height,
+        fingers=None,
+        defect=None,
+        control=None,
+        mask=None,
     )
     files = image_files(str(tmp_path), [item], CoverCrop(40, 40))
     corner = PixelStore(files).pixels(0, flipped)[0, 0]
