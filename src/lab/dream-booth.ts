@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { z } from 'zod'
 import type { Adapter } from '../artefact/adapter.ts'
 import type { ControlNet } from '../artefact/control-net.ts'
-import type { RunRecord } from '../artefact/record.ts'
 import { labFolders } from '../artefact/run-folder.ts'
 import { type DreamBoothSettings, dreamBoothSettings, idleDreamBooth } from '../config/class-images.ts'
 import { contentId } from '../config/hash.ts'
@@ -12,6 +11,7 @@ import { type Dataset, type DatasetOptions, withCaption } from '../dataset/index
 import { ConfigError, DatasetError } from '../errors/index.ts'
 import { type Chain, ChainedRun } from './chained-run.ts'
 import { type ClassImages, type ClassImagesRequest, planClassImages } from './class-images.ts'
+import { type FinishedTraining, trainRunOf } from './finished-training.ts'
 import type { Base, CallOptions, TrainRequest, TrainRun, TrainSubset } from './lab.ts'
 import { planTraining, startTraining, type TrainPlace } from './train.ts'
 
@@ -89,30 +89,14 @@ export function startDreamBooth(
   { signal }: CallOptions,
 ): TrainRun<Adapter | ControlNet | Base> {
   const run = new ChainedRun((chain) => train(plan, place, chain), signal)
-  const result = run.result.then((finished) => finished.trained)
-  const record = run.result.then((finished) => finished.record)
-  // A failure is told by the result; nobody has to ask for the record too.
-  record.catch(() => undefined)
-  return {
-    name: plan.training.name,
-    folder: plan.folder,
-    record,
-    result,
-    cancel: (reason) => run.cancel(reason),
-    // biome-ignore lint/suspicious/noThenProperty: a run is awaitable, as the interface says.
-    then: (onFulfilled, onRejected) => result.then(onFulfilled, onRejected),
-    async *[Symbol.asyncIterator]() {
-      result.catch(() => undefined)
-      yield* run
-    },
-  }
+  return trainRunOf({ name: plan.training.name, folder: plan.folder }, run)
 }
 
 async function train(
   { settings, training, dataset, drawn }: DreamBoothPlan,
   place: DreamBoothPlace,
   chain: Chain,
-): Promise<{ record: RunRecord; trained: Adapter | ControlNet | Base }> {
+): Promise<FinishedTraining> {
   const datasets = join(place.folder, labFolders.datasets)
   const { instancePrompt } = settings
   const own = instancePrompt === null ? dataset : await withCaption(dataset, instancePrompt, datasets)

@@ -16,6 +16,7 @@ import { expressTraining, readProvenance } from '../kohya/index.ts'
 import { heldOutSettings, type JobOf } from '../protocol/jobs.ts'
 import type { TrainResult } from '../protocol/results.ts'
 import type { RunStream } from '../worker/index.ts'
+import { type FinishedTraining, trainRunOf } from './finished-training.ts'
 import { baseInput, datasetInput, referenceTo } from './inputs.ts'
 import { JobRun } from './job-run.ts'
 import type { Base, BucketCount, CallOptions, LabEnvironment, TrainRequest, TrainRun } from './lab.ts'
@@ -179,7 +180,7 @@ export function startTraining(
 ): TrainRun<Adapter | ControlNet | Base> {
   const { job } = plan
   const folder = job.output
-  const run = new JobRun<TrainResult, { record: RunRecord; trained: Adapter | ControlNet | Base }>({
+  const run = new JobRun<TrainResult, FinishedTraining>({
     signal,
     prepare: () => makeFolder(folder),
     submit: () => place.submit(plan),
@@ -191,23 +192,7 @@ export function startTraining(
       return { record, trained }
     },
   })
-  const result = run.result.then(({ trained }) => trained)
-  const record = run.result.then((finished) => finished.record)
-  // A failure is told by the result; nobody has to ask for the record too.
-  record.catch(() => undefined)
-  return {
-    name: job.name,
-    folder,
-    record,
-    result,
-    cancel: (reason) => run.cancel(reason),
-    // biome-ignore lint/suspicious/noThenProperty: a run is awaitable, as the interface says.
-    then: (onFulfilled, onRejected) => result.then(onFulfilled, onRejected),
-    async *[Symbol.asyncIterator]() {
-      result.catch(() => undefined)
-      yield* run
-    },
-  }
+  return trainRunOf({ name: job.name, folder }, run)
 }
 
 /** Opens what was trained, and refuses it when it is not what the training wrote. */
