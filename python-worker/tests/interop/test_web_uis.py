@@ -1,7 +1,7 @@
 """The rules by which A1111's web UI and ComfyUI find layers, tokens and facts in files, applied to ours.
 
-Neither was run. ComfyUI's `comfy/lora.py` and the beginning of `comfy/sd1_clip.py` were read, and the first two thirds of
-A1111's `extensions-builtin/Lora/networks.py`; the other rules are those by which their files are generally known.
+Neither was run. ComfyUI's `comfy/lora.py` and the beginning of `comfy/sd1_clip.py` were read, and the first two thirds
+of A1111's `extensions-builtin/Lora/networks.py`; the other rules are those by which their files are generally known.
 """
 
 from __future__ import annotations
