@@ -89,7 +89,7 @@ class Watcher:
             return
         if not finite:
             raise LossNotFiniteError(f"The loss of step {step} is {loss}, its gradient norm {self._norm}.")
-        facts = {
+        record: dict[str, float | None] = {
             "step": step,
             "loss": loss,
             "learningRate": self._rate,
@@ -99,8 +99,8 @@ class Watcher:
             "onMaskLoss": None,
             "offMaskLoss": None,
         }
-        self._series.write(facts)
-        self._reports.send("step-end", total=total, **facts)
+        self._series.write(record)
+        self._reports.send("step-end", total=total, **record)
 
     def _may_skip(self, total: int) -> bool:
         in_a_row = self._series.skipped_in_a_row + 1
@@ -131,7 +131,7 @@ def _scale(accelerator: Any) -> float:
 def watched(trainer: type, watcher: Watcher) -> type:
     """A trainer class of the checkout whose hooks tell `watcher`."""
 
-    class Watched(trainer):  # type: ignore[misc, valid-type]
+    class Watched(trainer):  # type: ignore[misc]
         def process_batch(self, *args: Any, **kwargs: Any) -> Any:
             watcher.forward()
             loss = super().process_batch(*args, **kwargs)
