@@ -74,6 +74,20 @@ test('without restarts the run fails, and submitting it again goes on', async ()
   expect([result.sha256, series]).toEqual([whole.result.sha256, whole.series])
 }, 300_000)
 
+test('a training that dies in every worker is given up after its restarts, and the worker lives on', async () => {
+  const entry = [fixture('dies-in-training.py'), 'optimizer', 'always']
+  await using worker = await startWorker({ python, packageFolder, environment, settings: { restarts: 2 }, entry })
+  const run = worker.submit(trainJob('hopeless'))
+  const restarts: RunEvent[] = []
+  const read = async (): Promise<void> => {
+    for await (const event of run) if (event.type === 'worker-restart') restarts.push(event)
+  }
+  await expect(read()).rejects.toMatchObject({ code: 'worker-died' })
+  await expect(run.result).rejects.toMatchObject({ code: 'worker-died' })
+  expect(restarts).toMatchObject([{ attempt: 1 }, { attempt: 2 }])
+  expect((await worker.submit({ type: 'inspect-base', base }).result).family).toBe('sd-1')
+}, 300_000)
+
 async function train(worker: Worker, name: string) {
   const run = worker.submit(trainJob(name))
   const events: RunEvent[] = []
