@@ -114,6 +114,22 @@ function length(value: string): Buffer {
   return bytes
 }
 
+test('a base whose weights were cut off, or are a pickle by another name, is refused with the file', async () => {
+  const weights = join('unet', 'diffusion_pytorch_model.safetensors')
+  const whole = await readFile(join(base.folder, weights))
+  const pickle = Buffer.from('\x80\x02}q\x00X\x06\x00\x00\x00', 'latin1')
+  const damages = { cut: whole.subarray(0, whole.length / 2), empty: Buffer.alloc(0), pickle }
+  for (const [name, content] of Object.entries(damages)) {
+    await cp(base.folder, join(folder, name), { recursive: true })
+    await writeFile(join(folder, name, weights), content)
+    await expect(lab.base(join(folder, name))).rejects.toMatchObject({
+      name: 'ArtefactError',
+      code: name === 'pickle' ? 'pickled-file' : 'broken-file',
+      message: expect.stringContaining(join(name, weights)),
+    })
+  }
+})
+
 test('a checkpoint that changes while it is read is refused, and read once it stays as it is', async () => {
   const technique = full({ parts: ['unet'], layout: 'single-file' })
   const trained = await lab.train({ base, dataset, technique, steps: 1, batchSize: 1 })
