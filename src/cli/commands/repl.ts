@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { ConfigError } from '../../errors/index.ts'
-import * as phalanx from '../../index.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
@@ -38,7 +37,8 @@ export const repl: Command = {
           : []),
       ].join('\n'),
     )
-    await runRepl({ lab, terminal, names: phalanx, graphics: chosen, signal })
+    // By its name, as a user's script has it.
+    await runRepl({ lab, terminal, names: await import('phalanx'), graphics: chosen, signal })
     return signal.aborted ? exitCodes.interrupted : exitCodes.success
   },
 }
