@@ -7,6 +7,7 @@ export { type GenerationParameters, parseParameters } from './artefact/generatio
 export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recipe.ts'
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
+export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export {
   autoencoder,
   controlNet,
@@ -32,6 +33,7 @@ export {
 } from './errors/index.ts'
 export {
   type Base,
+  type BestInput,
   type BucketCount,
   type CallOptions,
   type ClassImagesRequest,
@@ -51,6 +53,7 @@ export {
   type LabEnvironment,
   type LabProgress,
   type LabRun,
+  type MetricEvent,
   type OpenLabOptions,
   openLab,
   type SampledImage,
@@ -60,6 +63,7 @@ export {
   type Samples,
   type TrainClassifierOptions,
   type TrainClassifierRun,
+  type TrainEvent,
   type Trained,
   type TrainRequest,
   type TrainRun,

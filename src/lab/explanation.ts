@@ -4,7 +4,8 @@ import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
 import type { ResultOf } from '../protocol/results.ts'
-import type { Base, LabRun, TrainRequest } from './lab.ts'
+import type { Base, LabRun } from './lab.ts'
+import type { TrainRequest } from './training.ts'
 
 /** What {@link Lab.explain} takes: a training that need not have its files yet. */
 export type ExplainRequest = Omit<

@@ -6,7 +6,6 @@ export { catchInterrupts, type Interrupt, interruptedExitCode } from './interrup
 export { embeddedClassifier } from './jobs.ts'
 export type {
   Base,
-  BucketCount,
   CallOptions,
   ClassifyOptions,
   ClassifyRun,
@@ -22,10 +21,17 @@ export type {
   Samples,
   TrainClassifierOptions,
   TrainClassifierRun,
+} from './lab.ts'
+export { type PictureMetric, pictureValue } from './measure-pictures.ts'
+export { openLab } from './open-lab.ts'
+export type { SampledImage } from './sampled-image.ts'
+export type {
+  BestInput,
+  BucketCount,
+  MetricEvent,
+  TrainEvent,
   Trained,
   TrainRequest,
   TrainRun,
   TrainSubset,
-} from './lab.ts'
-export { openLab } from './open-lab.ts'
-export type { SampledImage } from './sampled-image.ts'
+} from './training.ts'

@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import { metricDefinition } from '../config/metric.ts'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
 import { presentation, subsetInput } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
-import { metricDefinition } from './metric-definition.ts'
 
 const name = z
   .string()

@@ -1,8 +1,9 @@
 import type { MetricRecord, MetricRow } from '../artefact/study-record.ts'
+import { betterOf, type MetricDefinition } from '../config/metric.ts'
+import { pictureValue } from '../lab/index.ts'
 import { holm, kernelDistanceDifference, kernelDistanceInterval } from '../metrics/index.ts'
 import { RandomStream } from '../util/random.ts'
 import type { Judgement } from './cell-record.ts'
-import type { MetricDefinition } from './metric-definition.ts'
 import { type ArmValues, compareArms, estimateArm, scopeOf } from './paired-values.ts'
 import { type PlannedArm, promptsOf, type StudyPlan } from './plan.ts'
 
@@ -23,20 +24,15 @@ export function measureStudy(plan: StudyPlan, judgements: Judgements): MetricRec
         ? measureDistances(prompts, judgements.get(plan.references.get(index) ?? ''), plan, judgements)
         : measureValues(metric, prompts, plan, judgements)
     const scope = scopeOf(prompts.length)
-    return { id: `${metric.type}-${index}`, ...describeMetric(metric, plan), prompts, scope, rows: correct(rows) }
+    return {
+      id: `${metric.type}-${index}`,
+      better: betterOf[metric.type],
+      ...describeMetric(metric, plan),
+      prompts,
+      scope,
+      rows: correct(rows),
+    }
   })
-}
-
-/** The value of one image: 1 and 0 for yes and no. */
-function imageValue(metric: ValueMetric, judgement: Judgement, prompt: string): number {
-  switch (metric.type) {
-    case 'finger-count':
-      return judgement.fingers === metric.expected[prompt] ? 1 : 0
-    case 'defect-rate':
-      return judgement.defectProbability > metric.threshold ? 1 : 0
-    case 'defect-probability':
-      return judgement.defectProbability
-  }
 }
 
 function measureValues(
@@ -51,7 +47,7 @@ function measureValues(
       prompts.flatMap((prompt) => {
         const seen = judgements.get(arm.scores[prompt] ?? '')
         const text = plan.study.prompts[prompt] ?? ''
-        return seen ? [[prompt, seen.map((judgement) => imageValue(metric, judgement, text))] as const] : []
+        return seen ? [[prompt, seen.map((judgement) => pictureValue(metric, judgement, text))] as const] : []
       }),
     )
   return plan.arms.map((arm) => {
@@ -123,14 +119,13 @@ function correct(rows: readonly Row[]): MetricRow[] {
 function describeMetric(
   metric: MetricDefinition,
   { facts }: StudyPlan,
-): Pick<MetricRecord, 'label' | 'unit' | 'better' | 'description' | 'validity'> {
+): Pick<MetricRecord, 'label' | 'unit' | 'description' | 'validity'> {
   const validity = facts.classifier?.validity ?? null
   switch (metric.type) {
     case 'finger-count':
       return {
         label: 'share of hands with the right number of fingers',
         unit: 'share',
-        better: 'higher',
         description:
           'An image is right when the finger classifier counts as many extended fingers as the prompt asks for.',
         validity,
@@ -139,7 +134,6 @@ function describeMetric(
       return {
         label: 'share of defective hands',
         unit: 'share',
-        better: 'lower',
         description: `An image is defective when the finger classifier gives wrong anatomy a probability above ${metric.threshold}.`,
         validity,
       }
@@ -147,7 +141,6 @@ function describeMetric(
       return {
         label: 'mean defect probability',
         unit: 'probability',
-        better: 'lower',
         description: 'The probability, by the finger classifier, that the anatomy is wrong.',
         validity,
       }
@@ -155,7 +148,6 @@ function describeMetric(
       return {
         label: `kernel distance to ${metric.against} on ${metric.features} features`,
         unit: 'distance',
-        better: 'lower',
         description: `Squared maximum mean discrepancy (cubic polynomial kernel, unbiased) between the samples and as many images of “${metric.against}”, on the penultimate activations of the ${metric.features}. It is not comparable with distances on Inception features.`,
         validity: null,
       }

@@ -1,11 +1,11 @@
 import { contentId } from '../config/hash.ts'
-import { RandomStream } from '../util/random.ts'
+import type { MetricDefinition } from '../config/metric.ts'
+import { referenceItems } from '../dataset/index.ts'
 import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import { studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import { type Arm, expandArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
-import type { MetricDefinition } from './metric-definition.ts'
 
 /** An arm and the cells that its results are in. */
 export interface PlannedArm extends Arm {
@@ -165,8 +165,7 @@ function referenceCell(
   return (): Draft<ScoreCell> => {
     const dataset = facts.datasets[metric.against]
     const wanted = promptsOf(metric, study).length * study.seeds.length
-    const order = new RandomStream('reference', dataset?.sha256 ?? '').shuffle([...Array(dataset?.images ?? 0).keys()])
-    const items = order.slice(0, wanted).sort((a, b) => a - b)
+    const items = referenceItems(dataset ?? { sha256: '', images: 0 }, wanted)
     return {
       kind: 'score',
       arm: null,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { fingerCount, kernelDistanceTo } from '../../src/config/metric.ts'
 import { lora, negativeEmbedding, textualInversion } from '../../src/config/technique.ts'
 import { ConfigError } from '../../src/errors/index.ts'
 import { defineStudy } from '../../src/study/define-study.ts'
 import type { StudyInput } from '../../src/study/definition.ts'
 import { expandArms, replaceWords } from '../../src/study/expand-arms.ts'
-import { fingerCount, kernelDistanceTo } from '../../src/study/metric-definition.ts'
 import { summariseArm } from '../../src/study/summarise-arm.ts'
 import { study, studyInput } from './fixtures/sample-plan.ts'
 

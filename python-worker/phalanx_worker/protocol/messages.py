@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "3eeeb526e205f15962dce833e56d14b8a041ec4aadc5e706c27da561e5baaf0b"
+SCHEMA_SHA256 = "6e99b7310342c1936606e554b625f3c2c55aa3a2f6e139e38fa3f089d4959dd8"
 
 
 class Accepted(
@@ -225,6 +225,16 @@ class BaseOutside(
     tag="base",
 ):
     weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
+class BestByLoss(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    patience: Annotated[int, Meta(ge=1)] | None
 
 
 class BlobDescription(
@@ -1737,10 +1747,9 @@ class HeldOutSettings(
     forbid_unknown_fields=True,
     rename="camel",
 ):
+    best: BestByLoss | None
     dataset: DatasetReference
     every: Annotated[int, Meta(ge=1)]
-    keep_best: bool
-    patience: Annotated[int, Meta(ge=1)] | None
 
 
 class InitialImage(
@@ -1782,6 +1791,7 @@ class TrainJob(
     held_out: HeldOutSettings | None
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     output: str
+    pause_after: Annotated[int, Meta(ge=1)] | None
     settings: TrainingSettings
     subsets: Annotated[tuple[TrainingSubset, ...], Meta(min_length=1)]
 
