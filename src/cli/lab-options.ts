@@ -21,6 +21,8 @@ export interface LabPlace {
   readonly folder?: string | undefined
   readonly device?: string | undefined
   readonly attach?: string | undefined
+  /** File through which others may attach to the worker that is started. */
+  readonly endpointFile?: string | undefined
 }
 
 export function labPlaceOf({ options }: Arguments): LabPlace {
@@ -33,10 +35,11 @@ export function labPlaceOf({ options }: Arguments): LabPlace {
 
 /** Opens a lab and shows what that is busy with. Throws what `openLab` throws. */
 export function openLabInTerminal(place: LabPlace, { terminal, signal }: CommandContext): Promise<Lab> {
-  const { folder, device, attach } = place
+  const { folder, device, attach, endpointFile } = place
   return openLab({
     folder,
     attach,
+    endpointFile,
     ...(device !== undefined && { settings: { device } }),
     signal,
     onProgress: showProgress(terminal),
