@@ -119,7 +119,7 @@ export const armRecord = z.strictObject({
     .array(
       z.strictObject({
         prompt: index,
-        status: z.enum(['not-applicable', 'failed', 'skipped']),
+        status: z.enum(['not-applicable', 'failed', 'skipped', 'left']),
         reason: z.string(),
       }),
     )
@@ -157,8 +157,8 @@ export const failureRecord = z.strictObject({
   cell: z.string(),
   label: z.string(),
   arms: z.array(z.string()),
-  /** `failed` by its own error, or `skipped` because a cell it needs failed. */
-  status: z.enum(['failed', 'skipped']),
+  /** `failed` by its own error, `skipped` because a cell it needs failed, `left` because a budget or the disk ran out. */
+  status: z.enum(['failed', 'skipped', 'left']),
   code: z.string(),
   message: z.string(),
 })

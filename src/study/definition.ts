@@ -3,6 +3,7 @@ import { adapterReference, prompt, samplingSettings, seed } from '../config/samp
 import { presentation, subsetInput } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
 import { axisDefinition } from './axis.ts'
+import { budgetDefinition } from './budget.ts'
 import { designDefinition } from './design.ts'
 import { exceptionDefinition } from './exception.ts'
 import { metricDefinition } from './metric-definition.ts'
@@ -121,6 +122,8 @@ export const studyDefinition = z.strictObject({
   ]),
   sampling: samplingSettings.prefault({}),
   metrics: z.array(metricDefinition).default([]),
+  /** What one run may take; no limit by default. It changes no result, so the next run goes on. */
+  budget: budgetDefinition.prefault({}),
   figures: z
     .record(name, figureDefinition)
     .default({ samples: { type: 'grid', rows: 'arm', columns: 'seed', seeds: null } }),

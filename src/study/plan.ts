@@ -1,7 +1,7 @@
 import { contentId } from '../config/hash.ts'
 import { ConfigError } from '../errors/index.ts'
 import { RandomStream } from '../util/random.ts'
-import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
+import type { Cell, CellAdapter, CellIdentity, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import { studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { Layout } from './design.ts'
@@ -55,7 +55,8 @@ export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan 
     if (metric.type === 'kernel-distance') references.set(i, cells.add(referenceCell(metric, study, facts)))
   }
   const list = cells.list()
-  const identity = contentId({ study, cells: list.map((cell) => cell.key) })
+  const { budget: _limit, ...asked } = study
+  const identity = contentId({ study: asked, cells: list.map((cell) => cell.key) })
   return Object.freeze({ study, facts, sha256: identity, arms, designs: layOutArms(study), cells: list, references })
 }
 
@@ -83,7 +84,10 @@ function refuseIdleAxes(drawn: readonly { readonly arm: Arm; readonly samples: r
 }
 
 /** A cell before its key is known, with what the key is made from beside the step's code and the environment. */
-type Draft<Kind extends Cell> = Omit<Kind, 'key' | 'arms'> & { readonly arm: string | null; readonly identity: unknown }
+type Draft<Kind extends Cell> = Omit<Kind, 'key' | 'arms' | 'identity'> & {
+  readonly arm: string | null
+  readonly identity: unknown
+}
 
 class CellCollection {
   readonly #facts: StudyFacts
@@ -95,13 +99,13 @@ class CellCollection {
 
   /** Adds a cell, or the arm to the equal cell that is there already. */
   add(makeDraft: (facts: StudyFacts) => Draft<TrainCell> | Draft<SampleCell> | Draft<ScoreCell>): string {
-    const { arm, identity, ...cell } = makeDraft(this.#facts)
+    const { arm, identity: input, ...cell } = makeDraft(this.#facts)
     const { code, environment } = this.#facts
-    const hash = contentId({ kind: cell.kind, code: code[cell.kind], environment, identity })
-    const key = `${cell.kind}-${hash.slice(0, 32)}`
+    const identity: CellIdentity = { kind: cell.kind, code: code[cell.kind], environment, input }
+    const key = `${cell.kind}-${contentId(identity).slice(0, 32)}`
     const known = this.#cells.get(key)
     if (known === undefined)
-      this.#cells.set(key, { ...cell, key, arms: arm === null ? [] : [arm] } as Cell & { arms: string[] })
+      this.#cells.set(key, { ...cell, key, identity, arms: arm === null ? [] : [arm] } as Cell & { arms: string[] })
     else if (arm !== null && !known.arms.includes(arm)) known.arms.push(arm)
     return key
   }
@@ -124,6 +128,7 @@ function trainCell(arm: Arm, study: StudyDefinition) {
       arm: arm.name,
       label: `training of ${arm.name}`,
       needs: [],
+      model: arm.base,
       work: settings.steps * settings.batchSize * settings.accumulation,
       input: { base: arm.base, subsets, settings },
       identity: {
@@ -148,11 +153,14 @@ function sampleCell(arm: Arm, prompt: number, training: string | null) {
       arm: arm.name,
       label: `samples of ${arm.name} for “${text}”`,
       needs: training === null ? [] : [training],
+      model: training !== null && makesBase(arm) ? training : arm.base,
       work: arm.seeds.length * sampling.steps * (sampling.guidance === 1 ? 1 : 2),
       input: {
         base: arm.base,
         adapters,
-        requests: arm.seeds.map((seed) => ({ prompt: text, negativePrompt, seed, image: null, controls: [] })),
+        prompt: text,
+        negativePrompt,
+        seeds: arm.seeds,
         sampling,
       },
       identity: {
@@ -171,12 +179,19 @@ function sampleCell(arm: Arm, prompt: number, training: string | null) {
   }
 }
 
+/** True when the arm's training makes a whole base, which takes the place of the one it was trained from. */
+function makesBase({ settings: { train } }: Arm): boolean {
+  const technique = train?.technique
+  return technique?.type === 'autoencoder' || (technique?.type === 'full' && typeof technique.layout === 'string')
+}
+
 function scoreCell(arm: Arm, prompt: number, samples: string) {
   return (facts: StudyFacts): Draft<ScoreCell> => ({
     kind: 'score',
     arm: arm.name,
     label: `judgement of ${arm.name} for “${arm.prompts[prompt]}”`,
     needs: [samples],
+    model: 'classifier',
     work: arm.seeds.length,
     input: { images: { cell: samples } },
     identity: { samples, classifier: facts.classifier?.sha256 },
@@ -199,6 +214,7 @@ function referenceCell(
       arm: null,
       label: `judgement of ${items.length} images of ${metric.against}`,
       needs: [],
+      model: 'classifier',
       work: items.length,
       input: { images: { dataset: metric.against, items } },
       identity: { dataset: dataset?.sha256, items, classifier: facts.classifier?.sha256 },

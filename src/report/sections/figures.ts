@@ -102,7 +102,7 @@ function renderMissing(place: Place, study: StudyRecord): Html {
   return html`<span class="missing ${known?.status}" role="img" title="${why}" aria-label="${describe(place, study)}: ${why}"><span aria-hidden="true">${mark}</span></span>`
 }
 
-const marks = { failed: 'failed', skipped: 'left out', 'not-applicable': 'not applicable' } as const
+const marks = { failed: 'failed', skipped: 'left out', left: 'not yet', 'not-applicable': 'not applicable' } as const
 
 function badge(image: ReportImage): Html | null {
   if (isMiscounted(image)) return html`<span class="badge" aria-hidden="true">${image.fingers}</span>`
