@@ -89,10 +89,12 @@ export {
 export { buildReport, type Headline, type Report } from './report/index.ts'
 export { makeQueries, type QueryFile, readQueries } from './sources/index.ts'
 export {
+  type DesignInput,
   defectProbability,
   defectRate,
   defineStudy,
   fingerCount,
+  fraction,
   grid,
   kernelDistanceTo,
   type PlannedStudy,
