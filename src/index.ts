@@ -19,7 +19,15 @@ export {
   type TechniqueInputOf,
   textualInversion,
 } from './config/technique.ts'
-export type { CaptionSource, Dataset, DatasetOptions, DatasetProblem } from './dataset/index.ts'
+export {
+  type CaptionSource,
+  type Dataset,
+  type DatasetOptions,
+  type DatasetProblem,
+  type RenderHandsOptions,
+  type RenderHandsRun,
+  renderHands,
+} from './dataset/index.ts'
 export {
   ArtefactError,
   ConfigError,
