@@ -89,6 +89,7 @@ export {
 export { buildReport, type Headline, type Report } from './report/index.ts'
 export { makeQueries, type QueryFile, readQueries } from './sources/index.ts'
 export {
+  type CellReason,
   type DesignInput,
   defectProbability,
   defectRate,
@@ -96,7 +97,9 @@ export {
   fingerCount,
   fraction,
   grid,
+  type KeyDifference,
   kernelDistanceTo,
+  type MetricPower,
   type PlannedStudy,
   planStudy,
   type RunStudyOptions,
@@ -107,5 +110,6 @@ export {
   type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
+  whyCell,
 } from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'
