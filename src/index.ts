@@ -20,7 +20,15 @@ export {
   type TechniqueInputOf,
   textualInversion,
 } from './config/technique.ts'
-export type { CaptionSource, Dataset, DatasetOptions, DatasetProblem } from './dataset/index.ts'
+export {
+  type CaptionSource,
+  type Dataset,
+  type DatasetOptions,
+  type DatasetProblem,
+  type RenderHandsOptions,
+  type RenderHandsRun,
+  renderHands,
+} from './dataset/index.ts'
 export {
   ArtefactError,
   ConfigError,
@@ -93,10 +101,12 @@ export {
   type SourceSurroundings,
 } from './sources/index.ts'
 export {
+  type DesignInput,
   defectProbability,
   defectRate,
   defineStudy,
   fingerCount,
+  fraction,
   grid,
   kernelDistanceTo,
   type PlannedStudy,
