@@ -22,9 +22,11 @@ export async function showStudyRun(
   terminal.print(describePlan(planned))
   const outcome = await runStudy(lab, study, { planned, signal, onEvent: showStudy(terminal) })
   const report = await buildReport(outcome.folder)
-  const { failed, skipped } = outcome.counts
+  const { failed, skipped, left } = outcome.counts
   if (failed + skipped > 0)
     terminal.note(`${failed} cells failed and ${skipped} were skipped; run again to try them anew.`)
+  const waiting = outcome.record.failures.find(({ status }) => status === 'left')
+  if (waiting !== undefined) terminal.note(`${left} cells were not started. ${waiting.message}`)
   terminal.print(`\n${report.headline.asked}\n${report.headline.found}\n\n${report.html}`)
   return { outcome, report, exitCode: failed > 0 ? exitCodes.failure : exitCodes.success }
 }

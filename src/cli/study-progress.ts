@@ -18,7 +18,7 @@ export function describePlan({ plan, cached, expected }: PlannedStudy): string {
     const done = of.filter((cell) => cached.has(cell.key)).length
     return of.length === 0 ? [] : [[name, of.length, done, of.length - done].map(String)]
   })
-  const images = cells.reduce((sum, cell) => sum + (cell.kind === 'sample' ? cell.input.requests.length : 0), 0)
+  const images = cells.reduce((sum, cell) => sum + (cell.kind === 'sample' ? cell.input.seeds.length : 0), 0)
   return [
     `${study.name}: ${arms.length} arms × ${study.prompts.length} prompts × ${study.seeds.length} seeds, ${formatCount(images)} images`,
     ...[['', 'in all', 'cached', 'to run'], ...rows].map(

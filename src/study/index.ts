@@ -1,6 +1,7 @@
 export type { Cell } from './cell.ts'
 export { defineStudy } from './define-study.ts'
 export { grid, type StudyDefinition, type StudyInput } from './definition.ts'
+export { type DesignInput, fraction } from './design.ts'
 export type { StudyExpectation } from './expectation.ts'
 export { defectProbability, defectRate, fingerCount, kernelDistanceTo } from './metric-definition.ts'
 export type { PlannedArm, StudyPlan } from './plan.ts'

@@ -65,9 +65,23 @@ export async function runStudy(
   const { plan } = planned ?? (await planStudy(lab, study))
   const store = openStore(lab)
   const runStep = labSteps(lab, plan, store)
-  const results = await runCells({ cells: plan.cells, store, runStep, signal, onEvent })
+  const results = await runCells({
+    cells: plan.cells,
+    store,
+    runStep,
+    workers: lab.workers.length,
+    budget: study.budget,
+    signal,
+    onEvent,
+  })
   const folder = join(lab.folder, 'studies', study.name)
-  const record = await writeStudyFolder({ plan, ...results, finished: !results.aborted, store, folder })
+  const record = await writeStudyFolder({
+    plan,
+    ...results,
+    finished: !results.aborted && results.counts.left === 0,
+    store,
+    folder,
+  })
   if (results.aborted) throw signal?.reason
   return { folder, record, counts: results.counts }
 }
