@@ -7,6 +7,7 @@ export { type GenerationParameters, parseParameters } from './artefact/generatio
 export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recipe.ts'
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
+export type { SourceInput } from './config/source.ts'
 export {
   autoencoder,
   controlNet,
@@ -87,7 +88,18 @@ export {
   type Search,
 } from './ledger/index.ts'
 export { buildReport, type Headline, type Report } from './report/index.ts'
-export { makeQueries, type QueryFile, readQueries } from './sources/index.ts'
+export {
+  type AnswerStore,
+  type ImageSource,
+  makeQueries,
+  openSource,
+  type Patience,
+  type QueryFile,
+  readQueries,
+  type SearchOptions,
+  type SourceEvent,
+  type SourceSurroundings,
+} from './sources/index.ts'
 export {
   type CellReason,
   type DesignInput,
