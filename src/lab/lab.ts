@@ -33,6 +33,8 @@ import type { SampledImage } from './sampled-image.ts'
 export interface OpenLabOptions {
   /** Where runs and datasets are kept; one process at a time has it. `./phalanx-lab` by default. */
   readonly folder?: string | undefined
+  /** Wait while another process has the folder, instead of throwing; false by default. */
+  readonly wait?: boolean | undefined
   /** Worker processes; jobs go to the one with the fewest. 1 by default. */
   readonly workers?: number | undefined
   /** An existing interpreter that is used as it is; else PHALANX_PYTHON, else an environment made on first use. */
@@ -50,7 +52,11 @@ export interface OpenLabOptions {
 }
 
 /** What opening a lab, or fetching a base, is busy with. */
-export type LabProgress = EnvironmentProgress | FetchProgress | { readonly type: 'worker-start'; readonly text: string }
+export type LabProgress =
+  | EnvironmentProgress
+  | FetchProgress
+  | { readonly type: 'worker-start'; readonly text: string }
+  | { readonly type: 'folder-wait'; readonly phase: 'folder'; readonly text: string }
 
 /** A pretrained text-to-image model in the diffusers layout. */
 export interface Base {

@@ -62,7 +62,14 @@ export class CellStore {
   async finish(record: CellRecord): Promise<CellRecord> {
     const work = await this.openWork(record.key)
     await atomicWrite(join(work, recordFile), JSON.stringify(cellRecord.parse(record)))
-    await rename(work, this.folder(record.key))
+    try {
+      await rename(work, this.folder(record.key))
+    } catch (error) {
+      // Somebody else finished it: equal keys have equal results, and what others may be reading stays.
+      if (!(await this.keys()).has(record.key)) throw error
+      await this.discardWork(record.key)
+      return this.read(record.key)
+    }
     return record
   }
 
