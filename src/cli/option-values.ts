@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors/index.ts'
+import { nearestName } from '../util/nearest-name.ts'
 import type { Arguments } from './command.ts'
 
 type Options = Arguments['options']
@@ -25,6 +26,24 @@ export function optionNumber(options: Options, name: string): number | undefined
     code: 'not-a-number',
     message: `--${name} must be a number, not "${text}".`,
     facts: { option: name, text },
+  })
+}
+
+/** One of some names. Throws ConfigError (`unknown-value`) with the nearest one. */
+export function optionChoice<Name extends string>(
+  options: Options,
+  name: string,
+  names: readonly Name[],
+): Name | undefined {
+  const text = optionText(options, name)
+  const found = names.find((known) => known === text)
+  if (found !== undefined || text === undefined) return found
+  const nearest = nearestName(text, names)
+  const help = nearest === undefined ? '' : ` Did you mean ${nearest}?`
+  throw new ConfigError({
+    code: 'unknown-value',
+    message: `--${name} must be ${names.slice(0, -1).join(', ')} or ${names.at(-1)}, not "${text}".${help}`,
+    facts: { option: name, text, names },
   })
 }
 

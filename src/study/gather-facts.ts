@@ -9,12 +9,13 @@ import { packageRoot } from '../util/package-root.ts'
 import { sha256File } from '../util/sha256-file.ts'
 import { readCodeIdentity } from './code-identity.ts'
 import type { DatasetDefinition, StudyDefinition } from './definition.ts'
+import { expandArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
 
 /** Looks up the identity of everything a study uses. Throws what opening it throws. */
 export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<StudyFacts> {
   const { versions, device, requirementsSha256 } = lab.environment
-  const adapters = new Set(Object.values(study.arms).flatMap((arm) => arm.adapters.map((adapter) => adapter.file)))
+  const adapters = new Set(expandArms(study).flatMap(({ settings }) => settings.adapters.map(({ file }) => file)))
   return {
     bases: await collect(study.bases, async (name) => {
       const { sha256, imageSize, unetParameters, textEncoderParameters, autoencoderParameters } = (await lab.base(name))

@@ -60,13 +60,13 @@ class LabSteps {
   }
 
   async sample(cell: SampleCell, { folder, needs, report, signal }: StepContext): Promise<StepResult> {
-    const { base, adapters, requests, sampling } = cell.input
+    const { base, adapters, prompt, negativePrompt, seeds, sampling } = cell.input
     const run = this.#lab.sample(
       {
         ...sampling,
         base: await this.#baseOf(base, adapters, needs),
         adapters: adapters.flatMap((adapter) => this.#adapterFile(adapter, needs)),
-        requests: [...requests],
+        requests: seeds.map((seed) => ({ prompt, negativePrompt, seed })),
       },
       { signal },
     )
@@ -74,7 +74,7 @@ class LabSteps {
     const samples = await run
     const images = []
     for (const [i, image] of samples.entries()) {
-      const { seed } = requests[i] as (typeof requests)[number]
+      const seed = seeds[i] as number
       const file = `${seed}.png`
       await image.save(join(folder, file))
       images.push({ seed, file, width: image.width, height: image.height })

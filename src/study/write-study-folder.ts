@@ -2,7 +2,6 @@ import { constants } from 'node:fs'
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
-  type ArmRecord,
   type FailureRecord,
   type StudyImage,
   type StudyRecord,
@@ -10,12 +9,12 @@ import {
   studyRecordFile,
   type TrainingRecord,
 } from '../artefact/study-record.ts'
+import { describeArm, describeDesign, sampleOf } from './arm-record.ts'
 import type { Cell } from './cell.ts'
-import type { CellRecord, Judgement, SampleRecord, TrainRecord } from './cell-record.ts'
+import type { CellRecord, Judgement, TrainRecord } from './cell-record.ts'
 import type { CellStore } from './cell-store.ts'
 import { measureStudy } from './measure.ts'
 import type { PlannedArm, StudyPlan } from './plan.ts'
-import { summariseArm } from './summarise-arm.ts'
 
 export interface StudyResults {
   readonly plan: StudyPlan
@@ -64,7 +63,8 @@ function assembleRecord({ plan, records, failures, finished }: StudyResults): St
     prompts: [...study.prompts],
     seeds: [...study.seeds],
     sampling: { ...study.sampling },
-    arms: plan.arms.map((arm) => describeArm(arm, plan, records)),
+    arms: plan.arms.map((arm) => describeArm(arm, plan, records, failures)),
+    designs: [...plan.designs].flatMap(([family, layout]) => describeDesign(family, layout)),
     trainings: plan.cells.flatMap((cell) => describeTraining(cell, records.get(cell.key))),
     images: plan.arms.flatMap((arm) => listImages(arm, plan, records, judgements)),
     metrics: measureStudy(plan, judgements),
@@ -72,28 +72,6 @@ function assembleRecord({ plan, records, failures, finished }: StudyResults): St
     failures: [...failures],
     environment: { ...facts.versions, ...facts.environment, ...codeHashes(plan) },
     classifier: facts.classifier && { name: facts.classifier.name, sha256: facts.classifier.sha256 },
-  }
-}
-
-function describeArm(arm: PlannedArm, plan: StudyPlan, records: ReadonlyMap<string, CellRecord>): ArmRecord {
-  const samples = arm.samples.flatMap((key) => sampleOf(records.get(key)))
-  const { over: _spread, ...settings } = arm.settings
-  return {
-    name: arm.name,
-    base: arm.base,
-    baseline: arm.baseline,
-    summary: summariseArm(arm, plan.study),
-    prompts: [...arm.prompts],
-    negativePrompt: arm.settings.negativePrompt,
-    settings: JSON.parse(JSON.stringify(settings)),
-    sampling:
-      samples.length === 0
-        ? null
-        : {
-            images: samples.reduce((sum, sample) => sum + sample.images.length, 0),
-            seconds: samples.reduce((sum, sample) => sum + sample.samplingSeconds, 0),
-            peakMemoryBytes: Math.max(...samples.map((sample) => sample.peakMemoryBytes)),
-          },
   }
 }
 
@@ -113,12 +91,12 @@ function listImages(
   return arm.samples.flatMap((key, prompt) => {
     const seen = judgements.get(arm.scores[prompt] ?? '')
     const expectedFingers = counter?.expected[plan.study.prompts[prompt] ?? ''] ?? null
-    return sampleOf(records.get(key)).flatMap((sample) =>
+    return sampleOf(records, key).flatMap((sample) =>
       sample.images.map(({ seed, file, width, height }, i) => ({
         arm: arm.name,
         prompt,
         seed,
-        file: imageFile(key, file),
+        file: imageFile(sample.key, file),
         width,
         height,
         fingers: seen?.[i]?.fingers ?? null,
@@ -143,10 +121,6 @@ function imageFile(key: string, file: string): string {
 
 function seriesFile(record: TrainRecord): string {
   return `series/${record.key}.jsonl`
-}
-
-function sampleOf(record: CellRecord | undefined): SampleRecord[] {
-  return record?.kind === 'sample' ? [record] : []
 }
 
 function codeHashes({ facts }: StudyPlan): Record<string, string> {

@@ -7,6 +7,7 @@ test('lines break between words, and only where they must', () => {
   expect(wrapWords('one two three', 13)).toBe('one two three')
   expect(wrapWords('a\n/a/path/that/is/long b', 8)).toBe('a\n/a/path/that/is/long\nb')
   expect(wrapWords('  table  row', 12)).toBe('  table  row')
+  expect(wrapWords('one two', 0)).toBe('one two')
 })
 
 test('nothing but spaces changes, and only a single word exceeds the width', () => {

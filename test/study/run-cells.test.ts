@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { buildReport } from '../../src/report/index.ts'
+import type { Budget } from '../../src/study/budget.ts'
 import type { Cell } from '../../src/study/cell.ts'
 import { CellStore } from '../../src/study/cell-store.ts'
 import { planCells } from '../../src/study/plan.ts'
@@ -59,6 +60,72 @@ describe('runCells', () => {
     expect(report.metrics[0]?.rows.find((row) => row.arm === 'inversion')?.estimate).not.toBeNull()
     const again = await run({})
     expect(again.counts).toMatchObject({ cached: 14, done: 5, failed: 0 })
+  })
+
+  it('runs as many cells at a time as there are workers, each after what it needs, and leaves the same records', async () => {
+    let [now, most] = [0, 0]
+    const alone = await run({})
+    await rm(join(folder, 'cells'), { recursive: true })
+    await rm(join(folder, 'starts.log'))
+    const done = new Set<string>()
+    const together = await run({
+      workers: 3,
+      onEvent: (event) => {
+        if (event.type === 'cell-start') {
+          now++
+          expect(event.cell.needs.every((key) => done.has(key))).toBe(true)
+        }
+        if (event.type === 'cell-end') {
+          now--
+          done.add(event.cell.key)
+        }
+        most = Math.max(most, now)
+      },
+    })
+    expect(most).toBe(3)
+    expect((await starts()).toSorted()).toEqual(plan.cells.map((cell) => cell.key).toSorted())
+    for (const { key } of plan.cells) {
+      expect({ ...together.records.get(key), seconds: 0 }).toEqual({ ...alone.records.get(key), seconds: 0 })
+    }
+  })
+
+  it('starts no more than the budget allows, tells what is left, and goes on next time', async () => {
+    const budget = { cells: 5, seconds: null, bytes: null }
+    const some = await run({ budget })
+    expect(some.counts).toMatchObject({ done: 5, failed: 0, left: 14 })
+    expect(some.failures).toHaveLength(14)
+    expect(some.failures[0]).toMatchObject({
+      status: 'left',
+      code: 'budget-spent',
+      message: expect.stringContaining('budget of 5 cells'),
+    })
+    const record = await write(some)
+    expect(record.arms.some(({ missing }) => missing.some(({ status }) => status === 'left'))).toBe(true)
+    expect((await run({ budget: { ...budget, cells: null, bytes: 1 } })).counts).toMatchObject({ done: 1, left: 13 })
+    expect((await run({ budget: { ...budget, cells: null, seconds: 1e-9 } })).counts).toMatchObject({
+      done: 0,
+      left: 13,
+    })
+    expect((await run({ budget: { ...budget, cells: 13 } })).counts).toMatchObject({ done: 13, left: 0 })
+  })
+
+  it('stops at a full disk with what to do, and goes on when there is room', async () => {
+    const full = async (cell: Cell) => {
+      if (cell === plan.cells[3]) await writeFile('/dev/full', 'x')
+    }
+    const stopped = await run({ before: full })
+    expect(stopped.counts).toMatchObject({ done: 3, failed: 1, skipped: 1, left: 14 })
+    expect(stopped.failures[0]).toMatchObject({
+      status: 'failed',
+      code: 'disk-full',
+      message: expect.stringContaining('ENOSPC'),
+    })
+    expect(stopped.failures[1]).toMatchObject({
+      status: 'left',
+      code: 'disk-full',
+      message: expect.stringContaining('Free some space'),
+    })
+    expect((await run({})).counts).toMatchObject({ cached: 3, done: 16, failed: 0 })
   })
 
   it('stops at an abort, keeps what is finished and goes on later', async () => {
@@ -124,13 +191,21 @@ describe('SIGKILL at random moments', () => {
 
 interface Changes {
   failing?: (cell: Cell) => boolean
+  before?: (cell: Cell) => Promise<void>
+  workers?: number
+  budget?: Budget
   signal?: AbortSignal
   onEvent?: (event: StudyEvent) => void
 }
 
-function run({ failing, ...options }: Changes) {
+function run({ failing, before, ...options }: Changes) {
   const store = new CellStore(join(folder, 'cells'))
-  return runCells({ cells: plan.cells, store, runStep: scriptedSteps(join(folder, 'starts.log'), failing), ...options })
+  const step = scriptedSteps(join(folder, 'starts.log'), failing)
+  const runStep: typeof step = async (cell, context) => {
+    await before?.(cell)
+    return step(cell, context)
+  }
+  return runCells({ cells: plan.cells, store, runStep, ...options })
 }
 
 function write(results: Awaited<ReturnType<typeof runCells>>) {

@@ -1,10 +1,11 @@
 import { technique } from '../../config/technique.ts'
 import type { TrainRequest } from '../../lab/index.ts'
-import { formatBytes, formatSeconds } from '../../report/format.ts'
+import { formatBytes } from '../../report/format.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
 import { optionText, optionTexts } from '../option-values.ts'
+import { RunStatus } from '../run-status.ts'
 import { parseSettings } from '../settings.ts'
 import { describeUnreadCaptions } from '../unread-text.ts'
 
@@ -48,22 +49,8 @@ export const train: Command = {
       { signal },
     )
     terminal.note(`Training ${run.name} in ${run.folder}`)
-    const started = performance.now()
-    let first: number | null = null
-    for await (const event of run) {
-      if (event.type === 'worker-restart') terminal.note(`The worker was replaced: ${event.reason}`)
-      // Before the first step these tell of an environment that is made, which takes minutes.
-      if (event.type === 'log-line' && first === null) terminal.status(event.text)
-      if (event.type === 'step-skip') terminal.note(`step ${event.step}: skipped, its gradients overflowed float16`)
-      if (event.type !== 'step-end') continue
-      first ??= event.step - 1
-      if (event.heldOutLoss !== null) terminal.note(`step ${event.step}: held-out loss ${event.heldOutLoss.toFixed(4)}`)
-      const rate = (event.step - first) / ((performance.now() - started) / 1000)
-      const left = formatSeconds((event.total - event.step) / rate)
-      terminal.status(
-        `step ${event.step} of ${event.total} · loss ${event.loss.toFixed(4)} · ${rate.toPrecision(3)} steps/s · ${left} left`,
-      )
-    }
+    const status = new RunStatus(terminal)
+    for await (const event of run) status.show(event)
     const { folder, record } = run
     const { result } = await record
     if (result.truncatedCaptions > 0) terminal.note(describeUnreadCaptions(result.truncatedCaptions))
