@@ -7,6 +7,7 @@ export { type GenerationParameters, parseParameters } from './artefact/generatio
 export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recipe.ts'
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
+export type { SourceInput } from './config/source.ts'
 export {
   autoencoder,
   controlNet,
@@ -87,8 +88,20 @@ export {
   type Search,
 } from './ledger/index.ts'
 export { buildReport, type Headline, type Report } from './report/index.ts'
-export { makeQueries, type QueryFile, readQueries } from './sources/index.ts'
 export {
+  type AnswerStore,
+  type ImageSource,
+  makeQueries,
+  openSource,
+  type Patience,
+  type QueryFile,
+  readQueries,
+  type SearchOptions,
+  type SourceEvent,
+  type SourceSurroundings,
+} from './sources/index.ts'
+export {
+  type CellReason,
   type DesignInput,
   defectProbability,
   defectRate,
@@ -96,7 +109,9 @@ export {
   fingerCount,
   fraction,
   grid,
+  type KeyDifference,
   kernelDistanceTo,
+  type MetricPower,
   type PlannedStudy,
   planStudy,
   type RunStudyOptions,
@@ -107,5 +122,6 @@ export {
   type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
+  whyCell,
 } from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'

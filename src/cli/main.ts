@@ -12,6 +12,7 @@ import { report } from './commands/report.ts'
 import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
+import { why } from './commands/why.ts'
 import { worker } from './commands/worker.ts'
 import { exitCodes } from './exit-codes.ts'
 import { describeProgram } from './help.ts'
@@ -19,6 +20,7 @@ import { inTerminal, runCommand } from './run-command.ts'
 
 const commands: readonly Command[] = [
   run,
+  why,
   explain,
   train,
   extract,

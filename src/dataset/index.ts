@@ -1,6 +1,7 @@
 export { type BucketPlan, bucketGrid, planBuckets, type Size } from './buckets.ts'
 export type { CaptionSource, Dataset, DatasetOptions } from './dataset.ts'
 export { ImageInspector } from './image-facts.ts'
+export { type ListedImage, type Listing, listImages } from './list-images.ts'
 export { type DatasetPlace, openDataset, withCaption } from './open-dataset.ts'
-export type { DatasetProblem } from './problem.ts'
+export { type DatasetProblem, datasetError } from './problem.ts'
 export { controlMaps, type RenderHandsOptions, type RenderHandsRun, renderHands } from './render-hands.ts'

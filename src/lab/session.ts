@@ -19,7 +19,8 @@ import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
 import { planSampling, startSampling } from './sample.ts'
-import { bucketCounts, planTraining, startTraining, type TrainPlan } from './train.ts'
+import { planTraining, startTraining, type TrainPlan } from './train.ts'
+import { bucketCounts } from './training-sizes.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** What the worker's environment is made of; an attached worker does not say. */

@@ -120,7 +120,7 @@ function trainCell(arm: Arm, study: StudyDefinition) {
     const train = arm.settings.train as NonNullable<typeof arm.settings.train>
     const subsets = studySubsets(train, study)
     const { dataset: _one, subsets: _several, ...rest } = train
-    const { captionDropout: _dropout, captions: _captions, flip: _flip, ...settings } = rest
+    const { captionDropout: _dropout, captions: _captions, flip: _flip, crop: _crop, ...settings } = rest
     // How often to save and which pictures to show on the way do not change what is learned.
     const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
     return {
