@@ -101,6 +101,7 @@ export {
   type SourceSurroundings,
 } from './sources/index.ts'
 export {
+  type CellReason,
   type DesignInput,
   defectProbability,
   defectRate,
@@ -108,7 +109,9 @@ export {
   fingerCount,
   fraction,
   grid,
+  type KeyDifference,
   kernelDistanceTo,
+  type MetricPower,
   type PlannedStudy,
   planStudy,
   type RunStudyOptions,
@@ -119,5 +122,6 @@ export {
   type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
+  whyCell,
 } from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'

@@ -37,6 +37,12 @@ export class CellStore {
     return folder
   }
 
+  /** True when an interrupted attempt left something. */
+  async hasWork(key: string): Promise<boolean> {
+    const left = await readdir(join(this.#root, unfinishedFolder, key)).catch(() => [])
+    return left.length > 0
+  }
+
   /** What a finished cell left. Throws ArtefactError when its record cannot be read. */
   async read(key: string): Promise<CellRecord> {
     const path = join(this.folder(key), recordFile)

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { showStudy } from '../../src/cli/study-progress.ts'
-import { defineStudy, fingerCount, lora, planStudy, runStudy } from '../../src/index.ts'
+import { defineStudy, fingerCount, lora, planStudy, runStudy, type StudyInput, whyCell } from '../../src/index.ts'
 import { buildReport } from '../../src/report/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { writeFolder } from '../dataset/image-folder.ts'
@@ -45,6 +45,12 @@ test('a study runs on a real worker, answers from the cache the second time, and
   expect([cached.size, expected]).toEqual([5, { seconds: 0, bytes: 0 }])
   const again = await runStudy(lab, study)
   expect(again.counts).toMatchObject({ cached: 5, done: 0, failed: 0 })
+  const wider = { train: { technique: lora({ rank: 4 }), steps: 2, batchSize: 1 } }
+  const changed = await planStudy(lab, defineStudy({ ...study, arms: { ...study.arms, lora: wider } } as StudyInput))
+  expect(changed.cached.size).toBe(2)
+  expect((await whyCell(lab, changed, 'training of lora')).nearest?.differences).toEqual([
+    { path: 'input.learned.technique.rank', wanted: 4, found: 2 },
+  ])
   const report = await buildReport(folder)
   expect(await readFile(report.html, 'utf8')).toContain('lora')
 })
