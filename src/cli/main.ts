@@ -2,6 +2,7 @@
 import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
 import type { Command } from './command.ts'
+import { completion } from './commands/completion.ts'
 import { doctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
 import { extract } from './commands/extract.ts'
@@ -17,7 +18,20 @@ import { exitCodes } from './exit-codes.ts'
 import { describeProgram } from './help.ts'
 import { inTerminal, runCommand } from './run-command.ts'
 
-const commands: readonly Command[] = [run, why, explain, train, extract, sample, render, repl, report, doctor, worker]
+const commands: readonly Command[] = [
+  run,
+  why,
+  explain,
+  train,
+  extract,
+  sample,
+  render,
+  repl,
+  report,
+  doctor,
+  worker,
+  completion(() => commands),
+]
 
 process.exitCode = await main(process.argv.slice(2))
 
