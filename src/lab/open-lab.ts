@@ -9,7 +9,8 @@ import { type FileLock, takeLock, waitForLock } from '../util/file-lock.ts'
 import { packageRoot } from '../util/package-root.ts'
 import { ensureEnvironment } from '../worker/environment.ts'
 import { attachWorker, startWorker, type Worker } from '../worker/index.ts'
-import type { Lab, LabProgress, OpenLabOptions } from './lab.ts'
+import type { Lab } from './lab.ts'
+import type { LabProgress, OpenLabOptions } from './open-options.ts'
 import { type Installed, LabSession } from './session.ts'
 
 const text = z.string().min(1).optional()
