@@ -8,6 +8,7 @@ export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recip
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
+export type { SourceInput } from './config/source.ts'
 export {
   autoencoder,
   controlNet,
@@ -20,7 +21,15 @@ export {
   type TechniqueInputOf,
   textualInversion,
 } from './config/technique.ts'
-export type { CaptionSource, Dataset, DatasetOptions, DatasetProblem } from './dataset/index.ts'
+export {
+  type CaptionSource,
+  type Dataset,
+  type DatasetOptions,
+  type DatasetProblem,
+  type RenderHandsOptions,
+  type RenderHandsRun,
+  renderHands,
+} from './dataset/index.ts'
 export {
   ArtefactError,
   ConfigError,
@@ -83,14 +92,30 @@ export {
   type Search,
 } from './ledger/index.ts'
 export { buildReport, type Headline, type Report } from './report/index.ts'
-export { makeQueries, type QueryFile, readQueries } from './sources/index.ts'
 export {
+  type AnswerStore,
+  type ImageSource,
+  makeQueries,
+  openSource,
+  type Patience,
+  type QueryFile,
+  readQueries,
+  type SearchOptions,
+  type SourceEvent,
+  type SourceSurroundings,
+} from './sources/index.ts'
+export {
+  type CellReason,
+  type DesignInput,
   defectProbability,
   defectRate,
   defineStudy,
   fingerCount,
+  fraction,
   grid,
+  type KeyDifference,
   kernelDistanceTo,
+  type MetricPower,
   type PlannedStudy,
   planStudy,
   type RunStudyOptions,
@@ -101,5 +126,6 @@ export {
   type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
+  whyCell,
 } from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'

@@ -1,11 +1,12 @@
 import { resolve as absolute, join } from 'node:path'
+import { renderHands } from 'phalanx'
 import type { Command } from '../../src/cli/command.ts'
 import { exitCodes } from '../../src/cli/exit-codes.ts'
 import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../../src/cli/lab-options.ts'
 import { optionText } from '../../src/cli/option-values.ts'
 import { runCommand } from '../../src/cli/run-command.ts'
 import { showStudyRun } from '../../src/cli/study-in-terminal.ts'
-import { drawCorrectHands } from './correct-hands.ts'
+import { correctHands } from './correct-hands.ts'
 import { showEveryTechnique } from './every-technique.ts'
 import { demoStudy } from './study.ts'
 
@@ -26,9 +27,12 @@ const demo: Command = {
     const { terminal } = context
     const named = optionText(given.options, 'dataset')
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
-    const path = named === undefined ? join(lab.folder, 'correct-hands') : absolute(named)
+    const path = named === undefined ? join(lab.folder, 'rendered-hands') : absolute(named)
     if (named === undefined) {
-      await drawCorrectHands(path, (done, total) => terminal.status(`Drawing well-formed hands: ${done} of ${total}`))
+      await renderHands(path, correctHands, {
+        signal: context.signal,
+        onProgress: (done, total) => terminal.status(`Drawing well-formed hands: ${done} of ${total}`),
+      })
     }
     const caption = optionText(given.options, 'caption') ?? null
     const base = optionText(given.options, 'base') ?? 'tiny-hands'

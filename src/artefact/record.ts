@@ -17,7 +17,8 @@ const bestRecord = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('held-out-loss'), patience }),
   z.strictObject({
     type: z.literal('metric'),
-    /** The metric's name and settings, of a dataset its hash. */
+    name: z.string(),
+    /** The metric's settings, of a dataset its hash. */
     metric: z.json(),
     better: z.enum(['higher', 'lower']),
     /** How its pictures were drawn, how often, and when it ends the training. */

@@ -36,6 +36,22 @@ export const metricRow = z.strictObject({
 })
 export type MetricRow = z.output<typeof metricRow>
 
+/** What one setting, or two together, change on the average over all other settings of a design. */
+const effectRecord = z.strictObject({
+  /** Arm of the definition whose variants were compared, with its base where there are several. */
+  family: z.string(),
+  /** The setting, or the two that interact. */
+  axes: z.array(z.string()),
+  /** The values that are compared, as "8 against 4"; an interaction is half the difference of two such differences. */
+  contrast: z.string(),
+  /** Effects of at most two settings that the design cannot tell from this one. */
+  aliases: z.array(z.array(z.string())),
+  change: pairedDifference.nullable(),
+  /** Why it could not be estimated. */
+  reason: z.string().nullable(),
+})
+export type EffectRecord = z.output<typeof effectRecord>
+
 export const metricRecord = z.strictObject({
   id: z.string(),
   /** What is measured, in a few words, for example "right number of fingers". */
@@ -51,6 +67,8 @@ export const metricRecord = z.strictObject({
   /** What the intervals speak for: new seeds of these prompts, or new prompts as well. */
   scope: z.enum(['seeds', 'prompts-and-seeds']),
   rows: z.array(metricRow),
+  /** Of the settings that arms vary; none in studies of old. */
+  effects: z.array(effectRecord).default([]),
 })
 export type MetricRecord = z.output<typeof metricRecord>
 
@@ -85,8 +103,10 @@ export type TrainingRecord = z.output<typeof trainingRecord>
 export const armRecord = z.strictObject({
   name: z.string(),
   base: z.string(),
-  /** Whether the other arms of this base are compared with it. */
+  /** Whether other arms of this base are compared with it. */
   baseline: z.boolean(),
+  /** Arm that it is compared with; null for a baseline, and unknown and so null in studies of old. */
+  comparedWith: z.string().nullable().default(null),
   /** What it does, in a few words. */
   summary: z.string(),
   /** The study's prompts as this arm words them. */
@@ -94,10 +114,33 @@ export const armRecord = z.strictObject({
   negativePrompt: z.string(),
   /** Every setting, defaults included. */
   settings: z.json(),
+  /** Prompts of which there are no pictures: `not-applicable` by the study's own words, or what became of the cell. */
+  missing: z
+    .array(
+      z.strictObject({
+        prompt: index,
+        status: z.enum(['not-applicable', 'failed', 'skipped', 'left']),
+        reason: z.string(),
+      }),
+    )
+    .default([]),
   /** Cost of its samples; null when none were drawn. */
   sampling: z.strictObject({ images: z.int(), seconds: z.number(), peakMemoryBytes: z.int() }).nullable(),
 })
 export type ArmRecord = z.output<typeof armRecord>
+
+/** Which combinations of settings an arm's variants are. */
+export const designRecord = z.strictObject({
+  /** Name of the arm in the definition. */
+  family: z.string(),
+  axes: z.array(z.strictObject({ name: z.string(), values: z.array(z.string()) })),
+  /** Combinations that were run, of how many. */
+  runs: z.int(),
+  combinations: z.int(),
+  /** Of a fraction: fewest settings whose interaction looks like a constant; null for all combinations. */
+  resolution: z.int().nullable(),
+})
+export type DesignRecord = z.output<typeof designRecord>
 
 /** A named layout of images: two of arm, prompt and seed span each grid, the third makes one grid per value. */
 export const figureRecord = z.strictObject({
@@ -114,8 +157,8 @@ export const failureRecord = z.strictObject({
   cell: z.string(),
   label: z.string(),
   arms: z.array(z.string()),
-  /** `failed` by its own error, or `skipped` because a cell it needs failed. */
-  status: z.enum(['failed', 'skipped']),
+  /** `failed` by its own error, `skipped` because a cell it needs failed, `left` because a budget or the disk ran out. */
+  status: z.enum(['failed', 'skipped', 'left']),
   code: z.string(),
   message: z.string(),
 })
@@ -135,6 +178,8 @@ export const studyRecord = z.strictObject({
   seeds: z.array(index),
   sampling: z.json(),
   arms: z.array(armRecord),
+  /** Of arms that vary more than one setting; none in studies of old. */
+  designs: z.array(designRecord).default([]),
   trainings: z.array(trainingRecord),
   images: z.array(studyImage),
   metrics: z.array(metricRecord),

@@ -1,12 +1,13 @@
 import { type Lab, openLab } from '../lab/index.ts'
 import type { Arguments, CommandContext, OptionDefinition } from './command.ts'
-import { optionText } from './option-values.ts'
+import { optionNumber, optionText } from './option-values.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Options of every command that opens a lab. */
 export const labOptions: Readonly<Record<string, OptionDefinition>> = {
   lab: { value: '<folder>', text: 'folder of runs, datasets and finished cells (./phalanx-lab)' },
   device: { value: '<name>', text: 'torch device of the worker (cpu)' },
+  workers: { value: '<number>', text: 'worker processes; cells of a study run on all of them (1)' },
   attach: { value: '<file>', text: 'use the running worker of this endpoint file instead of starting one' },
 }
 
@@ -20,7 +21,10 @@ export const baseOption: OptionDefinition = {
 export interface LabPlace {
   readonly folder?: string | undefined
   readonly device?: string | undefined
+  readonly workers?: number | undefined
   readonly attach?: string | undefined
+  /** Wait while another process has the folder, instead of ending with an error. */
+  readonly wait?: boolean | undefined
   /** File through which others may attach to the worker that is started. */
   readonly endpointFile?: string | undefined
 }
@@ -29,16 +33,19 @@ export function labPlaceOf({ options }: Arguments): LabPlace {
   return {
     folder: optionText(options, 'lab'),
     device: optionText(options, 'device'),
+    workers: optionNumber(options, 'workers'),
     attach: optionText(options, 'attach'),
   }
 }
 
 /** Opens a lab and shows what that is busy with. Throws what `openLab` throws. */
 export function openLabInTerminal(place: LabPlace, { terminal, signal }: CommandContext): Promise<Lab> {
-  const { folder, device, attach, endpointFile } = place
+  const { folder, device, workers, attach, wait, endpointFile } = place
   return openLab({
     folder,
+    workers,
     attach,
+    wait,
     endpointFile,
     ...(device !== undefined && { settings: { device } }),
     signal,

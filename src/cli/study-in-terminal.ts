@@ -3,7 +3,8 @@ import { buildReport, type Report } from '../report/index.ts'
 import { planStudy, runStudy, type StudyDefinition, type StudyOutcome } from '../study/index.ts'
 import type { CommandContext } from './command.ts'
 import { exitCodes } from './exit-codes.ts'
-import { describePlan, showStudy } from './study-progress.ts'
+import { describePlan } from './study-plan.ts'
+import { showStudy } from './study-progress.ts'
 
 export interface ShownStudy {
   readonly outcome: StudyOutcome
@@ -22,9 +23,11 @@ export async function showStudyRun(
   terminal.print(describePlan(planned))
   const outcome = await runStudy(lab, study, { planned, signal, onEvent: showStudy(terminal) })
   const report = await buildReport(outcome.folder)
-  const { failed, skipped } = outcome.counts
+  const { failed, skipped, left } = outcome.counts
   if (failed + skipped > 0)
     terminal.note(`${failed} cells failed and ${skipped} were skipped; run again to try them anew.`)
+  const waiting = outcome.record.failures.find(({ status }) => status === 'left')
+  if (waiting !== undefined) terminal.note(`${left} cells were not started. ${waiting.message}`)
   terminal.print(`\n${report.headline.asked}\n${report.headline.found}\n\n${report.html}`)
   return { outcome, report, exitCode: failed > 0 ? exitCodes.failure : exitCodes.success }
 }

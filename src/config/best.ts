@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { drawing } from './drawing.ts'
+import { drawnMetrics } from './metric.ts'
 
 /** Stop after so many measurements without a better one; null takes all steps. */
 export const patience = z.int().min(1).nullable().default(null)
@@ -29,3 +30,9 @@ export function bestByMetric<Metric extends z.ZodType>(metric: Metric) {
 export function bestSettings<Metric extends z.ZodType>(metric: Metric) {
   return z.discriminatedUnion('type', [bestByHeldOutLoss, bestByMetric(metric)])
 }
+
+/** How a study, which names its datasets and its classifier itself, lets a metric choose the result of a training. */
+export const bestOfStudy = bestByMetric(z.discriminatedUnion('type', drawnMetrics(z.string()))).omit({
+  classifier: true,
+})
+export type BestOfStudy = z.output<typeof bestOfStudy>

@@ -10,6 +10,8 @@ export interface ListedImage {
   /** Relative to the dataset's folder, with slashes. */
   readonly file: string
   readonly caption: string
+  /** Whether a text wrote the caption, or the name of the folder did. */
+  readonly captionSource: 'sidecar' | 'folder'
   readonly fingers: number | null
   readonly defect: boolean | null
   /** Of the picture that controls it, beside `file`. */
@@ -70,6 +72,7 @@ async function listMetadata(root: string, name: string): Promise<Listing> {
   const images = rows.map(({ file_name, text, fingers, defect, control, mask }) => ({
     file: file_name,
     caption: text,
+    captionSource: 'sidecar' as const,
     fingers,
     defect,
     control,
@@ -88,9 +91,10 @@ async function listFolder(root: string, files: readonly string[]): Promise<Listi
     if (unsupported.has(extension)) problems.push(unsupportedType(file))
     if (!supported.has(extension) || isPicture(file)) continue
     const text = `${file.slice(0, -extension.length)}.txt`
-    const caption = texts.has(text) ? await readCaptionFile(root, text) : classCaption(file)
+    const captionSource = texts.has(text) ? 'sidecar' : 'folder'
+    const caption = captionSource === 'sidecar' ? await readCaptionFile(root, text) : classCaption(file)
     if (typeof caption !== 'string') problems.push(caption)
-    else images.push({ file, caption, fingers: null, defect: null, ...picturesOf(file, known) })
+    else images.push({ file, caption, captionSource, fingers: null, defect: null, ...picturesOf(file, known) })
   }
   return { root, images: images.sort(byFile), problems }
 }

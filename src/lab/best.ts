@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { BestRecord } from '../artefact/record.ts'
-import { bestSettings } from '../config/best.ts'
+import { type BestOfStudy, bestSettings } from '../config/best.ts'
 import { betterOf, customMetric, drawnMetrics } from '../config/metric.ts'
 import type { TrainingSettings } from '../config/training.ts'
+import type { Dataset } from '../dataset/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import { datasetInput } from './inputs.ts'
 
@@ -15,19 +16,21 @@ export type Best = z.output<typeof best>
 export type BestByMetric = Extract<Best, { type: 'metric' }>
 export type DrawnMetric = BestByMetric['metric']
 
-/** When values are measured, and what they cost. */
+/** What chooses the result of a training, when it looks, and what that costs. */
 export interface MeasurementPlan {
-  /** The metric's name. */
+  /** The metric's name, or `held-out-loss`. */
   readonly metric: string
   readonly better: 'higher' | 'lower'
   /** Steps after which it is taken. */
   readonly steps: readonly number[]
-  /** Pictures that are drawn each time. */
+  /** Pictures that are drawn each time; 0 for the held-out loss. */
   readonly pictures: number
+  /** Measurements without a better one after which the training ends; null takes all steps. */
+  readonly patience: number | null
 }
 
 /** Prompts that are drawn for a metric. */
-export function promptsOf(metric: DrawnMetric): readonly string[] {
+export function promptsOf(metric: DrawnMetric | BestOfStudy['metric']): readonly string[] {
   return metric.type === 'finger-count' ? Object.keys(metric.expected) : metric.prompts
 }
 
@@ -37,13 +40,19 @@ export function describeMetric(metric: DrawnMetric): Pick<MeasurementPlan, 'metr
   return { metric: metric.type, better: betterOf[metric.type] }
 }
 
-/** When a metric is taken in a training of so many steps. */
-export function planMeasurements({ metric, every, seeds }: BestByMetric, steps: number): MeasurementPlan {
-  const times = Math.ceil(steps / every)
+/**
+ * When is measured in a training of so many steps, and what.
+ *
+ * @param heldOutEvery steps between held-out losses
+ */
+export function planMeasurements(chosen: Best, steps: number, heldOutEvery: number | null): MeasurementPlan {
+  const byMetric = chosen.type === 'metric'
+  const every = (byMetric ? chosen.every : heldOutEvery) ?? steps
   return {
-    ...describeMetric(metric),
-    steps: Array.from({ length: times }, (_, i) => Math.min((i + 1) * every, steps)),
-    pictures: promptsOf(metric).length * seeds.length,
+    ...(byMetric ? describeMetric(chosen.metric) : { metric: chosen.type, better: 'lower' }),
+    steps: Array.from({ length: Math.ceil(steps / every) }, (_, i) => Math.min((i + 1) * every, steps)),
+    pictures: byMetric ? promptsOf(chosen.metric).length * chosen.seeds.length : 0,
+    patience: chosen.patience,
   }
 }
 
@@ -67,6 +76,7 @@ export function recordOfBest(
 ): BestRecord {
   return {
     type,
+    name: describeMetric(metric).metric,
     metric: identityOfMetric(metric) as BestJson,
     better: describeMetric(metric).better,
     settings: settings as unknown as BestJson,
@@ -80,7 +90,11 @@ type BestJson = Extract<BestRecord, { type: 'metric' }>['settings']
  *
  * @param heldOutEvery steps between held-out losses; null when none are measured
  */
-export function checkBest(chosen: Best, { technique, steps }: TrainingSettings, heldOutEvery: number | null): void {
+export function checkBest(
+  chosen: Best | BestOfStudy,
+  { technique, steps }: TrainingSettings,
+  heldOutEvery: number | null,
+): void {
   if (chosen.type === 'held-out-loss' && heldOutEvery === null) {
     throw new ConfigError({
       code: 'best-without-held-out',
@@ -101,11 +115,10 @@ export function checkBest(chosen: Best, { technique, steps }: TrainingSettings, 
   if (chosen.type === 'metric') checkDrawing(chosen, technique)
 }
 
-function checkDrawing(
-  { metric, classifier, control, seeds, negativePrompt, sampling }: BestByMetric,
-  technique: TrainingSettings['technique'],
-): void {
+function checkDrawing(chosen: BestByMetric | BestOfStudy, technique: TrainingSettings['technique']): void {
+  const { metric, control, seeds, negativePrompt, sampling } = chosen
   const prompts = promptsOf(metric)
+  const classifier = 'classifier' in chosen ? chosen.classifier : null
   if (metric.type === 'custom' && classifier !== null) refuse('best.classifier', 'the metric is a function of its own')
   if (negativePrompt !== '' && sampling.guidance === 1) {
     refuse('best.negativePrompt', 'best.sampling.guidance is 1, which is none')
@@ -117,7 +130,7 @@ function checkDrawing(
       message: 'Pictures of a ControlNet need one that controls them. Name it as best.control.',
     })
   }
-  if (metric.type === 'kernel-distance') checkReference(metric, prompts.length * seeds.length)
+  if (metric.type === 'kernel-distance') checkReference(metric.against, prompts.length * seeds.length)
   const unread = unreadWord(technique, prompts, negativePrompt)
   if (unread === null) return
   throw new ConfigError({
@@ -127,12 +140,14 @@ function checkDrawing(
   })
 }
 
-function checkReference({ against }: Extract<DrawnMetric, { type: 'kernel-distance' }>, pictures: number): void {
-  if (pictures >= 3 && against.items.length >= pictures) return
+function checkReference(against: Dataset | string, pictures: number): void {
+  // How many images a study's dataset has is known when it is opened.
+  const images = typeof against === 'string' ? pictures : against.items.length
+  if (pictures >= 3 && images >= pictures) return
   throw new ConfigError({
     code: 'too-few-images',
-    message: `A kernel distance compares as many pictures with as many images, at least 3; these are ${pictures} pictures (prompts times seeds) and ${against.items.length} images. ${pictures < 3 ? 'Draw more seeds' : 'Draw fewer seeds, or give more images'}.`,
-    facts: { pictures, images: against.items.length },
+    message: `A kernel distance compares as many pictures with as many images, at least 3; these are ${pictures} pictures (prompts times seeds) and ${images} images. ${pictures < 3 ? 'Draw more seeds' : 'Draw fewer seeds, or give more images'}.`,
+    facts: { pictures, images },
   })
 }
 

@@ -1,22 +1,27 @@
 import { z } from 'zod'
-import { idleSettings } from '../config/idle-settings.ts'
+import { type IdleSetting, idleSettings } from '../config/idle-settings.ts'
 import { publishedNames } from '../config/published.ts'
 import { resolve } from '../config/resolve.ts'
-import { presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
+import { presentation, subsetInput, subsetsOf } from '../config/subset.ts'
 import { type TrainingSettings, trainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { ResultOf } from '../protocol/results.ts'
+import { best, checkBest, type MeasurementPlan, planMeasurements } from './best.ts'
 import type { ExplainRequest, Explanation } from './explanation.ts'
-import { baseInput, datasetInput, referenceTo } from './inputs.ts'
+import { baseInput, datasetInput, heldOutInput, referenceTo } from './inputs.ts'
 import type { Base } from './lab.ts'
+import type { PlannedSubset } from './train.ts'
+import { bucketsOf, idleCropOf, trainingSize } from './training-sizes.ts'
 
 const explainRequest = trainingSettings.extend({
   ...presentation.shape,
   base: z.union([z.enum(publishedNames), baseInput]),
   dataset: datasetInput.optional(),
   subsets: z.array(subsetInput.extend({ dataset: datasetInput })).optional(),
+  heldOut: heldOutInput.optional(),
+  best: best.optional(),
   measure: z.boolean().optional(),
 })
 
@@ -29,6 +34,10 @@ export interface ExplainPlan {
   readonly base: Base | (typeof publishedNames)[number]
   /** Images that are seen in an epoch, repeats and class images counted; null when nothing says so. */
   readonly epoch: number | null
+  /** How each dataset is seen. */
+  readonly subsets: readonly PlannedSubset[]
+  /** What chooses the result; null for the last weights. */
+  readonly best: MeasurementPlan | null
   /** As the user wrote it. */
   readonly given: ExplainRequest
 }
@@ -39,17 +48,27 @@ export interface ExplainPlan {
  * @param device where the steps would be taken
  */
 export function planExplanation(given: ExplainRequest, device: string): ExplainPlan {
-  const { base, dataset, subsets, captionDropout, captions, flip, measure, ...settings } = resolve(
-    explainRequest,
-    given,
-    'training',
-  )
+  const {
+    base,
+    dataset,
+    subsets,
+    captionDropout,
+    captions,
+    flip,
+    crop,
+    measure,
+    heldOut,
+    best: choice,
+    ...settings
+  } = resolve(explainRequest, given, 'training')
+  const every = heldOut?.every ?? null
+  if (choice !== undefined) checkBest(choice, settings, every)
   const place =
     typeof base === 'string'
       ? ({ type: 'published', name: base } as const)
       : ({ type: 'stored', path: base.folder } as const)
   const named = dataset !== undefined || subsets !== undefined
-  const planned = named ? subsetsOf<Dataset>({ dataset, subsets, captionDropout, captions, flip }) : []
+  const planned = named ? subsetsOf<Dataset>({ dataset, subsets, captionDropout, captions, flip, crop }) : []
   if (measure && (planned.length === 0 || typeof base === 'string')) {
     throw new ConfigError({
       code: 'nothing-to-measure',
@@ -61,11 +80,18 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
   const measured =
     (measure ?? cheap) ? planned.map((subset) => ({ ...subset, dataset: referenceTo(subset.dataset) })) : []
   const job = { type: 'explain', base: place, settings, measured } as const
-  return { job, base, epoch: named ? epochOf(planned) : null, given }
+  return {
+    job,
+    base,
+    epoch: named ? epochOf(planned) : null,
+    subsets: planned,
+    best: choice === undefined ? null : planMeasurements(choice, settings.steps, every),
+    given,
+  }
 }
 
 /** Class images are as many as all others. */
-function epochOf(subsets: readonly (SubsetSettings & { readonly dataset: Dataset })[]): number {
+function epochOf(subsets: readonly PlannedSubset[]): number {
   const own = subsets.filter(({ regularisation }) => !regularisation)
   const images = own.reduce((sum, { dataset, repeats }) => sum + repeats * dataset.items.length, 0)
   return own.length < subsets.length ? 2 * images : images
@@ -83,8 +109,28 @@ export function explanationOf(plan: ExplainPlan, { type: _, ...found }: ResultOf
     settings,
     imagesPerStep,
     epochs,
-    idle: idleSettings(plan.given, settings, { wideConvolutions }),
-    remarks: [...remarksOn(found, settings, epochs), ...remarksOnWords(plan)],
+    best: plan.best,
+    idle: [...idleSettings(plan.given, settings, { wideConvolutions }), ...idleCrops(plan)],
+    remarks: [...remarksOn(found, settings, epochs), ...remarksOnWords(plan), ...remarksOnCrops(plan)],
+  }
+}
+
+function* idleCrops({ base, job, subsets }: ExplainPlan): Generator<IdleSetting> {
+  if (typeof base === 'string') return
+  const buckets = bucketsOf(
+    job.settings,
+    base,
+    subsets.map(({ dataset }) => dataset),
+  )
+  const idle = idleCropOf(subsets, buckets, trainingSize(job.settings, base))
+  if (idle !== undefined) {
+    yield { setting: 'crop', reason: `nothing is cut off the images of ${idle.dataset.root}` }
+  }
+}
+
+function* remarksOnCrops({ subsets }: ExplainPlan): Generator<string> {
+  if (subsets.some(({ crop }) => crop === 'random')) {
+    yield 'Images that are cropped at random are encoded in every step: their latents cannot be kept.'
   }
 }
 

@@ -1,3 +1,4 @@
+export { checkBest } from './best.ts'
 export type { ClassImagesRequest } from './class-images.ts'
 export type { DreamBoothRequest } from './dream-booth.ts'
 export type { ExplainRequest, ExplainRun, Explanation } from './explanation.ts'
@@ -12,9 +13,7 @@ export type {
   CreateBaseOptions,
   Lab,
   LabEnvironment,
-  LabProgress,
   LabRun,
-  OpenLabOptions,
   SampleEvent,
   SampleOptions,
   SampleRun,
@@ -24,10 +23,12 @@ export type {
 } from './lab.ts'
 export { type PictureMetric, pictureValue } from './measure-pictures.ts'
 export { openLab } from './open-lab.ts'
+export type { LabProgress, OpenLabOptions } from './open-options.ts'
 export type { SampledImage } from './sampled-image.ts'
 export type {
   BestInput,
   BucketCount,
+  HeldOutInput,
   MetricEvent,
   TrainEvent,
   Trained,

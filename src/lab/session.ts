@@ -18,10 +18,12 @@ import { type ExtractRequest, type ExtractRun, extractJobOf, openExtracted } fro
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
+import type { OpenLabOptions } from './open-options.ts'
 import { planSampling, startSampling } from './sample.ts'
 import { startTraining } from './start-training.ts'
-import { bucketCounts, planTraining, type TrainPlan } from './train.ts'
+import { planTraining, type TrainPlan } from './train.ts'
 import type * as training from './training.ts'
+import { bucketCounts } from './training-sizes.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** What the worker's environment is made of; an attached worker does not say. */
@@ -33,7 +35,7 @@ export interface SessionParts {
   readonly lock: FileLock
   readonly workers: readonly Worker[]
   readonly installed: Installed
-  readonly onProgress: api.OpenLabOptions['onProgress']
+  readonly onProgress: OpenLabOptions['onProgress']
 }
 
 export class LabSession implements api.Lab {
@@ -41,7 +43,7 @@ export class LabSession implements api.Lab {
   readonly #lock: FileLock
   readonly #pool: WorkerPool
   readonly #installed: Installed
-  readonly #onProgress: api.OpenLabOptions['onProgress']
+  readonly #onProgress: OpenLabOptions['onProgress']
   readonly #inspector = new ImageInspector()
   readonly #kohya = new KohyaTrainings()
   readonly #classImages: ClassImages

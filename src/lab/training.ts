@@ -28,7 +28,7 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
   readonly technique: Technique
   readonly base: Base
   readonly dataset?: Dataset | undefined
-  /** Several datasets, instead of `dataset`: each with repeats, weight, and its own `flip` and `captionDropout`. */
+  /** Several datasets, instead of `dataset`: each with repeats, weight, and its own captions, `flip` and `crop`. */
   readonly subsets?: readonly TrainSubset[] | undefined
   /**
    * Images that are never trained on: their loss is told every so many steps (100 by default) and at the end.

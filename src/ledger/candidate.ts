@@ -1,7 +1,20 @@
 import { z } from 'zod'
 
-/** Where a caption was read: which field of an answer, the source page's `img alt`, or a text file beside the image. */
-export const captionSource = z.enum(['alt', 'title', 'description', 'tags', 'page-alt', 'sidecar', 'none'])
+/**
+ * Where a caption was read: which field of an answer, the source page's `img alt`, a column of a list, a text file beside
+ * the image, or the name of its folder.
+ */
+export const captionSource = z.enum([
+  'alt',
+  'title',
+  'description',
+  'tags',
+  'page-alt',
+  'list',
+  'sidecar',
+  'folder',
+  'none',
+])
 export type CaptionOrigin = z.output<typeof captionSource>
 
 const webAddress = z.url({ protocol: /^https?$/, error: 'must be an address that starts with http:// or https://' })

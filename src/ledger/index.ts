@@ -1,4 +1,4 @@
-export type { Candidate, CandidateInput, CaptionOrigin } from './candidate.ts'
+export { type Candidate, type CandidateInput, type CaptionOrigin, candidate } from './candidate.ts'
 export type { Ledger, LedgerEntry, Search } from './ledger.ts'
 export { type OpenLedgerOptions, openLedger } from './open-ledger.ts'
 export type { CandidateState, LedgerCounts, Outcome } from './progress.ts'

@@ -32,9 +32,8 @@ export function writeHeadline(study: StudyRecord): Headline {
   }
 }
 
-/** True when the corrected test and the interval agree that the arm differs from the baseline. */
-export function isClear(row: MetricRow): boolean {
-  const change = row.difference
+/** True when the corrected test and the interval agree that there is a difference. */
+export function isClear({ difference: change }: Pick<MetricRow, 'difference'>): boolean {
   return change !== null && change.adjustedP < significance && (change.low > 0 || change.high < 0)
 }
 
@@ -75,8 +74,8 @@ function phraseNumbers(metric: MetricRecord, row: MetricRow, study: StudyRecord)
 }
 
 function movement(metric: MetricRecord, row: MetricRow, study: StudyRecord): string {
-  const base = study.arms.find((arm) => arm.name === row.arm)?.base
-  const baseline = study.arms.find((arm) => arm.baseline && arm.base === base)?.name
+  const arm = study.arms.find(({ name }) => name === row.arm)
+  const baseline = arm?.comparedWith ?? study.arms.find((other) => other.baseline && other.base === arm?.base)?.name
   const from = metric.rows.find((other) => other.arm === baseline)?.estimate?.value
   const to = row.estimate?.value ?? 0
   const show = metricFormat(metric).value

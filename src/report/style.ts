@@ -13,11 +13,12 @@ export const pageStyle = `
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 18px/1.5 var(--serif); font-variant-numeric: oldstyle-nums; }
 main { max-width: 64rem; margin: 0 auto; padding: 5rem 2rem 6rem; }
-h1, h2, h3, p, figure, dl, dd, ol, ul, table { margin: 0; padding: 0; }
+h1, h2, h3, h4, p, figure, dl, dd, ol, ul, table { margin: 0; padding: 0; }
 h1 { max-width: 26em; font-size: 1.9rem; font-weight: 400; font-style: italic; line-height: 1.25; text-wrap: pretty; }
 h2 { font-size: 1.5rem; font-weight: 400; font-style: italic; }
 h3 { font-size: 1.05rem; font-weight: 400; }
 h3 small { margin-left: .4em; color: var(--soft); font-size: .85rem; font-style: italic; }
+h4 { margin: 1.6rem 0 .4rem; font-size: .95rem; font-weight: 400; font-style: italic; }
 section { margin-top: 5rem; }
 .kicker, .extent { color: var(--soft); font-size: .95rem; }
 .kicker { margin-bottom: 1.2rem; font-variant-caps: all-small-caps; font-size: 1.15rem; letter-spacing: .08em; }
@@ -41,7 +42,10 @@ section { margin-top: 5rem; }
 .cell { position: relative; display: block; padding: 0; border: 0; background: var(--rule); cursor: zoom-in; line-height: 0; }
 .cell img, .siblings img, .large { width: 100%; height: auto; image-rendering: pixelated; }
 .cell:hover img { opacity: .86; }
-.missing { aspect-ratio: 1; border: 1px dashed var(--faint); background: repeating-linear-gradient(135deg, transparent 0 6px, var(--rule) 6px 7px); }
+.missing { display: grid; place-items: center; overflow: hidden; aspect-ratio: 1; border: 1px dashed var(--faint); background: repeating-linear-gradient(135deg, transparent 0 6px, var(--rule) 6px 7px); }
+.missing span { color: var(--soft); font-size: .7rem; font-style: italic; line-height: 1.2; text-align: center; background: var(--paper); padding: 0 .2em; }
+.missing.failed span { color: var(--accent); }
+.missing.not-applicable { background: none; }
 .badge { position: absolute; top: 0; right: 0; min-width: 1.35em; padding: 0 .3em; background: var(--paper); color: var(--accent); font: 600 .7rem/1.45 var(--serif); text-align: center; font-variant-numeric: lining-nums; }
 .badge.sample { position: static; display: inline-block; border: 1px solid var(--rule); }
 

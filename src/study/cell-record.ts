@@ -4,6 +4,8 @@ import { trainingOutcome } from '../artefact/record.ts'
 const common = {
   key: z.string(),
   label: z.string(),
+  /** What the key is a hash of; null in cells of old. */
+  identity: z.json().default(null),
   /** Size of the work, in the cell's own units. */
   work: z.number(),
   /** Wall-clock time of the whole cell. */

@@ -37,6 +37,12 @@ export class CellStore {
     return folder
   }
 
+  /** True when an interrupted attempt left something. */
+  async hasWork(key: string): Promise<boolean> {
+    const left = await readdir(join(this.#root, unfinishedFolder, key)).catch(() => [])
+    return left.length > 0
+  }
+
   /** What a finished cell left. Throws ArtefactError when its record cannot be read. */
   async read(key: string): Promise<CellRecord> {
     const path = join(this.folder(key), recordFile)
@@ -56,7 +62,14 @@ export class CellStore {
   async finish(record: CellRecord): Promise<CellRecord> {
     const work = await this.openWork(record.key)
     await atomicWrite(join(work, recordFile), JSON.stringify(cellRecord.parse(record)))
-    await rename(work, this.folder(record.key))
+    try {
+      await rename(work, this.folder(record.key))
+    } catch (error) {
+      // Somebody else finished it: equal keys have equal results, and what others may be reading stays.
+      if (!(await this.keys()).has(record.key)) throw error
+      await this.discardWork(record.key)
+      return this.read(record.key)
+    }
     return record
   }
 

@@ -1,7 +1,17 @@
 import type { z } from 'zod'
-import type { adapterReference, sampleRequest, samplingSettings } from '../config/sampling.ts'
+import type { BestOfStudy } from '../config/best.ts'
+import type { adapterReference, samplingSettings } from '../config/sampling.ts'
 import type { SubsetSettings } from '../config/subset.ts'
 import type { trainingSettings } from '../config/training.ts'
+
+/** Everything that the result of a cell depends on. */
+export interface CellIdentity {
+  readonly kind: string
+  /** SHA-256 of the worker's code of the step. */
+  readonly code: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly input: unknown
+}
 
 /** A unit of work whose key says everything that its result depends on. */
 interface CellOf<Kind extends string, Input> {
@@ -14,6 +24,10 @@ interface CellOf<Kind extends string, Input> {
   readonly arms: readonly string[]
   /** Keys of cells whose results it needs. */
   readonly needs: readonly string[]
+  /** Weights that must be loaded to do it; cells of one model are run one after another. */
+  readonly model: string
+  /** What the key is a hash of: what differs between two keys differs here. */
+  readonly identity: CellIdentity
   /** Size of the work in units of its kind: images seen in training, denoising evaluations, images judged. */
   readonly work: number
   readonly input: Input
@@ -29,6 +43,7 @@ export type TrainCell = CellOf<
     /** Datasets by name. */
     readonly subsets: readonly (SubsetSettings & { readonly dataset: string })[]
     readonly settings: z.output<typeof trainingSettings>
+    readonly best: BestOfStudy | null
   }
 >
 export type SampleCell = CellOf<
@@ -36,7 +51,9 @@ export type SampleCell = CellOf<
   {
     readonly base: string
     readonly adapters: readonly CellAdapter[]
-    readonly requests: readonly z.output<typeof sampleRequest>[]
+    readonly prompt: string
+    readonly negativePrompt: string
+    readonly seeds: readonly number[]
     readonly sampling: z.output<typeof samplingSettings>
   }
 >

@@ -1,9 +1,11 @@
 import { resolve } from '../config/resolve.ts'
 import { subsetsOf } from '../config/subset.ts'
 import { ConfigError } from '../errors/index.ts'
-import { nearestName } from '../util/nearest-name.ts'
+import { checkBest } from '../lab/index.ts'
+import { baselineOf } from './baseline.ts'
 import { type StudyDefinition, type StudyInput, studyDefinition } from './definition.ts'
 import { type Arm, expandArms } from './expand-arms.ts'
+import { requireName } from './require-name.ts'
 
 /**
  * States what a study compares: arms on bases, with the same prompts and seeds for all. Nothing runs. The result has
@@ -23,16 +25,25 @@ export function defineStudy(input: StudyInput): StudyDefinition {
     for (const prompt of prompts) requireName(where, prompt, study.prompts, 'prompt')
     if (metric.type === 'kernel-distance') requireName(where, metric.against, Object.keys(study.datasets), 'dataset')
   }
-  for (const [name, arm] of Object.entries(study.arms)) {
-    if (arm.train === null) continue
-    for (const { dataset } of studySubsets(arm.train, study)) {
-      requireName(`arms.${name}.train`, dataset, Object.keys(study.datasets), 'dataset')
+  const arms = expandArms(study)
+  for (const arm of arms) {
+    const { train, prompts, seeds } = arm.settings
+    const where = `arms.${arm.family}`
+    for (const { dataset } of train === null ? [] : studySubsets(train, study)) {
+      requireName(`${where}.train`, dataset, Object.keys(study.datasets), 'dataset')
     }
-  }
-  for (const arm of expandArms(study)) {
+    if (train !== null && train.best !== null) {
+      const { metric } = train.best
+      checkBest(train.best, train, null)
+      if (metric.type === 'kernel-distance')
+        requireName(`${where}.train.best`, metric.against, Object.keys(study.datasets), 'dataset')
+    }
+    for (const prompt of prompts ?? []) requireName(where, prompt, study.prompts, 'prompt')
+    for (const seed of seeds ?? []) requireName(where, String(seed), study.seeds.map(String), 'seed')
     refuseControlNet(arm)
     requireLearnedWord(arm)
   }
+  for (const arm of arms) baselineOf(arm, arms)
   return study
 }
 
@@ -58,11 +69,12 @@ function refuseControlNet({ name: arm, settings: { train } }: Arm): void {
   })
 }
 
-function requireLearnedWord({ name: arm, settings: { train, negativePrompt }, prompts }: Arm): void {
+function requireLearnedWord({ name: arm, settings: { train, negativePrompt }, prompts, notApplicable }: Arm): void {
   if (train?.technique.type === 'negative-embedding') requireLearnedNegative(arm, train.technique, negativePrompt)
   if (train?.technique.type !== 'textual-inversion') return
   for (const { placeholder, initialWord } of train.technique.tokens) {
-    if (prompts.some((prompt) => prompt.includes(placeholder))) continue
+    const drawn = prompts.filter((_, i) => notApplicable[i] === null)
+    if (drawn.length === 0 || drawn.some((prompt) => prompt.includes(placeholder))) continue
     throw new ConfigError({
       code: 'learned-word-unused',
       message: `Arm "${arm}" learns ${placeholder}, but none of its prompts contains it, so it would draw what the base draws. Add replace: { ${JSON.stringify(initialWord ?? 'hand')}: ${JSON.stringify(placeholder)} } to the arm.`,
@@ -77,16 +89,6 @@ function requireLearnedNegative(arm: string, { placeholder }: { placeholder: str
     code: 'learned-word-unused',
     message: `Arm "${arm}" learns ${placeholder} to lead away from, but its negative prompt does not contain it, so it would draw what the base draws. Add negativePrompt: ${JSON.stringify(placeholder)} to the arm.`,
     facts: { arm, placeholder, negativePrompt },
-  })
-}
-
-function requireName(where: string, name: string, names: readonly string[], noun: string): void {
-  if (names.includes(name)) return
-  const nearest = nearestName(name, names)
-  throw new ConfigError({
-    code: `unknown-${noun}`,
-    message: `${where}: there is no ${noun} "${name}" in this study.${nearest === undefined ? '' : ` Did you mean "${nearest}"?`}`,
-    facts: { where, name, names },
   })
 }
 

@@ -1,12 +1,30 @@
 import { z } from 'zod'
+import { bestOfStudy } from '../config/best.ts'
 import { metricDefinition } from '../config/metric.ts'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
 import { presentation, subsetInput } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
+import { axisDefinition } from './axis.ts'
+import { budgetDefinition } from './budget.ts'
+import { designDefinition } from './design.ts'
+import { exceptionDefinition } from './exception.ts'
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}$/, 'starts with a letter or digit, at most 60 characters')
+
+const { sampler, steps, guidance, guidanceRescale, zeroTerminalSnr, width, height, text } = samplingSettings.shape
+/** Sampling settings without their defaults; images drawn together change nothing that arms could differ in. */
+const ownSampling = z.strictObject({
+  sampler: sampler.unwrap().optional(),
+  steps: steps.unwrap().optional(),
+  guidance: guidance.unwrap().optional(),
+  guidanceRescale: guidanceRescale.unwrap().optional(),
+  zeroTerminalSnr: zeroTerminalSnr.unwrap().optional(),
+  width: width.unwrap().optional(),
+  height: height.unwrap().optional(),
+  text: text.unwrap().optional(),
+})
 
 /** What one arm changes about a base; nothing at all is the base alone. */
 export const armDefinition = z.strictObject({
@@ -21,6 +39,8 @@ export const armDefinition = z.strictObject({
         .array(subsetInput.extend({ dataset: z.string() }))
         .nullable()
         .default(null),
+      /** A metric of pictures that chooses the result; null takes the last weights. Prompts are drawn as it words them. */
+      best: bestOfStudy.nullable().default(null),
     })
     .nullable()
     .default(null),
@@ -31,10 +51,31 @@ export const armDefinition = z.strictObject({
   negativePrompt: prompt.default(''),
   /** Words of the prompts and what this arm writes instead, for example `{ hand: '<hand>' }`. */
   replace: z.record(z.string().min(1), z.string()).default({}),
-  /** One setting of this arm and the values it takes; each makes an arm of its own. */
-  over: z.record(z.string(), z.array(z.union([z.number(), z.string(), z.boolean()])).min(1)).default({}),
+  /** Sampling settings in which it differs from the study. */
+  sampling: ownSampling.default({}),
+  /** The only base of the study that it runs on; null runs it on all. */
+  base: z.string().nullable().default(null),
+  /** The only prompts of the study that it draws, as the study words them; null draws all. */
+  prompts: z.array(prompt).min(1).nullable().default(null),
+  /** The only seeds of the study that it draws; null draws all. */
+  seeds: z.array(seed).min(1).nullable().default(null),
+  /**
+   * Settings of this arm by name (`rank`, `optimizer.learningRate`, `sampling.sampler`, `strength`, `base`, `seeds`, …)
+   * and the values they take: `[4, 8]`, or by name `{ mild: { … }, harsh: { … } }`. Each combination makes an arm.
+   */
+  over: z.record(z.string().min(1), axisDefinition).default({}),
+  /** Which combinations are run; all by default. */
+  design: designDefinition.prefault({ type: 'full' }),
+  /** What is not run, known beforehand and shown as not applicable. */
+  except: z.array(exceptionDefinition).default([]),
 })
 export type ArmDefinition = z.output<typeof armDefinition>
+
+/** An arm whose axes have one value each, with every sampling setting. */
+export const variantDefinition = armDefinition.omit({ over: true, design: true, except: true }).extend({
+  sampling: samplingSettings,
+})
+export type VariantDefinition = z.output<typeof variantDefinition>
 
 const datasetSource = z.strictObject({
   path: z.string().min(1),
@@ -68,7 +109,7 @@ export const studyDefinition = z.strictObject({
   /** Bases by name or path; every arm runs on each. */
   bases: z.array(z.string().min(1)).min(1),
   arms: z.record(name, armDefinition),
-  /** Arm that the others are compared with. */
+  /** Arm that the others are compared with: of its variants the one with the same values of the axes both have. */
   baseline: z.string().default('baseline'),
   /** Datasets by name: the path of a folder, or that and how to read it. */
   datasets: z.record(name, datasetDefinition).default({}),
@@ -84,6 +125,8 @@ export const studyDefinition = z.strictObject({
   ]),
   sampling: samplingSettings.prefault({}),
   metrics: z.array(metricDefinition).default([]),
+  /** What one run may take; no limit by default. It changes no result, so the next run goes on. */
+  budget: budgetDefinition.prefault({}),
   figures: z
     .record(name, figureDefinition)
     .default({ samples: { type: 'grid', rows: 'arm', columns: 'seed', seeds: null } }),

@@ -1,32 +1,60 @@
+import type { z } from 'zod'
 import { resolve } from '../config/resolve.ts'
 import { ConfigError } from '../errors/index.ts'
-import { nearestName } from '../util/nearest-name.ts'
-import { type ArmDefinition, armDefinition, type StudyDefinition } from './definition.ts'
+import { findSetting, type Level, levelsOf, type SettingPath, withSetting } from './axis.ts'
+import { type ArmDefinition, type StudyDefinition, type VariantDefinition, variantDefinition } from './definition.ts'
+import { type Layout, layOut } from './design.ts'
+import { checkExceptions, reasonAgainst } from './exception.ts'
+import { requireName } from './require-name.ts'
 
-/** One arm on one base, after its axis was spread out. */
+/** One arm on one base, with one value of each of its axes. */
 export interface Arm {
   /** Unique in the study; names the base only when there are several. */
   readonly name: string
+  /** Its name in the definition, which its variants share. */
+  readonly family: string
+  /** Value of each axis, as text. */
+  readonly levels: Readonly<Record<string, string>>
   readonly base: string
   readonly baseline: boolean
-  /** Without `over`: the value is in its place. */
-  readonly settings: ArmDefinition
+  /** Every axis has its value in place. */
+  readonly settings: VariantDefinition
   /** The study's prompts as this arm words them. */
   readonly prompts: readonly string[]
+  /** Why it does not draw a prompt of the study; null where it does. */
+  readonly notApplicable: readonly (string | null)[]
+  /** Seeds of the study that it draws. */
+  readonly seeds: readonly number[]
 }
 
-/** All arms of a study on all its bases. Throws ConfigError when an axis names no setting, or several. */
+/** Design of each arm that has axes, by the arm's name in the definition. */
+export function layOutArms(study: StudyDefinition): Map<string, Layout> {
+  return new Map(
+    Object.entries(study.arms).map(([name, { over, design }]) => {
+      for (const [axis, values] of Object.entries(over)) refuseRepeatedLabels(name, axis, levelsOf(values))
+      return [name, layOut(name, over, design)]
+    }),
+  )
+}
+
+/**
+ * All arms of a study on all its bases. Throws ConfigError when an axis names no setting or several, when a value does
+ * not fit, or when an exception can never hold.
+ */
 export function expandArms(study: StudyDefinition): Arm[] {
+  const layouts = layOutArms(study)
+  const variants = Object.entries(study.arms).flatMap(([name, settings]) => {
+    const layout = layouts.get(name) as Layout
+    checkExceptions(name, settings.except, layout, study)
+    return spreadAxes(name, settings, layout, study)
+  })
+  for (const { family, settings } of variants) {
+    if (settings.base !== null) requireName(`arms.${family}`, settings.base, study.bases, 'base')
+  }
   return study.bases.flatMap((base) =>
-    Object.entries(study.arms).flatMap(([name, settings]) =>
-      spreadAxis(name, settings).map((variant) => ({
-        name: study.bases.length > 1 ? `${variant.name} on ${base}` : variant.name,
-        base,
-        baseline: name === study.baseline,
-        settings: variant.settings,
-        prompts: study.prompts.map((prompt) => replaceWords(prompt, settings.replace)),
-      })),
-    ),
+    variants
+      .filter(({ settings }) => settings.base === null || settings.base === base)
+      .map((variant) => placeOnBase(variant, base, study)),
   )
 }
 
@@ -41,65 +69,76 @@ export function replaceWords(prompt: string, replacements: Readonly<Record<strin
   )
 }
 
-function spreadAxis(name: string, settings: ArmDefinition): { name: string; settings: ArmDefinition }[] {
-  const axes = Object.entries(settings.over)
-  const [axis] = axes
-  if (axis === undefined) return [{ name, settings }]
-  if (axes.length > 1) {
+interface Variant {
+  readonly family: string
+  readonly levels: Readonly<Record<string, string>>
+  readonly settings: VariantDefinition
+}
+
+function spreadAxes(family: string, settings: ArmDefinition, layout: Layout, study: StudyDefinition): Variant[] {
+  const { over: _axes, design: _design, except: _exceptions, ...own } = settings
+  const plain = { ...own, sampling: { ...study.sampling, ...settings.sampling } }
+  // Images drawn together change speed alone, so the name stands for those trained together.
+  const { batchSize: _together, ...sampling } = plain.sampling
+  const paths = layout.axes.map(({ name }) => findSetting(family, { ...plain, sampling }, name))
+  refuseNested(family, paths)
+  return layout.runs.map((levels) => {
+    const spread = levels.reduce<unknown>((held, { value }, i) => withSetting(held, paths[i] ?? [], value), plain)
+    const named = Object.fromEntries(levels.map(({ label }, i) => [layout.axes[i]?.name ?? '', label]))
+    const where = [`arm "${family}"`, ...Object.entries(named).map(([name, label]) => `${name} ${label}`)].join(
+      ' with ',
+    )
+    return {
+      family,
+      levels: named,
+      settings: resolve(variantDefinition as z.ZodType<VariantDefinition>, spread, where),
+    }
+  })
+}
+
+function placeOnBase({ family, levels, settings }: Variant, base: string, study: StudyDefinition): Arm {
+  const several = study.bases.length > 1
+  const labels = Object.entries(levels).flatMap(([axis, label]) =>
+    several && axis === 'base' ? [] : [`${axis}=${label}`],
+  )
+  const exceptions = study.arms[family]?.except ?? []
+  return {
+    name: [family, ...labels, ...(several ? [`on ${base}`] : [])].join(' '),
+    family,
+    levels,
+    base,
+    baseline: family === study.baseline,
+    settings,
+    prompts: study.prompts.map((prompt) => replaceWords(prompt, settings.replace)),
+    notApplicable: study.prompts.map((prompt) =>
+      settings.prompts === null || settings.prompts.includes(prompt)
+        ? reasonAgainst(exceptions, { ...levels, base, prompt })
+        : 'this arm does not draw the prompt',
+    ),
+    seeds: study.seeds.filter((seed) => settings.seeds === null || settings.seeds.includes(seed)),
+  }
+}
+
+function refuseRepeatedLabels(arm: string, axis: string, levels: readonly Level[]): void {
+  const labels = levels.map(({ label }) => label)
+  const repeated = labels.find((label, i) => labels.indexOf(label) !== i)
+  if (repeated === undefined) return
+  throw new ConfigError({
+    code: 'repeated-value',
+    message: `Arm "${arm}" varies "${axis}" over ${repeated} twice. Remove one.`,
+    facts: { arm, axis, repeated },
+  })
+}
+
+/** An axis over a whole group would undo one over a setting in it. */
+function refuseNested(arm: string, paths: readonly SettingPath[]): void {
+  for (const [i, outer] of paths.entries()) {
+    const inner = paths.find((path, j) => i !== j && outer.every((key, k) => path[k] === key))
+    if (inner === undefined) continue
     throw new ConfigError({
-      code: 'several-axes',
-      message: `Arm "${name}" varies ${axes.map(([key]) => key).join(' and ')}. Vary one setting an arm; write a second arm for the other.`,
-      facts: { arm: name, axes: axes.map(([key]) => key) },
+      code: 'nested-axes',
+      message: `Arm "${arm}" varies both ${outer.join('.')} and ${inner.join('.')}, of which one holds the other. Vary one of them.`,
+      facts: { arm, axes: [outer.join('.'), inner.join('.')] },
     })
   }
-  const [key, values] = axis
-  const plain = { ...settings, over: {} }
-  const path = findSetting(name, plain, key)
-  return values.map((value) => ({
-    name: `${name} ${key}=${value}`,
-    settings: resolve(armDefinition, withSetting(plain, path, value), `arm "${name}" with ${key} ${value}`),
-  }))
-}
-
-/** The path of the one setting called `key`, in full (`train.optimizer.learningRate`) or by its end. */
-function findSetting(arm: string, settings: ArmDefinition, key: string): readonly string[] {
-  const paths = settingPaths(settings)
-  const found = paths.filter((path) => path === key || path.endsWith(`.${key}`))
-  const exact = found.find((path) => path === key)
-  const path = exact ?? found[0]
-  if (path === undefined) {
-    const nearest = nearestName(key, [...paths, ...paths.map((full) => full.split('.').at(-1) as string)])
-    throw new ConfigError({
-      code: 'unknown-axis',
-      message: `Arm "${arm}" varies "${key}", but has no such setting.${nearest === undefined ? '' : ` Did you mean "${nearest}"?`}`,
-      facts: { arm, axis: key, settings: paths },
-    })
-  }
-  if (exact === undefined && found.length > 1) {
-    throw new ConfigError({
-      code: 'ambiguous-axis',
-      message: `Arm "${arm}" varies "${key}", which could be ${found.join(' or ')}. Write the one you mean in full.`,
-      facts: { arm, axis: key, settings: found },
-    })
-  }
-  return path.split('.')
-}
-
-/** The one token of a textual inversion is written without its list, and found without it. */
-function settingPaths(value: unknown, prefix = ''): string[] {
-  if (isListOfOne(value)) return settingPaths(value[0], prefix)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [prefix]
-  return Object.entries(value).flatMap(([key, child]) => settingPaths(child, prefix === '' ? key : `${prefix}.${key}`))
-}
-
-function isListOfOne(value: unknown): value is readonly [object] {
-  return Array.isArray(value) && value.length === 1 && typeof value[0] === 'object'
-}
-
-function withSetting(settings: object, path: readonly string[], value: unknown): object {
-  if (isListOfOne(settings)) return [withSetting(settings[0], path, value)]
-  const [key, ...rest] = path
-  if (key === undefined) return settings
-  const held = (settings as Record<string, unknown>)[key]
-  return { ...settings, [key]: rest.length === 0 ? value : withSetting(held as object, rest, value) }
 }

@@ -1,5 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { folderBytes } from '../util/folder-bytes.ts'
 import type { Cell } from './cell.ts'
 import type { CellStore } from './cell-store.ts'
 
@@ -37,10 +36,4 @@ async function costOf(key: string, store: CellStore): Promise<{ work: number; se
   const record = await store.read(key).catch(() => null)
   if (record === null) return { work: 0, seconds: 0, bytes: 0 }
   return { work: record.work, seconds: record.seconds, bytes: await folderBytes(store.folder(key)) }
-}
-
-async function folderBytes(folder: string): Promise<number> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true })
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => stat(join(entry.parentPath, entry.name)))
-  return (await Promise.all(files)).reduce((sum, { size }) => sum + size, 0)
 }

@@ -9,12 +9,13 @@ import { packageRoot } from '../util/package-root.ts'
 import { sha256File } from '../util/sha256-file.ts'
 import { readCodeIdentity } from './code-identity.ts'
 import type { DatasetDefinition, StudyDefinition } from './definition.ts'
+import { expandArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
 
 /** Looks up the identity of everything a study uses. Throws what opening it throws. */
 export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<StudyFacts> {
   const { versions, device, requirementsSha256 } = lab.environment
-  const adapters = new Set(Object.values(study.arms).flatMap((arm) => arm.adapters.map((adapter) => adapter.file)))
+  const adapters = new Set(expandArms(study).flatMap(({ settings }) => settings.adapters.map(({ file }) => file)))
   return {
     bases: await collect(study.bases, async (name) => {
       const { sha256, imageSize, unetParameters, textEncoderParameters, autoencoderParameters } = (await lab.base(name))
@@ -26,7 +27,7 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
       return { sha256: dataset.sha256, images: dataset.items.length }
     }),
     adapters: await collect([...adapters], async (file) => (await lab.adapter(file)).sha256),
-    classifier: study.metrics.length === 0 ? null : await identifyClassifier(study.classifier),
+    classifier: judges(study) ? await identifyClassifier(study.classifier) : null,
     code: await readCodeIdentity(),
     environment: { device, 'installed versions': contentId(versions) },
     versions: {
@@ -36,6 +37,11 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
       ...(requirementsSha256 === null ? {} : { requirements: requirementsSha256 }),
     },
   }
+}
+
+/** Whether the classifier is asked, by the study's metrics or by one that chooses the result of a training. */
+function judges({ metrics, arms }: StudyDefinition): boolean {
+  return metrics.length > 0 || Object.values(arms).some(({ train }) => train !== null && train.best !== null)
 }
 
 /** Opens a dataset as the study says. */

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import type { BestOfStudy } from '../config/best.ts'
 import type { AdapterReferenceInput } from '../config/sampling.ts'
 import { ArtefactError } from '../errors/index.ts'
-import type { Base, Lab, LabRun } from '../lab/index.ts'
+import type { Base, BestInput, Lab, LabRun } from '../lab/index.ts'
 import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import type { CellRecord, TrainRecord } from './cell-record.ts'
 import type { CellStore } from './cell-store.ts'
@@ -36,7 +37,7 @@ class LabSteps {
   }
 
   async train(cell: TrainCell, { folder, report, signal }: StepContext): Promise<StepResult> {
-    const { base, subsets, settings } = cell.input
+    const { base, subsets, settings, best } = cell.input
     const run = this.#lab.train(
       {
         ...settings,
@@ -47,6 +48,7 @@ class LabSteps {
             dataset: await openStudyDataset(this.#lab, this.#plan.study, dataset),
           })),
         ),
+        ...(best !== null && { best: await this.#bestOf(best) }),
         // The name is written into the file, so it must come from the key alone.
         name: `${settings.technique.type}-${cell.key.slice(-12)}`,
         folder,
@@ -59,14 +61,24 @@ class LabSteps {
     return { kind: 'train', result }
   }
 
+  /** What a study names is opened. */
+  async #bestOf({ metric, ...how }: BestOfStudy): Promise<BestInput> {
+    const { study } = this.#plan
+    const opened =
+      metric.type === 'kernel-distance'
+        ? { ...metric, against: await openStudyDataset(this.#lab, study, metric.against) }
+        : metric
+    return { ...how, metric: opened, classifier: study.classifier }
+  }
+
   async sample(cell: SampleCell, { folder, needs, report, signal }: StepContext): Promise<StepResult> {
-    const { base, adapters, requests, sampling } = cell.input
+    const { base, adapters, prompt, negativePrompt, seeds, sampling } = cell.input
     const run = this.#lab.sample(
       {
         ...sampling,
         base: await this.#baseOf(base, adapters, needs),
         adapters: adapters.flatMap((adapter) => this.#adapterFile(adapter, needs)),
-        requests: [...requests],
+        requests: seeds.map((seed) => ({ prompt, negativePrompt, seed })),
       },
       { signal },
     )
@@ -74,7 +86,7 @@ class LabSteps {
     const samples = await run
     const images = []
     for (const [i, image] of samples.entries()) {
-      const { seed } = requests[i] as (typeof requests)[number]
+      const seed = seeds[i] as number
       const file = `${seed}.png`
       await image.save(join(folder, file))
       images.push({ seed, file, width: image.width, height: image.height })

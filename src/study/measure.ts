@@ -1,9 +1,12 @@
 import type { MetricRecord, MetricRow } from '../artefact/study-record.ts'
-import { betterOf, type MetricDefinition } from '../config/metric.ts'
+import type { MetricDefinition } from '../config/metric.ts'
 import { pictureValue } from '../lab/index.ts'
 import { holm, kernelDistanceDifference, kernelDistanceInterval } from '../metrics/index.ts'
 import { RandomStream } from '../util/random.ts'
+import { baselineOf } from './baseline.ts'
 import type { Judgement } from './cell-record.ts'
+import { describeMetric } from './describe-metric.ts'
+import { type EffectRow, estimateEffects } from './effects.ts'
 import { type ArmValues, compareArms, estimateArm, scopeOf } from './paired-values.ts'
 import { type PlannedArm, promptsOf, type StudyPlan } from './plan.ts'
 
@@ -24,15 +27,40 @@ export function measureStudy(plan: StudyPlan, judgements: Judgements): MetricRec
         ? measureDistances(prompts, judgements.get(plan.references.get(index) ?? ''), plan, judgements)
         : measureValues(metric, prompts, plan, judgements)
     const scope = scopeOf(prompts.length)
+    const effects =
+      metric.type === 'kernel-distance'
+        ? []
+        : estimateEffects(plan, (arm, seeds) => valuesOf(arm, seeds, { metric, prompts, plan, judgements }), scope)
     return {
       id: `${metric.type}-${index}`,
-      better: betterOf[metric.type],
       ...describeMetric(metric, plan),
       prompts,
       scope,
-      rows: correct(rows),
+      rows: correct(rows, (row) => row.difference).map(([row, difference]) => ({ ...row, difference })),
+      effects: correctByFamily(effects),
     }
   })
+}
+
+interface ValueSource {
+  readonly metric: ValueMetric
+  readonly prompts: readonly number[]
+  readonly plan: StudyPlan
+  readonly judgements: Judgements
+}
+
+/** Values of an arm on some of its seeds, in their order. */
+function valuesOf(arm: PlannedArm, seeds: readonly number[], source: ValueSource): ArmValues {
+  const { metric, prompts, plan, judgements } = source
+  const places = seeds.map((seed) => arm.seeds.indexOf(seed))
+  return new Map(
+    prompts.flatMap((prompt) => {
+      const seen = judgements.get(arm.scores[prompt] ?? '')
+      const text = plan.study.prompts[prompt] ?? ''
+      const values = places.flatMap((place) => seen?.[place] ?? []).map((one) => pictureValue(metric, one, text))
+      return values.length === 0 ? [] : [[prompt, values] as const]
+    }),
+  )
 }
 
 function measureValues(
@@ -42,25 +70,28 @@ function measureValues(
   judgements: Judgements,
 ): Row[] {
   const options = { yesNo: metric.type !== 'defect-probability', scope: scopeOf(prompts.length) }
-  const valuesOf = (arm: PlannedArm): ArmValues =>
-    new Map(
-      prompts.flatMap((prompt) => {
-        const seen = judgements.get(arm.scores[prompt] ?? '')
-        const text = plan.study.prompts[prompt] ?? ''
-        return seen ? [[prompt, seen.map((judgement) => pictureValue(metric, judgement, text))] as const] : []
-      }),
-    )
+  const source = { metric, prompts, plan, judgements }
   return plan.arms.map((arm) => {
-    const values = valuesOf(arm)
+    const values = valuesOf(arm, arm.seeds, source)
     const estimate = estimateArm(values, options)
-    const baseline = baselineOf(arm, plan)
-    const difference = estimate === null || baseline === null ? null : compareArms(values, valuesOf(baseline), options)
+    const baseline = baselineOf(arm, plan.arms)
+    const shared = arm.seeds.filter((seed) => baseline?.seeds.includes(seed))
+    const difference =
+      estimate === null || baseline === null
+        ? null
+        : compareArms(valuesOf(arm, shared, source), valuesOf(baseline, shared, source), options)
     const count = [...values.values()].flat().length
-    return { arm: arm.name, count, estimate, difference, reason: reasonOf(estimate, difference, baseline) }
+    return {
+      arm: arm.name,
+      count,
+      estimate,
+      difference,
+      reason: reasonOf(arm, prompts, estimate, difference, baseline),
+    }
   })
 }
 
-/** Distances of whole sets; an arm with a missing prompt is left out, since unequal sets cannot be compared. */
+/** Distances of whole sets; an arm that lacks a prompt or seed is left out, since unequal sets cannot be compared. */
 function measureDistances(
   prompts: readonly number[],
   reference: readonly Judgement[] | undefined,
@@ -78,11 +109,16 @@ function measureDistances(
   return plan.arms.map((arm) => {
     const features = featuresOf(arm)
     if (features === null) {
-      const reason = count < 3 ? `only ${target.length} reference images` : 'a cell it needs failed'
+      const reason =
+        count < 3
+          ? `only ${target.length} reference images`
+          : arm.seeds.length < plan.study.seeds.length
+            ? 'it has some of the seeds only, and sets of unequal size cannot be compared'
+            : (inapplicability(arm, prompts, 'some') ?? 'a cell it needs failed')
       return { arm: arm.name, count: 0, estimate: null, difference: null, reason }
     }
     const { distance: value, low, high, method } = kernelDistanceInterval(features, target)
-    const baseline = baselineOf(arm, plan)
+    const baseline = baselineOf(arm, plan.arms)
     const other = baseline === null ? null : featuresOf(baseline)
     const change = other === null ? null : kernelDistanceDifference(features, other, target, { seed: 1 })
     const difference = change && {
@@ -94,62 +130,53 @@ function measureDistances(
       p: change.p,
     }
     const estimate = { value, low, high, method }
-    return { arm: arm.name, count, estimate, difference, reason: reasonOf(estimate, difference, baseline) }
+    return {
+      arm: arm.name,
+      count,
+      estimate,
+      difference,
+      reason: reasonOf(arm, prompts, estimate, difference, baseline),
+    }
   })
 }
 
-function baselineOf(arm: PlannedArm, plan: StudyPlan): PlannedArm | null {
-  return arm.baseline ? null : (plan.arms.find((other) => other.baseline && other.base === arm.base) ?? null)
-}
-
-function reasonOf(estimate: unknown, difference: unknown, baseline: PlannedArm | null): string | null {
-  if (estimate === null) return 'a cell it needs failed'
+function reasonOf(
+  arm: PlannedArm,
+  prompts: readonly number[],
+  estimate: unknown,
+  difference: unknown,
+  baseline: PlannedArm | null,
+): string | null {
+  if (estimate === null) return inapplicability(arm, prompts, 'every') ?? 'a cell it needs failed'
   return difference === null && baseline !== null ? 'the baseline has no samples to compare with' : null
 }
 
-function correct(rows: readonly Row[]): MetricRow[] {
-  const adjusted = holm(rows.flatMap((row) => row.difference?.p ?? []))
-  let next = 0
-  return rows.map((row) => ({
-    ...row,
-    difference: row.difference && { ...row.difference, adjustedP: adjusted[next++] ?? 1 },
-  }))
+/** Why an arm does not draw some or all of the prompts; null when the study does not say so. */
+function inapplicability(arm: PlannedArm, prompts: readonly number[], extent: 'some' | 'every'): string | null {
+  const reasons = prompts.map((prompt) => arm.notApplicable[prompt] ?? null)
+  const told = reasons.filter((reason) => reason !== null)
+  return told.length > 0 && (extent === 'some' || told.length === prompts.length) ? (told[0] ?? null) : null
 }
 
-function describeMetric(
-  metric: MetricDefinition,
-  { facts }: StudyPlan,
-): Pick<MetricRecord, 'label' | 'unit' | 'description' | 'validity'> {
-  const validity = facts.classifier?.validity ?? null
-  switch (metric.type) {
-    case 'finger-count':
-      return {
-        label: 'share of hands with the right number of fingers',
-        unit: 'share',
-        description:
-          'An image is right when the finger classifier counts as many extended fingers as the prompt asks for.',
-        validity,
-      }
-    case 'defect-rate':
-      return {
-        label: 'share of defective hands',
-        unit: 'share',
-        description: `An image is defective when the finger classifier gives wrong anatomy a probability above ${metric.threshold}.`,
-        validity,
-      }
-    case 'defect-probability':
-      return {
-        label: 'mean defect probability',
-        unit: 'probability',
-        description: 'The probability, by the finger classifier, that the anatomy is wrong.',
-        validity,
-      }
-    case 'kernel-distance':
-      return {
-        label: `kernel distance to ${metric.against} on ${metric.features} features`,
-        unit: 'distance',
-        description: `Squared maximum mean discrepancy (cubic polynomial kernel, unbiased) between the samples and as many images of “${metric.against}”, on the penultimate activations of the ${metric.features}. It is not comparable with distances on Inception features.`,
-        validity: null,
-      }
-  }
+/** Puts p-values that are corrected for their number (Holm) into differences. */
+function correct<Item, Change extends { readonly p: number }>(
+  items: readonly Item[],
+  changeOf: (item: Item) => Change | null,
+): [Item, (Change & { adjustedP: number }) | null][] {
+  const adjusted = holm(items.flatMap((item) => changeOf(item)?.p ?? []))
+  let next = 0
+  return items.map((item) => {
+    const change = changeOf(item)
+    return [item, change && { ...change, adjustedP: adjusted[next++] ?? 1 }]
+  })
+}
+
+/** The effects of one design are one family of tests. */
+function correctByFamily(effects: readonly EffectRow[]): MetricRecord['effects'] {
+  return [...new Set(effects.map(({ family }) => family))].flatMap((family) =>
+    correct(
+      effects.filter((effect) => effect.family === family),
+      ({ change }) => change,
+    ).map(([effect, change]) => ({ ...effect, change })),
+  )
 }

@@ -65,6 +65,25 @@ export function compareArms(arm: ArmValues, baseline: ArmValues, options: Statis
   return { ...describe(value, interval), ...testDifferences(differences, pairs, options.scope) }
 }
 
+/**
+ * Weighted sum of several arms within each prompt and seed that all have; null when these are too few, or all sums are
+ * equal, which leaves nothing to resample. Weights add up to 0.
+ */
+export function contrastArms(
+  arms: readonly ArmValues[],
+  weights: readonly number[],
+  scope: ResamplingScope,
+): Difference | null {
+  const shared = [...(arms[0]?.keys() ?? [])].filter((prompt) => arms.every((arm) => arm.has(prompt)))
+  const sums = shared.map((prompt) =>
+    (arms[0]?.get(prompt) ?? []).map((_, i) =>
+      arms.reduce((sum, arm, j) => sum + (weights[j] ?? 0) * (arm.get(prompt)?.[i] ?? 0), 0),
+    ),
+  )
+  if (sums.flat().length < 2 || isConstant(sums.flat())) return null
+  return { ...describe(clusteredMean(sums), bootstrap(sums, scope)), ...testDifferences(sums, null, scope) }
+}
+
 function testDifferences(
   differences: ClusteredValues,
   pairs: PairedCounts | null,

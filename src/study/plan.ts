@@ -1,19 +1,22 @@
+import type { BestOfStudy } from '../config/best.ts'
 import { contentId } from '../config/hash.ts'
 import type { MetricDefinition } from '../config/metric.ts'
 import { referenceItems } from '../dataset/index.ts'
-import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
+import { ConfigError } from '../errors/index.ts'
+import type { Cell, CellAdapter, CellIdentity, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import { studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
-import { type Arm, expandArms } from './expand-arms.ts'
+import type { Layout } from './design.ts'
+import { type Arm, expandArms, layOutArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
 
 /** An arm and the cells that its results are in. */
 export interface PlannedArm extends Arm {
   readonly training: string | null
-  /** Key of the sample cell of each prompt. */
-  readonly samples: readonly string[]
-  /** Key of the score cell of each prompt; empty when nothing is measured. */
-  readonly scores: readonly string[]
+  /** Key of the sample cell of each prompt; null where it does not apply. */
+  readonly samples: readonly (string | null)[]
+  /** Key of the score cell of each prompt; null where it does not apply, empty when nothing is measured. */
+  readonly scores: readonly (string | null)[]
 }
 
 /** Everything a study will do, frozen before anything runs. */
@@ -23,6 +26,8 @@ export interface StudyPlan {
   /** Content hash of the definition and of all cells. */
   readonly sha256: string
   readonly arms: readonly PlannedArm[]
+  /** How the variants of each arm were chosen, by the arm's name in the study. */
+  readonly designs: ReadonlyMap<string, Layout>
   /** In the order in which they run: a training before its samples, scores at the end, bases one after another. */
   readonly cells: readonly Cell[]
   /** Score cell of the reference images of each kernel-distance metric, by the metric's index. */
@@ -34,20 +39,25 @@ export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan 
   const cells = new CellCollection(facts)
   const measured = study.metrics.length > 0
   const drawn = expandArms(study).map((arm) => {
-    const training = arm.settings.train === null ? null : cells.add(trainCell(arm, study))
-    return { arm, training, samples: arm.prompts.map((_, i) => cells.add(sampleCell(arm, i, training, study))) }
+    const draws = arm.notApplicable.includes(null)
+    const training = arm.settings.train === null || !draws ? null : cells.add(trainCell(arm, study))
+    const sampleCell = sampleCells(arm, training)
+    const samples = arm.notApplicable.map((reason, i) => (reason === null ? cells.add(sampleCell(i)) : null))
+    return { arm, training, samples }
   })
+  refuseIdleAxes(drawn)
   const arms = drawn.map(({ arm, training, samples }): PlannedArm => {
-    const scores = measured ? samples.map((key, i) => cells.add(scoreCell(arm, i, key, study))) : []
-    return { ...arm, training, samples, scores }
+    const score = (key: string | null, i: number) => (key === null ? null : cells.add(scoreCell(arm, i, key)))
+    return { ...arm, training, samples, scores: measured ? samples.map(score) : [] }
   })
   const references = new Map<number, string>()
   for (const [i, metric] of study.metrics.entries()) {
     if (metric.type === 'kernel-distance') references.set(i, cells.add(referenceCell(metric, study, facts)))
   }
   const list = cells.list()
-  const identity = contentId({ study, cells: list.map((cell) => cell.key) })
-  return Object.freeze({ study, facts, sha256: identity, arms, cells: list, references })
+  const { budget: _limit, ...asked } = study
+  const identity = contentId({ study: asked, cells: list.map((cell) => cell.key) })
+  return Object.freeze({ study, facts, sha256: identity, arms, designs: layOutArms(study), cells: list, references })
 }
 
 /** Indices of the prompts that a metric is taken on. */
@@ -56,8 +66,28 @@ export function promptsOf(metric: MetricDefinition, study: StudyDefinition): num
   return study.prompts.flatMap((prompt, i) => (chosen === null || chosen.includes(prompt) ? [i] : []))
 }
 
+/** Two values of an axis that draw the very same pictures would look like a finding. Throws ConfigError. */
+function refuseIdleAxes(drawn: readonly { readonly arm: Arm; readonly samples: readonly (string | null)[] }[]): void {
+  const seen = new Map<string, Arm>()
+  for (const { arm, samples } of drawn) {
+    if (samples.every((key) => key === null)) continue
+    const place = JSON.stringify([arm.family, arm.base, samples])
+    const twin = seen.get(place)
+    seen.set(place, arm)
+    if (twin === undefined) continue
+    throw new ConfigError({
+      code: 'axis-without-effect',
+      message: `"${twin.name}" and "${arm.name}" draw the same pictures: what differs between them has no effect. Remove that axis or value.`,
+      facts: { arms: [twin.name, arm.name] },
+    })
+  }
+}
+
 /** A cell before its key is known, with what the key is made from beside the step's code and the environment. */
-type Draft<Kind extends Cell> = Omit<Kind, 'key' | 'arms'> & { readonly arm: string | null; readonly identity: unknown }
+type Draft<Kind extends Cell> = Omit<Kind, 'key' | 'arms' | 'identity'> & {
+  readonly arm: string | null
+  readonly identity: unknown
+}
 
 class CellCollection {
   readonly #facts: StudyFacts
@@ -69,13 +99,13 @@ class CellCollection {
 
   /** Adds a cell, or the arm to the equal cell that is there already. */
   add(makeDraft: (facts: StudyFacts) => Draft<TrainCell> | Draft<SampleCell> | Draft<ScoreCell>): string {
-    const { arm, identity, ...cell } = makeDraft(this.#facts)
+    const { arm, identity: input, ...cell } = makeDraft(this.#facts)
     const { code, environment } = this.#facts
-    const hash = contentId({ kind: cell.kind, code: code[cell.kind], environment, identity })
-    const key = `${cell.kind}-${hash.slice(0, 32)}`
+    const identity: CellIdentity = { kind: cell.kind, code: code[cell.kind], environment, input }
+    const key = `${cell.kind}-${contentId(identity).slice(0, 32)}`
     const known = this.#cells.get(key)
     if (known === undefined)
-      this.#cells.set(key, { ...cell, key, arms: arm === null ? [] : [arm] } as Cell & { arms: string[] })
+      this.#cells.set(key, { ...cell, key, identity, arms: arm === null ? [] : [arm] } as Cell & { arms: string[] })
     else if (arm !== null && !known.arms.includes(arm)) known.arms.push(arm)
     return key
   }
@@ -90,7 +120,7 @@ function trainCell(arm: Arm, study: StudyDefinition) {
     const train = arm.settings.train as NonNullable<typeof arm.settings.train>
     const subsets = studySubsets(train, study)
     const { dataset: _one, subsets: _several, ...rest } = train
-    const { captionDropout: _dropout, captions: _captions, flip: _flip, ...settings } = rest
+    const { captionDropout: _dropout, captions: _captions, flip: _flip, crop: _crop, best, ...settings } = rest
     // How often to save and which pictures to show on the way do not change what is learned.
     const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
     return {
@@ -98,59 +128,82 @@ function trainCell(arm: Arm, study: StudyDefinition) {
       arm: arm.name,
       label: `training of ${arm.name}`,
       needs: [],
+      model: arm.base,
       work: settings.steps * settings.batchSize * settings.accumulation,
-      input: { base: arm.base, subsets, settings },
+      input: { base: arm.base, subsets, settings, best },
       identity: {
         base: facts.bases[arm.base]?.sha256,
         data: subsets.map(({ dataset, ...how }) => ({ ...how, dataset: facts.datasets[dataset]?.sha256 })),
         learned,
+        ...(best === null ? {} : { best: identityOfBest(best, facts) }),
       },
     }
   }
 }
 
-function sampleCell(arm: Arm, prompt: number, training: string | null, study: StudyDefinition) {
-  return (facts: StudyFacts): Draft<SampleCell> => {
-    const trained: CellAdapter[] = training === null ? [] : [{ cell: training, strength: arm.settings.strength }]
-    const adapters = [...trained, ...arm.settings.adapters]
-    const { batchSize: _speed, ...drawn } = study.sampling
-    const text = arm.prompts[prompt] as string
-    const { negativePrompt } = arm.settings
-    return {
-      kind: 'sample',
-      arm: arm.name,
-      label: `samples of ${arm.name} for “${text}”`,
-      needs: training === null ? [] : [training],
-      work: study.seeds.length * study.sampling.steps * (study.sampling.guidance === 1 ? 1 : 2),
-      input: {
-        base: arm.base,
-        adapters,
-        requests: study.seeds.map((seed) => ({ prompt: text, negativePrompt, seed, image: null, controls: [] })),
-        sampling: study.sampling,
-      },
-      identity: {
-        base: facts.bases[arm.base]?.sha256,
-        adapters: adapters.map((adapter) => {
-          if ('cell' in adapter) return { content: adapter.cell, strength: adapter.strength }
-          const { file, ...strengths } = adapter
-          return { content: facts.adapters[file], ...strengths }
-        }),
-        prompt: text,
-        negativePrompt,
-        seeds: study.seeds,
-        sampling: drawn,
-      },
-    }
+/** The training draws and judges on its way. Images drawn together change nothing that is measured. */
+function identityOfBest({ metric, sampling, ...how }: BestOfStudy, { datasets, classifier, code }: StudyFacts): object {
+  const { batchSize: _speed, ...drawn } = sampling
+  const against = metric.type === 'kernel-distance' ? datasets[metric.against]?.sha256 : null
+  const { sample, score } = code
+  return {
+    ...how,
+    sampling: drawn,
+    metric: { ...metric, against },
+    classifier: classifier?.sha256,
+    code: { sample, score },
   }
 }
 
-function scoreCell(arm: Arm, prompt: number, samples: string, study: StudyDefinition) {
+/** The sample cells of an arm, prompt by prompt; what is the same in all of them is there once. */
+function sampleCells(arm: Arm, training: string | null) {
+  const { sampling, negativePrompt, strength, adapters: files } = arm.settings
+  const adapters: CellAdapter[] = [...(training === null ? [] : [{ cell: training, strength }]), ...files]
+  const { batchSize: _speed, ...drawn } = sampling
+  const needs = training === null ? [] : [training]
+  const model = training !== null && makesBase(arm) ? training : arm.base
+  const work = arm.seeds.length * sampling.steps * (sampling.guidance === 1 ? 1 : 2)
+  return (prompt: number) =>
+    (facts: StudyFacts): Draft<SampleCell> => {
+      const text = arm.prompts[prompt] as string
+      return {
+        kind: 'sample',
+        arm: arm.name,
+        label: `samples of ${arm.name} for “${text}”`,
+        needs,
+        model,
+        work,
+        input: { base: arm.base, adapters, prompt: text, negativePrompt, seeds: arm.seeds, sampling },
+        identity: {
+          base: facts.bases[arm.base]?.sha256,
+          adapters: adapters.map((adapter) => {
+            if ('cell' in adapter) return { content: adapter.cell, strength: adapter.strength }
+            const { file, ...strengths } = adapter
+            return { content: facts.adapters[file], ...strengths }
+          }),
+          prompt: text,
+          negativePrompt,
+          seeds: arm.seeds,
+          sampling: drawn,
+        },
+      }
+    }
+}
+
+/** True when the arm's training makes a whole base, which takes the place of the one it was trained from. */
+function makesBase({ settings: { train } }: Arm): boolean {
+  const technique = train?.technique
+  return technique?.type === 'autoencoder' || (technique?.type === 'full' && typeof technique.layout === 'string')
+}
+
+function scoreCell(arm: Arm, prompt: number, samples: string) {
   return (facts: StudyFacts): Draft<ScoreCell> => ({
     kind: 'score',
     arm: arm.name,
     label: `judgement of ${arm.name} for “${arm.prompts[prompt]}”`,
     needs: [samples],
-    work: study.seeds.length,
+    model: 'classifier',
+    work: arm.seeds.length,
     input: { images: { cell: samples } },
     identity: { samples, classifier: facts.classifier?.sha256 },
   })
@@ -171,6 +224,7 @@ function referenceCell(
       arm: null,
       label: `judgement of ${items.length} images of ${metric.against}`,
       needs: [],
+      model: 'classifier',
       work: items.length,
       input: { images: { dataset: metric.against, items } },
       identity: { dataset: dataset?.sha256, items, classifier: facts.classifier?.sha256 },

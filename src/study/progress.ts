@@ -10,6 +10,8 @@ export interface StudyCounts {
   readonly done: number
   readonly failed: number
   readonly skipped: number
+  /** Not started because a budget was spent or the disk was full. */
+  readonly left: number
   /** Estimated from the rates of finished work of each kind; null while a kind is still unknown. */
   readonly secondsLeft: number | null
 }
@@ -35,25 +37,25 @@ export type StudyEvent = { readonly counts: StudyCounts } & (
 
 type Kind = Cell['kind']
 
+const kinds = ['train', 'sample', 'score'] as const satisfies readonly Kind[]
+
 /** Counts cells and learns how long a unit of each kind of work takes. */
 export class ProgressTracker {
-  readonly #waiting: Map<string, Cell>
+  readonly #workers: number
   readonly #total: number
   readonly #cached: number
-  readonly #spent: Record<Kind, { seconds: number; work: number }> = {
-    train: { seconds: 0, work: 0 },
-    sample: { seconds: 0, work: 0 },
-    score: { seconds: 0, work: 0 },
-  }
-  #done = 0
-  #failed = 0
-  #skipped = 0
-  #current: { cell: Cell; share: number; seconds: number } | null = null
+  readonly #spent = emptyWork()
+  /** Work of each kind that is not finished. */
+  readonly #open = emptyWork()
+  readonly #running = new Map<string, { cell: Cell; share: number; seconds: number }>()
+  readonly #ended = { done: 0, failed: 0, skipped: 0, left: 0 }
 
-  constructor(cells: readonly Cell[], cached: ReadonlySet<string>) {
-    this.#waiting = new Map(cells.filter((cell) => !cached.has(cell.key)).map((cell) => [cell.key, cell]))
+  constructor(cells: readonly Cell[], cached: ReadonlySet<string>, workers: number) {
+    this.#workers = workers
+    const open = cells.filter((cell) => !cached.has(cell.key))
+    for (const { kind, work } of open) this.#open[kind].work += work
     this.#total = cells.length
-    this.#cached = cells.length - this.#waiting.size
+    this.#cached = cells.length - open.length
   }
 
   /** Learns from a finished cell, of this session or an earlier one. */
@@ -63,43 +65,43 @@ export class ProgressTracker {
   }
 
   advance(cell: Cell, share: number, seconds: number): void {
-    this.#current = { cell, share, seconds }
+    this.#running.set(cell.key, { cell, share, seconds })
   }
 
-  end(cell: Cell, outcome: 'done' | 'failed' | 'skipped'): void {
-    this.#waiting.delete(cell.key)
-    this.#current = null
-    if (outcome === 'done') this.#done++
-    else if (outcome === 'failed') this.#failed++
-    else this.#skipped++
+  end(cell: Cell, outcome: 'done' | 'failed' | 'skipped' | 'left'): void {
+    this.#open[cell.kind].work -= cell.work
+    this.#running.delete(cell.key)
+    this.#ended[outcome]++
   }
 
   counts(): StudyCounts {
-    return {
-      total: this.#total,
-      cached: this.#cached,
-      done: this.#done,
-      failed: this.#failed,
-      skipped: this.#skipped,
-      secondsLeft: this.#secondsLeft(),
-    }
+    return { total: this.#total, cached: this.#cached, ...this.#ended, secondsLeft: this.#secondsLeft() }
   }
 
   #secondsLeft(): number | null {
     let left = 0
-    for (const cell of this.#waiting.values()) {
-      const running = this.#current?.cell.key === cell.key ? this.#current : null
-      const perUnit = this.#secondsPerUnit(cell.kind, running)
+    for (const kind of kinds) {
+      const running = [...this.#running.values()].filter(({ cell }) => cell.kind === kind)
+      const done = running.reduce((sum, { cell, share }) => sum + share * cell.work, 0)
+      const work = this.#open[kind].work - done
+      if (work <= 0) continue
+      const perUnit = this.#secondsPerUnit(kind, running)
       if (perUnit === null) return null
-      left += perUnit * cell.work * (1 - (running?.share ?? 0))
+      left += perUnit * work
     }
-    return left
+    return left / this.#workers
   }
 
-  #secondsPerUnit(kind: Kind, running: { cell: Cell; share: number; seconds: number } | null): number | null {
+  /** The cells that run now tell more of this moment than those that are finished. */
+  #secondsPerUnit(kind: Kind, running: readonly { cell: Cell; share: number; seconds: number }[]): number | null {
+    const telling = running.filter(({ share }) => share > 0.05)
+    const done = telling.reduce((sum, { cell, share }) => sum + share * cell.work, 0)
+    if (done > 0) return telling.reduce((sum, { seconds }) => sum + seconds, 0) / done
     const { work, seconds } = this.#spent[kind]
-    const current = running ?? (this.#current?.cell.kind === kind ? this.#current : null)
-    if (current !== null && current.share > 0.05) return current.seconds / (current.share * current.cell.work)
     return work > 0 ? seconds / work : null
   }
+}
+
+function emptyWork(): Record<Kind, { seconds: number; work: number }> {
+  return { train: { seconds: 0, work: 0 }, sample: { seconds: 0, work: 0 }, score: { seconds: 0, work: 0 } }
 }

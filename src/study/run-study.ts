@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { StudyRecord } from '../artefact/study-record.ts'
 import type { Lab } from '../lab/index.ts'
+import { type CellReason, explainCell } from './cell-reason.ts'
 import { CellStore } from './cell-store.ts'
 import type { StudyDefinition } from './definition.ts'
 import { expectCost, type StudyExpectation } from './expectation.ts'
@@ -9,6 +10,7 @@ import { labSteps } from './lab-steps.ts'
 import { planCells, type StudyPlan } from './plan.ts'
 import type { StudyCounts, StudyEvent } from './progress.ts'
 import { runCells } from './run-cells.ts'
+import { type MetricPower, studyPower } from './study-power.ts'
 import { writeStudyFolder } from './write-study-folder.ts'
 
 /** A plan and which of its cells are finished already. */
@@ -17,6 +19,8 @@ export interface PlannedStudy {
   readonly cached: ReadonlySet<string>
   /** What the other cells will cost. */
   readonly expected: StudyExpectation
+  /** What the study will be able to see. */
+  readonly power: readonly MetricPower[]
 }
 
 export interface RunStudyOptions {
@@ -47,7 +51,17 @@ export async function planStudy(lab: Lab, study: StudyDefinition): Promise<Plann
   const finished = await store.keys()
   const cached = new Set(plan.cells.map((cell) => cell.key).filter((key) => finished.has(key)))
   const missing = plan.cells.filter((cell) => !cached.has(cell.key))
-  return { plan, cached, expected: await expectCost(missing, store) }
+  return { plan, cached, expected: await expectCost(missing, store), power: studyPower(plan) }
+}
+
+/**
+ * Says why a cell of a planned study is finished already or not: which part of its key differs from that of the finished
+ * cell most like it. Throws ConfigError (`unknown-cell`, `unclear-cell`).
+ *
+ * @param cell key, beginning of a key, or label
+ */
+export function whyCell(lab: Lab, { plan }: PlannedStudy, cell: string): Promise<CellReason> {
+  return explainCell(plan, openStore(lab), cell)
 }
 
 /**
@@ -65,9 +79,23 @@ export async function runStudy(
   const { plan } = planned ?? (await planStudy(lab, study))
   const store = openStore(lab)
   const runStep = labSteps(lab, plan, store)
-  const results = await runCells({ cells: plan.cells, store, runStep, signal, onEvent })
+  const results = await runCells({
+    cells: plan.cells,
+    store,
+    runStep,
+    workers: lab.workers.length,
+    budget: study.budget,
+    signal,
+    onEvent,
+  })
   const folder = join(lab.folder, 'studies', study.name)
-  const record = await writeStudyFolder({ plan, ...results, finished: !results.aborted, store, folder })
+  const record = await writeStudyFolder({
+    plan,
+    ...results,
+    finished: !results.aborted && results.counts.left === 0,
+    store,
+    folder,
+  })
   if (results.aborted) throw signal?.reason
   return { folder, record, counts: results.counts }
 }

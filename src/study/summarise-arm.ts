@@ -18,6 +18,12 @@ export function summariseArm(arm: Arm, study: StudyDefinition): string {
   }
   for (const adapter of adapters) parts.push(`${adapter.file.split(/[\\/]/).at(-1)} at strength ${adapter.strength}`)
   if (negativePrompt !== '') parts.push(`told to avoid “${negativePrompt}”`)
+  const sampling = Object.entries(arm.settings.sampling).filter(([name, value]) => {
+    const usual = study.sampling[name as keyof typeof study.sampling]
+    return JSON.stringify(value) !== JSON.stringify(usual)
+  })
+  const drawn = sampling.map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+  if (drawn.length > 0) parts.push(`drawn with ${drawn.join(', ')}`)
   return parts.length === 0 ? 'the base alone' : parts.join('; ')
 }
 

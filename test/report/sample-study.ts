@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { type MetricRow, type StudyImage, type StudyRecord, studyRecordFile } from '../../src/artefact/study-record.ts'
+import {
+  type EffectRecord,
+  type MetricRow,
+  type StudyImage,
+  type StudyRecord,
+  studyRecordFile,
+} from '../../src/artefact/study-record.ts'
 import { RandomStream } from '../../src/util/random.ts'
 
 export const prompts = [
@@ -84,11 +90,16 @@ function sampleRecord(images: readonly StudyImage[]): StudyRecord {
     name,
     base: 'tiny-hands',
     baseline: name === 'baseline',
+    comparedWith: name === 'baseline' ? null : 'baseline',
     summary,
     prompts:
       name === 'textual inversion' ? prompts.map((prompt) => prompt.replace(/\bpalm\b|\bhand\b/, '<hand>')) : prompts,
     negativePrompt,
     settings: { train: null, negativePrompt, sampler: 'ddim' },
+    missing:
+      name === 'textual inversion'
+        ? [{ prompt: 3, status: 'failed' as const, reason: 'The worker ran out of memory.' }]
+        : [],
     sampling: { images: 32, seconds: 18.4, peakMemoryBytes: 612_000_000 },
   })
   const training = (key: string, arms: string[], kind: 'lora' | 'embedding', bytes: number, trained: number) => ({
@@ -123,6 +134,18 @@ function sampleRecord(images: readonly StudyImage[]): StudyRecord {
       arm('negative prompt', 'the base, told what to avoid', 'extra fingers, deformed hand <b>&'),
       arm('LoRA', 'rank 8, alpha 4 on attention and mlp, 400 steps of 4 images'),
       arm('textual inversion', 'the word <hand>, from “hand”, 300 steps of 4 images'),
+    ],
+    designs: [
+      {
+        family: 'LoRA',
+        axes: [
+          { name: 'rank', values: ['4', '8'] },
+          { name: 'steps', values: ['200', '400'] },
+        ],
+        runs: 4,
+        combinations: 4,
+        resolution: null,
+      },
     ],
     trainings: [
       training('lora-key', ['LoRA'], 'lora', 1_840_332, 452_096),
@@ -164,6 +187,14 @@ function sampleMetrics(): StudyRecord['metrics'] {
     reason: null,
     difference: change,
   })
+  const effect = (axes: string[], contrast: string, change: EffectRecord['change']): EffectRecord => ({
+    family: 'LoRA',
+    axes,
+    contrast,
+    aliases: axes.length === 1 ? [] : [['alpha', 'batchSize']],
+    change,
+    reason: null,
+  })
   return [
     {
       id: 'finger-count',
@@ -179,6 +210,11 @@ function sampleMetrics(): StudyRecord['metrics'] {
         row('negative prompt', estimate(0.38, 0.18, 0.61), difference(0.06, -0.19, 0.31, 0.72, 0.72)),
         row('LoRA', estimate(0.81, 0.57, 0.93), difference(0.5, 0.25, 0.69, 0.004, 0.012)),
         row('textual inversion', estimate(0.5, 0.28, 0.72), difference(0.19, -0.06, 0.44, 0.21, 0.42)),
+      ],
+      effects: [
+        effect(['rank'], '8 against 4', difference(0.22, 0.08, 0.36, 0.004, 0.012)),
+        effect(['steps'], '400 against 200', difference(0.05, -0.06, 0.16, 0.4, 0.8)),
+        { ...effect(['rank', 'steps'], 'interaction', null), reason: 'it is the same in all pairs' },
       ],
     },
     {
@@ -196,6 +232,7 @@ function sampleMetrics(): StudyRecord['metrics'] {
         row('LoRA', estimate(0.19, 0.08, 0.3), difference(-0.23, -0.35, -0.11, 0.001, 0.003)),
         { ...row('textual inversion', null, null), reason: 'a cell it needs failed' },
       ],
+      effects: [],
     },
   ]
 }

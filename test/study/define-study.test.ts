@@ -4,8 +4,6 @@ import { lora, negativeEmbedding, textualInversion } from '../../src/config/tech
 import { ConfigError } from '../../src/errors/index.ts'
 import { defineStudy } from '../../src/study/define-study.ts'
 import type { StudyInput } from '../../src/study/definition.ts'
-import { expandArms, replaceWords } from '../../src/study/expand-arms.ts'
-import { summariseArm } from '../../src/study/summarise-arm.ts'
 import { study, studyInput } from './fixtures/sample-plan.ts'
 
 describe('defineStudy', () => {
@@ -68,72 +66,11 @@ describe('defineStudy', () => {
       { arms: { baseline: {}, a: { train: { technique: lora() }, over: { type: ['x'] } } } },
       /could be train\.technique\.type or/,
     ],
-    [
-      'two axes',
-      { arms: { baseline: {}, a: { train: { technique: lora() }, over: { rank: [1], steps: [2] } } } },
-      /one setting an arm/,
-    ],
     ['a training that could use two datasets', { datasets: { palms: 'a', fists: 'b' } }, /must say which it uses/],
   ]
   it.each(refused)('refuses %s', (_, change, message) => {
     const input = { ...studyInput, ...change } as StudyInput
     expect(() => defineStudy(input)).toThrow(ConfigError)
     expect(() => defineStudy(input)).toThrow(message)
-  })
-})
-
-describe('expandArms', () => {
-  it('makes an arm of each value on each base', () => {
-    const arms = expandArms(
-      defineStudy({
-        ...studyInput,
-        bases: ['a', 'b'],
-        arms: { baseline: {}, lora: { train: { technique: lora() }, over: { learningRate: [1e-3, 1e-4] } } },
-      }),
-    )
-    expect(arms.map((arm) => arm.name)).toEqual([
-      'baseline on a',
-      'lora learningRate=0.001 on a',
-      'lora learningRate=0.0001 on a',
-      'baseline on b',
-      'lora learningRate=0.001 on b',
-      'lora learningRate=0.0001 on b',
-    ])
-    expect(arms[2]?.settings.train?.optimizer.learningRate).toBe(1e-4)
-    expect(arms.filter((arm) => arm.baseline).map((arm) => arm.base)).toEqual(['a', 'b'])
-  })
-
-  it('varies the one token of a textual inversion by the names of its settings', () => {
-    const train = { technique: textualInversion({ vectors: 2 }) }
-    const inversion = { train, over: { initialWord: ['palm', 'fist'] }, replace: { palm: '<hand>' } }
-    const study = defineStudy({ ...studyInput, arms: { baseline: {}, inversion } })
-    expect(expandArms(study).map((arm) => summariseArm(arm, study))).toEqual([
-      'the base alone',
-      expect.stringMatching(/^textual inversion of <hand> from “palm” in 2 vectors on palms/),
-      expect.stringMatching(/^textual inversion of <hand> from “fist” in 2 vectors on palms/),
-    ])
-  })
-
-  it('says how a negative embedding was trained', () => {
-    const arm = { train: { technique: negativeEmbedding() }, negativePrompt: 'drawing, <bad-hands>' }
-    const study = defineStudy({ ...studyInput, arms: { baseline: {}, arm } })
-    expect(summariseArm(expandArms(study)[1]!, study)).toMatch(
-      /^negative embedding <bad-hands> from empty text in 4 vectors at guidance 3 on palms.*told to avoid “drawing, <bad-hands>”$/,
-    )
-  })
-
-  it('checks the values of an axis as if they were written in place', () => {
-    const arms = { baseline: {}, lora: { train: { technique: lora() }, over: { rank: [4, 0] } } }
-    expect(() => defineStudy({ ...studyInput, arms })).toThrow(ConfigError)
-  })
-})
-
-describe('replaceWords', () => {
-  it('replaces whole words once, the longest first', () => {
-    expect(replaceWords('a hand, a handshake, a left-hand', { hand: '<hand>' })).toBe(
-      'a <hand>, a handshake, a left-hand',
-    )
-    expect(replaceWords('open palm of a palm', { palm: 'hand', 'open palm': '<palm>' })).toBe('<palm> of a hand')
-    expect(replaceWords('a.b', { '.': '!' })).toBe('a.b')
   })
 })

@@ -22,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 async function finish(name: string, work: number, seconds: number, bytes: number): Promise<void> {
   const key = `score-${name}`
   await writeFile(join(await store.openWork(key), 'features'), Buffer.alloc(bytes))
-  await store.finish({ kind: 'score', key, label: name, work, seconds, judgements: [] })
+  await store.finish({ kind: 'score', key, identity: null, label: name, work, seconds, judgements: [] })
 }
 
 test('time and disk per unit of work are those of finished cells of the lab', async () => {

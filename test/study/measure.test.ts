@@ -117,10 +117,11 @@ function judge(plan: StudyPlan, fingersOf: (arm: string, seed: number) => number
   const judgements = new Map<string, Judgement[]>()
   for (const arm of plan.arms) {
     for (const key of arm.scores) {
+      if (key === null) continue
       const random = new RandomStream(key)
       judgements.set(
         key,
-        plan.study.seeds.map((seed) => judgement(fingersOf(arm.name, seed), random)),
+        arm.seeds.map((seed) => judgement(fingersOf(arm.name, seed), random)),
       )
     }
   }

@@ -1,19 +1,15 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { buildReport } from '../../src/report/index.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Budget } from '../../src/study/budget.ts'
 import type { Cell } from '../../src/study/cell.ts'
+import type { CellRecord } from '../../src/study/cell-record.ts'
 import { CellStore } from '../../src/study/cell-store.ts'
 import { planCells } from '../../src/study/plan.ts'
 import type { StudyEvent } from '../../src/study/progress.ts'
 import { runCells } from '../../src/study/run-cells.ts'
 import { writeStudyFolder } from '../../src/study/write-study-folder.ts'
-import { RandomStream } from '../../src/util/random.ts'
 import { facts, study } from './fixtures/sample-plan.ts'
 import { scriptedSteps } from './fixtures/scripted-steps.ts'
 
@@ -61,6 +57,96 @@ describe('runCells', () => {
     expect(again.counts).toMatchObject({ cached: 14, done: 5, failed: 0 })
   })
 
+  it('runs as many cells at a time as there are workers, each after what it needs, and leaves the same records', async () => {
+    let [now, most] = [0, 0]
+    const alone = await run({})
+    await rm(join(folder, 'cells'), { recursive: true })
+    await rm(join(folder, 'starts.log'))
+    const done = new Set<string>()
+    const together = await run({
+      workers: 3,
+      onEvent: (event) => {
+        if (event.type === 'cell-start') {
+          now++
+          expect(event.cell.needs.every((key) => done.has(key))).toBe(true)
+        }
+        if (event.type === 'cell-end') {
+          now--
+          done.add(event.cell.key)
+        }
+        most = Math.max(most, now)
+      },
+    })
+    expect(most).toBe(3)
+    expect((await starts()).toSorted()).toEqual(plan.cells.map((cell) => cell.key).toSorted())
+    for (const { key } of plan.cells) {
+      expect({ ...together.records.get(key), seconds: 0 }).toEqual({ ...alone.records.get(key), seconds: 0 })
+    }
+  })
+
+  it('starts no more than the budget allows, tells what is left, and goes on next time', async () => {
+    const budget = { cells: 5, seconds: null, bytes: null }
+    const some = await run({ budget })
+    expect(some.counts).toMatchObject({ done: 5, failed: 0, left: 14 })
+    expect(some.failures).toHaveLength(14)
+    expect(some.failures[0]).toMatchObject({
+      status: 'left',
+      code: 'budget-spent',
+      message: expect.stringContaining('budget of 5 cells'),
+    })
+    const record = await write(some)
+    expect(record.arms.some(({ missing }) => missing.some(({ status }) => status === 'left'))).toBe(true)
+    expect((await run({ budget: { ...budget, cells: null, bytes: 1 } })).counts).toMatchObject({ done: 1, left: 13 })
+    expect((await run({ budget: { ...budget, cells: null, seconds: 1e-9 } })).counts).toMatchObject({
+      done: 0,
+      left: 13,
+    })
+    expect((await run({ budget: { ...budget, cells: 13 } })).counts).toMatchObject({ done: 13, left: 0 })
+  })
+
+  it('stops at a full disk with what to do, and goes on when there is room', async () => {
+    const full = async (cell: Cell) => {
+      if (cell === plan.cells[3]) await writeFile('/dev/full', 'x')
+    }
+    const stopped = await run({ before: full })
+    expect(stopped.counts).toMatchObject({ done: 3, failed: 1, skipped: 1, left: 14 })
+    expect(stopped.failures[0]).toMatchObject({
+      status: 'failed',
+      code: 'disk-full',
+      message: expect.stringContaining('ENOSPC'),
+    })
+    expect(stopped.failures[1]).toMatchObject({
+      status: 'left',
+      code: 'disk-full',
+      message: expect.stringContaining('Free some space'),
+    })
+    expect((await run({})).counts).toMatchObject({ cached: 3, done: 16, failed: 0 })
+  })
+
+  it('does not mind a clock that jumps', async () => {
+    const jumps = [1e13, 0, -1e13, 5e12]
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => jumps[Math.floor(performance.now()) % 4] as number)
+    const { records, counts } = await run({})
+    clock.mockRestore()
+    expect(counts).toMatchObject({ done: 19, failed: 0 })
+    for (const { seconds } of records.values()) {
+      expect(seconds).toBeGreaterThan(0)
+      expect(seconds).toBeLessThan(600)
+    }
+    expect((await run({})).counts.cached).toBe(19)
+  })
+
+  it('takes what somebody else finished meanwhile, and leaves it as it is', async () => {
+    const store = new CellStore(join(folder, 'cells'))
+    const cell = plan.cells.find(({ kind }) => kind === 'train') as Cell
+    const { records } = await run({})
+    const first = records.get(cell.key)
+    await writeFile(join(await store.openWork(cell.key), 'adapter.safetensors'), 'mine')
+    expect(await store.finish({ ...(first as CellRecord), seconds: 99 })).toEqual(first)
+    expect(await readFile(join(store.folder(cell.key), 'adapter.safetensors'), 'utf8')).toBe(cell.key)
+    expect(await store.hasWork(cell.key)).toBe(false)
+  })
+
   it('stops at an abort, keeps what is finished and goes on later', async () => {
     const controller = new AbortController()
     const stopped = await run({
@@ -84,53 +170,23 @@ describe('runCells', () => {
   })
 })
 
-describe('SIGKILL at random moments', () => {
-  it('loses no finished cell, runs none twice, and the report is that of an undisturbed run', async () => {
-    const random = new RandomStream('kills', 3)
-    const finished = () => readdir(join(folder, 'cells')).catch(() => [] as string[])
-    let kills = 0
-    for (let code: number | null = null; code !== 0; ) {
-      const before = await finished()
-      const startsBefore = (await starts()).length
-      const child = spawn(process.execPath, ['--import', 'tsx', script, folder], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      })
-      const ended = once(child, 'exit')
-      if (kills < 10) {
-        // Wait for its first cell, so that the kill hits work and not the start of the process.
-        while ((await starts()).length === startsBefore && child.exitCode === null) await sleep(5)
-        await sleep(random.uniform(0, 120))
-        if (child.exitCode === null) child.kill('SIGKILL')
-        kills++
-      }
-      ;[code] = (await ended) as [number | null]
-      expect(await finished()).toEqual(expect.arrayContaining(before))
-      expect((await starts()).slice(startsBefore).filter((key) => before.includes(key))).toEqual([])
-    }
-    expect(kills).toBeGreaterThan(3)
-    const killed = await buildReport(join(folder, 'studies', study.name))
-    const calm = join(folder, 'calm')
-    await mkdir(calm)
-    const store = new CellStore(join(calm, 'cells'))
-    const results = await runCells({ cells: plan.cells, store, runStep: scriptedSteps(join(calm, 'starts.log')) })
-    await writeStudyFolder({ plan, ...results, finished: true, store, folder: join(calm, 'study') })
-    const undisturbed = await buildReport(join(calm, 'study'))
-    expect(await readFile(killed.json, 'utf8')).toBe(await readFile(undisturbed.json, 'utf8'))
-    expect(await readFile(killed.html, 'utf8')).toBe(await readFile(undisturbed.html, 'utf8'))
-  }, 120_000)
-
-  const script = fileURLToPath(new URL('./fixtures/run-scripted-study.mts', import.meta.url))
-})
-
 interface Changes {
   failing?: (cell: Cell) => boolean
+  before?: (cell: Cell) => Promise<void>
+  workers?: number
+  budget?: Budget
   signal?: AbortSignal
   onEvent?: (event: StudyEvent) => void
 }
 
-function run({ failing, ...options }: Changes) {
+function run({ failing, before, ...options }: Changes) {
   const store = new CellStore(join(folder, 'cells'))
-  return runCells({ cells: plan.cells, store, runStep: scriptedSteps(join(folder, 'starts.log'), failing), ...options })
+  const step = scriptedSteps(join(folder, 'starts.log'), failing)
+  const runStep: typeof step = async (cell, context) => {
+    await before?.(cell)
+    return step(cell, context)
+  }
+  return runCells({ cells: plan.cells, store, runStep, ...options })
 }
 
 function write(results: Awaited<ReturnType<typeof runCells>>) {

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "6e99b7310342c1936606e554b625f3c2c55aa3a2f6e139e38fa3f089d4959dd8"
+SCHEMA_SHA256 = "c03a861557dbf3380ae6d11a9ad98ebe3cc0dbd9c6d0f82ddd010a8dab768d8c"
 
 
 class Accepted(
@@ -1119,6 +1119,7 @@ class TrainingSubset(
 ):
     caption_dropout: Annotated[float, Meta(ge=0, le=1)]
     captions: CaptionSettings
+    crop: Literal["centre", "random"]
     dataset: DatasetReference
     flip: bool
     regularisation: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Sequence
 
@@ -29,6 +30,10 @@ def _code(error: BaseException) -> str:
     # torch's error is known by its name, since this module must not import torch.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out-of-memory"
+    # The library for safetensors has an error of its own, which only its text tells.
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "No space left on device" in str(error):
+        return "disk-full"
     return "python-exception"
 
 

@@ -38,5 +38,13 @@ def test_memory_errors_are_named_also_those_of_torch() -> None:
     assert wire_error(raised("raise RuntimeError('x')"), ()).code == "python-exception"
 
 
+def test_a_full_disk_is_named_also_by_the_library_for_safetensors() -> None:
+    assert wire_error(raised("import errno; raise OSError(errno.ENOSPC, 'x')"), ()).code == "disk-full"
+    assert wire_error(raised("open('/dev/full', 'wb', 0).write(b'x')"), ()).code == "disk-full"
+    kind = "class SafetensorError(Exception): pass\nraise SafetensorError('No space left on device (os error 28)')"
+    assert wire_error(raised(kind), ()).code == "disk-full"
+    assert wire_error(raised("open('/absent/file')"), ()).code == "python-exception"
+
+
 def test_text_that_is_not_utf8_can_still_be_sent() -> None:
     assert wire_error(raised("raise ValueError('a\\udcffb')"), ()).message == "a?b"

@@ -80,9 +80,7 @@ function renderRow({ figure, study, images, columns, third, value }: Block, row:
   return html`<div class="row">
 <p class="row-label">${label(figure.rows, row, study)}${tally && html`<small>${tally}</small>`}</p>
 <div class="cells">${found.map(({ place, image }) =>
-    image
-      ? renderCell(image, study)
-      : html`<span class="missing" role="img" aria-label="${describe(place, study)}: missing"></span>`,
+    image ? renderCell(image, study) : renderMissing(place, study),
   )}</div>
 </div>`
 }
@@ -94,6 +92,17 @@ function renderCell(image: ReportImage, study: StudyRecord): Html {
 <img src="${image.source}" width="${image.width}" height="${image.height}" alt="${text}" decoding="async">${badge(image)}
 </button>`
 }
+
+/** The place of a picture that is not there, with why. */
+function renderMissing(place: Place, study: StudyRecord): Html {
+  const arm = study.arms.find(({ name }) => name === place.arm)
+  const known = arm?.missing.find(({ prompt }) => prompt === place.prompt)
+  const mark = known === undefined ? '' : marks[known.status]
+  const why = known === undefined ? 'missing' : `${mark}: ${known.reason}`
+  return html`<span class="missing ${known?.status}" role="img" title="${why}" aria-label="${describe(place, study)}: ${why}"><span aria-hidden="true">${mark}</span></span>`
+}
+
+const marks = { failed: 'failed', skipped: 'left out', left: 'not yet', 'not-applicable': 'not applicable' } as const
 
 function badge(image: ReportImage): Html | null {
   if (isMiscounted(image)) return html`<span class="badge" aria-hidden="true">${image.fingers}</span>`

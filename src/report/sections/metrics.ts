@@ -3,6 +3,7 @@ import { formatProbability, listWords, metricFormat, sentenceStart } from '../fo
 import { isClear } from '../headline.ts'
 import { type Html, html } from '../html.ts'
 import { type Domain, differenceDomain, renderAxis, renderInterval, valueDomain } from '../interval-plot.ts'
+import { renderEffects } from './effects.ts'
 
 /** Each metric: a dot and a bar per arm, the paired difference to the baseline beside it. */
 export function renderMetrics(study: StudyRecord): Html | null {
@@ -33,6 +34,7 @@ function renderMetric(metric: MetricRecord, study: StudyRecord): Html {
   }</tr></tfoot>
 </table>
 <p class="note">${metric.description} ${promptsNote(metric, study)} ${scopeSentence(metric)}</p>
+${renderEffects(metric, study)}
 ${metric.validity && html`<details class="note"><summary>How far this can be trusted</summary><p>${metric.validity}</p></details>`}
 </div>`
 }
