@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 import { doctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
 import { extract } from './commands/extract.ts'
+import { rate } from './commands/rate.ts'
 import { render } from './commands/render.ts'
 import { repl } from './commands/repl.ts'
 import { report } from './commands/report.ts'
@@ -17,7 +18,20 @@ import { exitCodes } from './exit-codes.ts'
 import { describeProgram } from './help.ts'
 import { inTerminal, runCommand } from './run-command.ts'
 
-const commands: readonly Command[] = [run, why, explain, train, extract, sample, render, repl, report, doctor, worker]
+const commands: readonly Command[] = [
+  run,
+  why,
+  explain,
+  train,
+  extract,
+  sample,
+  render,
+  repl,
+  report,
+  rate,
+  doctor,
+  worker,
+]
 
 process.exitCode = await main(process.argv.slice(2))
 
