@@ -28,3 +28,4 @@ export type {
 export { openLab } from './open-lab.ts'
 export type { LabProgress, OpenLabOptions } from './open-options.ts'
 export type { SampledImage } from './sampled-image.ts'
+export { takeFolder } from './take-folder.ts'
