@@ -24,6 +24,7 @@ import { type ExtractRequest, type ExtractRun, extractJobOf, openExtracted } fro
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
+import type { OpenLabOptions } from './open-options.ts'
 import { planSampling, startSampling } from './sample.ts'
 import { planTraining, startTraining, type TrainPlan } from './train.ts'
 import { bucketCounts } from './training-sizes.ts'
@@ -38,7 +39,7 @@ export interface SessionParts {
   readonly lock: FileLock
   readonly workers: readonly Worker[]
   readonly installed: Installed
-  readonly onProgress: api.OpenLabOptions['onProgress']
+  readonly onProgress: OpenLabOptions['onProgress']
 }
 
 export class LabSession implements api.Lab {
@@ -46,7 +47,7 @@ export class LabSession implements api.Lab {
   readonly #lock: FileLock
   readonly #pool: WorkerPool
   readonly #installed: Installed
-  readonly #onProgress: api.OpenLabOptions['onProgress']
+  readonly #onProgress: OpenLabOptions['onProgress']
   readonly #inspector = new ImageInspector()
   readonly #kohya = new KohyaTrainings()
   readonly #classImages: ClassImages

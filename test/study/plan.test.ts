@@ -102,6 +102,15 @@ describe('planCells', () => {
     expect(kinds.filter((kind) => kind === 'sample')).toHaveLength(6)
   })
 
+  it('keeps a few objects a cell, however many images', () => {
+    const perCell = (seeds: number) => {
+      const { cells } = planned({ seeds, metrics: [] })
+      return countObjects(cells) / cells.length
+    }
+    expect(perCell(16)).toBeLessThan(20)
+    expect(perCell(2000)).toBe(perCell(16))
+  })
+
   it('gives different keys to different settings', () => {
     const settings = fc.record({
       rank: fc.integer({ min: 1, max: 64 }),
@@ -120,4 +129,15 @@ describe('planCells', () => {
 
 function planned(change: object) {
   return planCells(defineStudy({ ...studyInput, ...change } as StudyInput), facts)
+}
+
+function countObjects(root: unknown): number {
+  const seen = new Set<object>()
+  const waiting = [root]
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue
+    seen.add(value)
+    waiting.push(...Object.values(value))
+  }
+  return seen.size
 }
