@@ -102,12 +102,15 @@ export {
 } from './sources/index.ts'
 export {
   type CellReason,
+  collectGarbage,
   type DesignInput,
   defectProbability,
   defectRate,
   defineStudy,
   fingerCount,
   fraction,
+  type Garbage,
+  type GarbageCell,
   grid,
   type KeyDifference,
   kernelDistanceTo,

@@ -6,6 +6,7 @@ import { completion } from './commands/completion.ts'
 import { doctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
 import { extract } from './commands/extract.ts'
+import { gc } from './commands/gc.ts'
 import { render } from './commands/render.ts'
 import { repl } from './commands/repl.ts'
 import { report } from './commands/report.ts'
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   render,
   repl,
   report,
+  gc,
   doctor,
   worker,
   completion(() => commands),
