@@ -1,0 +1,2 @@
+export { type Curated, type CurateOptions, type CurateRequest, curate } from './curate.ts'
+export type { CurationEvent } from './events.ts'
