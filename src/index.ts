@@ -109,14 +109,20 @@ export {
   type SourceSurroundings,
 } from './sources/index.ts'
 export {
+  type CellReason,
+  collectGarbage,
   type DesignInput,
   defectProbability,
   defectRate,
   defineStudy,
   fingerCount,
   fraction,
+  type Garbage,
+  type GarbageCell,
   grid,
+  type KeyDifference,
   kernelDistanceTo,
+  type MetricPower,
   type PlannedStudy,
   planStudy,
   type RunStudyOptions,
@@ -127,5 +133,6 @@ export {
   type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
+  whyCell,
 } from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'

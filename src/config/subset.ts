@@ -5,6 +5,7 @@ import { prompt } from './sampling.ts'
 
 const captionDropout = z.number().min(0).max(1)
 const flip = z.boolean()
+const crop = z.enum(['centre', 'random'])
 
 /** How captions are worded anew for every sample. Tags are what stands between commas. */
 export const captionSettings = z
@@ -34,12 +35,18 @@ export const presentation = z.strictObject({
   captions: captionSettings.prefault({}),
   /** Mirror images at random. */
   flip: flip.default(false),
+  /**
+   * What is kept of an image that was scaled to cover the training size: its centre, or for every sample a part at a
+   * place drawn anew, so that in time all of the image is seen. With a masked loss the place is drawn among those where
+   * the mask shows something. What is cropped at random is encoded in every step, since its latents cannot be cached.
+   */
+  crop: crop.default('centre'),
 })
 export type Presentation = z.output<typeof presentation>
 export type PresentationInput = z.input<typeof presentation>
 
 /** What one subset says of how its images are shown; the training's own settings fill the rest. */
-const ownPresentation = z.strictObject({ captionDropout, captions: captionSettings, flip }).partial()
+const ownPresentation = z.strictObject({ captionDropout, captions: captionSettings, flip, crop }).partial()
 
 const share = z.strictObject({
   /** How often each image is seen in an epoch. */
@@ -73,7 +80,7 @@ interface DataChoice<Named> extends Presentation {
  */
 export function subsetsOf<Named>(choice: DataChoice<Named>): (SubsetSettings & { readonly dataset: Named })[] {
   const { dataset, subsets } = choice
-  const shown = { captionDropout: choice.captionDropout, captions: choice.captions, flip: choice.flip }
+  const shown = presentationOf(choice)
   if (dataset != null && subsets != null) {
     throw new ConfigError({
       code: 'dataset-and-subsets',
@@ -106,7 +113,12 @@ export function subsetsOf<Named>(choice: DataChoice<Named>): (SubsetSettings & {
     captionDropout: own.captionDropout ?? shown.captionDropout,
     captions: own.captions ?? shown.captions,
     flip: own.flip ?? shown.flip,
+    crop: own.crop ?? shown.crop,
   }))
+}
+
+function presentationOf({ captionDropout, captions, flip, crop }: Presentation): Presentation {
+  return { captionDropout, captions, flip, crop }
 }
 
 const plainCaptions = captionSettings.parse({})

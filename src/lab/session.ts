@@ -11,15 +11,23 @@ import type { RunStream, Worker, WorkerIdentity } from '../worker/index.ts'
 import { baseFolder } from './base.ts'
 import { ChainedRun } from './chained-run.ts'
 import { ClassImages, type ClassImagesRequest, planClassImages } from './class-images.ts'
-import { type DreamBoothPlace, type DreamBoothRequest, planDreamBooth, startDreamBooth } from './dream-booth.ts'
+import {
+  countClassImages,
+  type DreamBoothPlace,
+  type DreamBoothRequest,
+  planDreamBooth,
+  startDreamBooth,
+} from './dream-booth.ts'
 import { explanationOf, planExplanation } from './explain.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import { type ExtractRequest, type ExtractRun, extractJobOf, openExtracted } from './extract.ts'
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
+import type { OpenLabOptions } from './open-options.ts'
 import { planSampling, startSampling } from './sample.ts'
-import { bucketCounts, planTraining, startTraining, type TrainPlan } from './train.ts'
+import { planTraining, startTraining, type TrainPlan } from './train.ts'
+import { bucketCounts } from './training-sizes.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** What the worker's environment is made of; an attached worker does not say. */
@@ -31,7 +39,7 @@ export interface SessionParts {
   readonly lock: FileLock
   readonly workers: readonly Worker[]
   readonly installed: Installed
-  readonly onProgress: api.OpenLabOptions['onProgress']
+  readonly onProgress: OpenLabOptions['onProgress']
 }
 
 export class LabSession implements api.Lab {
@@ -39,7 +47,7 @@ export class LabSession implements api.Lab {
   readonly #lock: FileLock
   readonly #pool: WorkerPool
   readonly #installed: Installed
-  readonly #onProgress: api.OpenLabOptions['onProgress']
+  readonly #onProgress: OpenLabOptions['onProgress']
   readonly #inspector = new ImageInspector()
   readonly #kohya = new KohyaTrainings()
   readonly #classImages: ClassImages
@@ -126,7 +134,8 @@ export class LabSession implements api.Lab {
     return new JobRun({
       signal,
       submit: () => this.#pool.submit(plan.job),
-      finish: (result) => explanationOf(plan, result),
+      finish: async (result) =>
+        explanationOf(plan, result, await countClassImages(plan.dreamBooth, plan.base, this.#trainPlace)),
     })
   }
 

@@ -1,14 +1,18 @@
 import { join } from 'node:path'
+import { labFolders } from '../artefact/run-folder.ts'
 import type { StudyRecord } from '../artefact/study-record.ts'
 import type { Lab } from '../lab/index.ts'
+import { type CellReason, explainCell } from './cell-reason.ts'
 import { CellStore } from './cell-store.ts'
 import type { StudyDefinition } from './definition.ts'
 import { expectCost, type StudyExpectation } from './expectation.ts'
 import { gatherFacts } from './gather-facts.ts'
 import { labSteps } from './lab-steps.ts'
 import { planCells, type StudyPlan } from './plan.ts'
+import { writePlanRecord } from './plan-record.ts'
 import type { StudyCounts, StudyEvent } from './progress.ts'
 import { runCells } from './run-cells.ts'
+import { type MetricPower, studyPower } from './study-power.ts'
 import { writeStudyFolder } from './write-study-folder.ts'
 
 /** A plan and which of its cells are finished already. */
@@ -17,6 +21,8 @@ export interface PlannedStudy {
   readonly cached: ReadonlySet<string>
   /** What the other cells will cost. */
   readonly expected: StudyExpectation
+  /** What the study will be able to see. */
+  readonly power: readonly MetricPower[]
 }
 
 export interface RunStudyOptions {
@@ -47,7 +53,17 @@ export async function planStudy(lab: Lab, study: StudyDefinition): Promise<Plann
   const finished = await store.keys()
   const cached = new Set(plan.cells.map((cell) => cell.key).filter((key) => finished.has(key)))
   const missing = plan.cells.filter((cell) => !cached.has(cell.key))
-  return { plan, cached, expected: await expectCost(missing, store) }
+  return { plan, cached, expected: await expectCost(missing, store), power: studyPower(plan) }
+}
+
+/**
+ * Says why a cell of a planned study is finished already or not: which part of its key differs from that of the finished
+ * cell most like it. Throws ConfigError (`unknown-cell`, `unclear-cell`).
+ *
+ * @param cell key, beginning of a key, or label
+ */
+export function whyCell(lab: Lab, { plan }: PlannedStudy, cell: string): Promise<CellReason> {
+  return explainCell(plan, openStore(lab), cell)
 }
 
 /**
@@ -64,6 +80,8 @@ export async function runStudy(
 ): Promise<StudyOutcome> {
   const { plan } = planned ?? (await planStudy(lab, study))
   const store = openStore(lab)
+  const folder = join(lab.folder, labFolders.studies, study.name)
+  await writePlanRecord(folder, plan)
   const runStep = labSteps(lab, plan, store)
   const results = await runCells({
     cells: plan.cells,
@@ -74,7 +92,6 @@ export async function runStudy(
     signal,
     onEvent,
   })
-  const folder = join(lab.folder, 'studies', study.name)
   const record = await writeStudyFolder({
     plan,
     ...results,
@@ -87,5 +104,5 @@ export async function runStudy(
 }
 
 function openStore(lab: Lab): CellStore {
-  return new CellStore(join(lab.folder, 'cells'))
+  return new CellStore(join(lab.folder, labFolders.cells))
 }

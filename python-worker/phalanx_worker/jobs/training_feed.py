@@ -48,6 +48,7 @@ def plain_subset(dataset: DatasetReference) -> TrainingSubset:
         caption_dropout=0.0,
         captions=PLAIN,
         flip=False,
+        crop="centre",
     )
 
 
@@ -80,11 +81,11 @@ class FeedMaker:
         keys: dict[tuple[int, bool], LatentKey] = {}
         posteriors: dict[str, Posterior] = {}
         if self.technique.feed == "latents":
-            keys = latent_keys(self.base, store, [subset.flip for subset in of_images])
-            posteriors = self.latents(store, list(keys.values()))
+            keys = latent_keys(self.base, store, of_images)
+            posteriors = self.latents(store, list(keys.values())) if keys else {}
         masks = None
         if self.settings.objective.mask is not None and self.technique.feed == "latents":
-            masks = MaskStore(store.files, [not subset.regularisation for subset in of_images])
+            masks = MaskStore(store.files, of_images)
         return Feed(
             base=self.base,
             technique=self.technique,

@@ -165,4 +165,6 @@ def _scheduler_config(
             code="unknown-prediction",
             facts={"path": str(path)},
         )
-    return {**SCHEDULER_CONFIG, "prediction_type": told or "epsilon"}
+    config = {**SCHEDULER_CONFIG, "prediction_type": told or "epsilon"}
+    # By this name the web UIs know a file whose noise ends in nothing but noise.
+    return config | {"rescale_betas_zero_snr": True} if "ztsnr" in tensors and told == "v_prediction" else config

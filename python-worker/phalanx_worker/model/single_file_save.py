@@ -50,7 +50,14 @@ def save_single_file(base: Base, path: Path, weights: StoredType) -> None:
         "modelspec.prediction_type": "v" if velocity else "epsilon",
         CONFIGS_KEY: json.dumps({**configs, "scheduler": dict(base.scheduler_config)}, sort_keys=True),
     }
-    write_tensors(path, typed(ldm_tensors(base), weights), metadata)
+    write_tensors(path, {**typed(ldm_tensors(base), weights), **_marks(base)}, metadata)
+
+
+def _marks(base: Base) -> dict[str, Tensor]:
+    """Tensors without numbers by which the web UIs know an SDXL that predicts velocity, and its terminal noise."""
+    velocity = base.family == "sdxl" and base.noise_schedule.prediction == "v_prediction"
+    names = ["v_pred", *(["ztsnr"] if base.noise_schedule.zero_terminal_snr else [])] if velocity else []
+    return {name: torch.empty(0) for name in names}
 
 
 def ldm_tensors(base: Base) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "3eeeb526e205f15962dce833e56d14b8a041ec4aadc5e706c27da561e5baaf0b"
+SCHEMA_SHA256 = "f9d13e872c4e6022d2982384bfea1a94a042eb1b863d0e2eca4d710684dd5f65"
 
 
 class Accepted(
@@ -1109,6 +1109,7 @@ class TrainingSubset(
 ):
     caption_dropout: Annotated[float, Meta(ge=0, le=1)]
     captions: CaptionSettings
+    crop: Literal["centre", "random"]
     dataset: DatasetReference
     flip: bool
     regularisation: bool

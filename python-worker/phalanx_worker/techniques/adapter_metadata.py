@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from torch import Tensor
 
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.module_names import Part
@@ -11,7 +10,6 @@ from phalanx_worker.protocol.messages import TrainingSettings
 from phalanx_worker.techniques.kohya_metadata import (
     MIXED_PRECISION,
     base_metadata,
-    content_metadata,
     objective_metadata,
     schedule_metadata,
     text_metadata,
@@ -21,9 +19,7 @@ from phalanx_worker.techniques.optimizer_class import optimizer_class
 from phalanx_worker.techniques.technique import ExportRequest, subset_facts
 
 
-def adapter_metadata(
-    technique: LayeredSettings, base: Base, request: ExportRequest, tensors: dict[str, Tensor]
-) -> dict[str, str]:
+def adapter_metadata(technique: LayeredSettings, base: Base, request: ExportRequest) -> dict[str, str]:
     """What kohya's files say of their training, as far as it is true here, with the identities of base and dataset.
 
     It holds no time of day, so that the same training gives the same file.
@@ -49,7 +45,6 @@ def adapter_metadata(
     return (
         own
         | base_metadata(base, request.name, settings.width, settings.height)
-        | content_metadata(tensors)
         | schedule_metadata(settings.schedule)
         | objective_metadata(settings.objective)
         | text_metadata(settings.text)

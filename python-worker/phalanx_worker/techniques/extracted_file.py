@@ -11,7 +11,7 @@ from phalanx_worker.artefacts.tensors import file_sha256, write_tensors
 from phalanx_worker.model.low_rank_difference import ChangedLayer, LowRankDifference, low_rank_difference
 from phalanx_worker.model.save import StoredType
 from phalanx_worker.protocol.messages import Approximation, LowRankSize
-from phalanx_worker.techniques.kohya_metadata import content_metadata
+from phalanx_worker.techniques.kohya_metadata import with_hashes
 from phalanx_worker.techniques.technique import WrittenArtefact
 
 
@@ -29,14 +29,14 @@ def write_extracted(
     """
     rank = "Dynamic" if size.rank is None else str(size.rank)
     known = {**metadata, "ss_network_module": "networks.lora", "ss_network_dim": rank, "ss_network_alpha": rank}
-    found = low_rank_difference(layers, size, weights, {**known, **_told(1.0, {})}, progress)
-    write_tensors(path, found.tensors, {**known, **_told(found.relative_error, found.tensors)})
+    found = low_rank_difference(layers, size, weights, _told(known, 1.0, {}), progress)
+    write_tensors(path, found.tensors, _told(known, found.relative_error, found.tensors))
     return WrittenArtefact("lora", path, file_sha256(path), path.stat().st_size, _approximation(found))
 
 
-def _told(relative_error: float, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+def _told(known: Mapping[str, str], relative_error: float, tensors: Mapping[str, Tensor]) -> dict[str, str]:
     # Always as long, so that the size of the file is known before the numbers are.
-    return {"phalanx.relative_error": f"{relative_error:.6e}", **content_metadata(tensors)}
+    return with_hashes({**known, "phalanx.relative_error": f"{relative_error:.6e}"}, tensors)
 
 
 def _approximation(found: LowRankDifference) -> Approximation:

@@ -26,6 +26,8 @@ from phalanx_worker.protocol.messages import (
 
 MIXED_PRECISION = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 LOSS_TYPES = {SquaredLoss: "l2", HuberLoss: "huber", SmoothL1Loss: "smooth_l1"}
+LEGACY_PIECE = slice(0x100000, 0x110000)
+"""Bytes of a file that were hashed before everything behind the header was."""
 
 
 def base_metadata(base: Base, title: str, width: int | None = None, height: int | None = None) -> dict[str, str]:
@@ -42,11 +44,18 @@ def base_metadata(base: Base, title: str, width: int | None = None, height: int 
     }
 
 
-def content_metadata(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """The hash by which sd-scripts and A1111's additional networks know a file: over everything behind the header."""
-    content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
-    digest = hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
-    return {"sshs_model_hash": digest, "modelspec.hash_sha256": f"0x{digest}"}
+def with_hashes(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """`metadata` and the hashes by which sd-scripts and A1111 know a LoRA of these tensors and `ss_*` fields.
+
+    `sshs_model_hash` is over everything behind the header. `sshs_legacy_hash` is over a piece that begins a mebibyte
+    into the file; of a smaller file it is that of nothing, as sd-scripts has it too.
+    """
+    training = {name: text for name, text in metadata.items() if name.startswith("ss_")}
+    content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, training)
+    digest = hashlib.sha256(memoryview(content)[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
+    legacy = hashlib.sha256(memoryview(content)[LEGACY_PIECE]).hexdigest()[:8]
+    hashes = {"sshs_model_hash": digest, "sshs_legacy_hash": legacy, "modelspec.hash_sha256": f"0x{digest}"}
+    return {**metadata, **hashes}
 
 
 def schedule_metadata(schedule: Schedule) -> dict[str, str]:

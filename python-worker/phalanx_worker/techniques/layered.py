@@ -18,6 +18,7 @@ from phalanx_worker.protocol.messages import Objective
 from phalanx_worker.techniques.adapted_layer import TrainedLayer
 from phalanx_worker.techniques.batch import Batch
 from phalanx_worker.techniques.denoising import DenoisingTechnique, unique_texts
+from phalanx_worker.techniques.kohya_metadata import with_hashes
 from phalanx_worker.techniques.lora_layers import LayeredSettings
 from phalanx_worker.techniques.losses import Losses
 from phalanx_worker.techniques.technique import ExportRequest, LowRankChange, ParameterGroup, WrittenArtefact
@@ -92,7 +93,7 @@ class LayeredTechnique(DenoisingTechnique, ABC, Generic[Layer]):
         """Raises ArtefactError (`written-differently`) when the file does not hold what was written."""
         tensors = {name: tensor for layer in self._layers for name, tensor in layer.stored().items()}
         path = request.folder / f"{request.name}.safetensors"
-        write_tensors(path, tensors, self._metadata(request, tensors))
+        write_tensors(path, tensors, with_hashes(self._metadata(request), tensors))
         return WrittenArtefact("lora", path, file_sha256(path), path.stat().st_size)
 
     def detach(self) -> None:
@@ -111,5 +112,5 @@ class LayeredTechnique(DenoisingTechnique, ABC, Generic[Layer]):
         return 1.0
 
     @abstractmethod
-    def _metadata(self, request: ExportRequest, tensors: dict[str, Tensor]) -> dict[str, str]:
-        """Of the file."""
+    def _metadata(self, request: ExportRequest) -> dict[str, str]:
+        """Of the file, without its hashes."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import final
 
-from torch import Tensor, nn
+from torch import nn
 
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.low_rank_dropout import DropoutRates
@@ -49,7 +49,7 @@ class Lora(LayeredTechnique[AdaptedLayer]):
     def _ratio(self, layer: AdaptedLayer, parameter: nn.Parameter) -> float:
         return self._settings.up_learning_rate_ratio if parameter is layer.up else 1.0
 
-    def _metadata(self, request: ExportRequest, tensors: dict[str, Tensor]) -> dict[str, str]:
+    def _metadata(self, request: ExportRequest) -> dict[str, str]:
         technique = self._settings
         network = {
             "ss_network_module": "networks.lora",
@@ -59,4 +59,4 @@ class Lora(LayeredTechnique[AdaptedLayer]):
             "ss_network_dropout": str(technique.network_dropout or None),
             "ss_scale_weight_norms": str(technique.maximum_norm),
         }
-        return network | adapter_metadata(technique, self.base, request, tensors)
+        return network | adapter_metadata(technique, self.base, request)

@@ -89,14 +89,14 @@ class Lycoris(LayeredTechnique[ProductLayer]):
             return loha_factors(layer, plan.rank, name, streams)
         return lokr_factors(layer, plan.rank, settings.factor, name, streams)
 
-    def _metadata(self, request: ExportRequest, tensors: dict[str, Tensor]) -> dict[str, str]:
+    def _metadata(self, request: ExportRequest) -> dict[str, str]:
         network = {
             "ss_network_module": "lycoris.kohya",
             "ss_network_dim": str(self._settings.rank),
             "ss_network_alpha": str(self._settings.alpha),
             "ss_network_args": json.dumps(lycoris_arguments(self._settings)),
         }
-        return network | adapter_metadata(self._settings, self.base, request, tensors)
+        return network | adapter_metadata(self._settings, self.base, request)
 
 
 def lycoris_arguments(technique: LohaTechnique | LokrTechnique) -> dict[str, str]:

@@ -10,20 +10,24 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from phalanx_worker.errors import DatasetError
+from phalanx_worker.protocol.messages import TrainingSubset
 from phalanx_worker.training.data import ImageFile, PixelStore
 from phalanx_worker.training.latents import to_unit_tensor
+from phalanx_worker.training.view import Corners, View, showing_corners
 
 
 class MaskStore:
     """The masks of a set of images, cropped and mirrored with them; an image without one shows all of itself."""
 
-    def __init__(self, images: Sequence[ImageFile], needed: Sequence[bool]) -> None:
-        """`needed` says of which images a mask is expected.
+    def __init__(self, images: Sequence[ImageFile], subsets: Sequence[TrainingSubset]) -> None:
+        """`subsets` are those of the images; class images need no mask.
 
         Raises DatasetError: `missing-mask`, `empty-mask` when nothing of a mask is left after the crop, and as
         `decode_image`.
         """
-        lacking = [image for image, wanted in zip(images, needed, strict=True) if wanted and image.item.mask is None]
+        self._images = tuple(images)
+        pairs = zip(images, subsets, strict=True)
+        lacking = [image for image, own in pairs if not own.regularisation and image.item.mask is None]
         if lacking:
             raise DatasetError(
                 f"{len(lacking)} of {len(images)} images have no mask, such as {lacking[0].item.file}. Put "
@@ -36,7 +40,8 @@ class MaskStore:
         self._places = {index: place for place, index in enumerate(masked)}
         self._store = PixelStore([_mask_file(images[index]) for index in masked])
         for index, place in self._places.items():
-            if not self._store.pixels(place).any():
+            random = subsets[index].crop == "random"
+            if not (self._store.scaled(place) if random else self._store.pixels(place)).any():
                 raise DatasetError(
                     f"The mask of {images[index].item.file} shows nothing at the size that is trained on. Enlarge what "
                     "it shows, or take the image out.",
@@ -44,15 +49,20 @@ class MaskStore:
                     facts={"file": images[index].item.file},
                 )
 
-    def masks(self, indices: Sequence[int], flips: Sequence[bool], size: torch.Size) -> Tensor:
-        """[n, 1, height, width] in [0, 1], averaged over the area of each latent of `size` (height, width)."""
-        return torch.cat([self._mask(index, flipped, size) for index, flipped in zip(indices, flips, strict=True)])
+    def corners(self, index: int) -> Corners | None:
+        """Where an image is cropped so that its mask shows something; None for an image without one."""
+        place = self._places.get(index)
+        return None if place is None else showing_corners(self._store.scaled(place), self._images[index].transform)
 
-    def _mask(self, index: int, flipped: bool, size: torch.Size) -> Tensor:
+    def masks(self, indices: Sequence[int], views: Sequence[View], size: torch.Size) -> Tensor:
+        """[n, 1, height, width] in [0, 1], averaged over the area of each latent of `size` (height, width)."""
+        return torch.cat([self._mask(index, view, size) for index, view in zip(indices, views, strict=True)])
+
+    def _mask(self, index: int, view: View, size: torch.Size) -> Tensor:
         place = self._places.get(index)
         if place is None:
             return torch.ones(1, 1, *size)
-        levels = to_unit_tensor([self._store.pixels(place, flipped)]).mean(1, keepdim=True)
+        levels = to_unit_tensor([self._store.pixels(place, view)]).mean(1, keepdim=True)
         return functional.adaptive_avg_pool2d(levels, (size[0], size[1]))
 
 

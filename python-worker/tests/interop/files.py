@@ -12,19 +12,23 @@ from phalanx_worker.model.base import Base
 from phalanx_worker.protocol.messages import (
     ControlNetTechnique,
     LearnedToken,
+    LohaTechnique,
+    LokrTechnique,
     LoraTechnique,
     TextualInversionTechnique,
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.techniques.registry import create_technique
 from phalanx_worker.techniques.technique import ExportRequest, named_parameters
-from tests.small import lora_technique, settings
+from tests.small import loha_technique, lokr_technique, lora_technique, settings
 
-Written = LoraTechnique | TextualInversionTechnique | ControlNetTechnique
+Written = LoraTechnique | LohaTechnique | LokrTechnique | TextualInversionTechnique | ControlNetTechnique
 LORA = lora_technique(rank=4, alpha=2.0)
 LOCON = lora_technique(
     rank=4, alpha=2.0, targets=("attention", "mlp", "convolution"), convolution_rank=2, convolution_alpha=3.0
 )
+LOHA = loha_technique(rank=2, alpha=1.0)
+LOKR = lokr_technique(alpha=2.0)
 EMBEDDING = TextualInversionTechnique(
     tokens=(LearnedToken(placeholder="<five>", initial_word="hand", vectors=2),), templates=("{}",), norm="none"
 )

@@ -18,14 +18,23 @@ import torch
 from safetensors.torch import load_file, save_file
 
 REQUEST = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-BASE, FOLDER = REQUEST["base"], Path(REQUEST["folder"])
+BASE, FOLDER = REQUEST.get("base"), Path(REQUEST["folder"])
 GIVEN = load_file(FOLDER / "given.safetensors")
-SDXL = REQUEST["family"] == "sdxl"
+SDXL = REQUEST.get("family") == "sdxl"
 
 
 def main() -> None:
+    if REQUEST["task"] == "hashes":
+        hashes()
+        return
     set_constants()
     exchange() if REQUEST["task"] == "exchange" else train()
+
+
+def hashes() -> None:
+    """Theirs of the given tensors."""
+    made = import_module("library.train_util").precalculate_safetensors_hashes(GIVEN, REQUEST["metadata"])
+    (FOLDER / "hashes.json").write_text(json.dumps(made), "utf-8")
 
 
 def set_constants() -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-import torch
-from torch import Tensor
 
 from phalanx_worker.artefacts.tensors import read_tensors
 from phalanx_worker.model.adapters import applied
-from phalanx_worker.model.base import Base
 from phalanx_worker.model.load import load_base
+from phalanx_worker.techniques.kohya_metadata import with_hashes
 from tests.interop.files import LOCON, LORA, exported, random_numbers
-from tests.interop.kohya import kohya_base, largest_difference, needs_kohya, result_of, run_kohya
+from tests.interop.kohya import kohya_base, needs_kohya, run_kohya
+from tests.interop.outputs import inputs_for, outputs
+from tests.interop.side import largest_difference, result_of
 from tests.small import adapter_reference
 
 TECHNIQUES = {"lora": LORA, "locon": LOCON}
@@ -46,25 +47,13 @@ def test_each_reads_the_others_file_and_gives_its_outputs(tmp_path: Path, family
     assert all(theirs[name].ndim == tensor.ndim for name, tensor in ours.items())
 
 
-def inputs_for(base: Base) -> dict[str, Tensor]:
-    size = base.image_size // base.reduction
-    given = {
-        "ids": torch.randint(0, 500, (2, 77), generator=torch.Generator().manual_seed(1)),
-        "latents": random_numbers(2, 2, 4, size, size),
-        "timesteps": torch.tensor([10, 700]),
-        "texts": random_numbers(3, 2, 77, int(base.unet.config.cross_attention_dim)),
-    }
-    if base.text_encoder_2 is None:
-        return given
-    sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64], [80.0, 64, 8, 0, 64, 64]])
-    pooled = random_numbers(4, 2, int(base.text_encoder_2.config.projection_dim))
-    vector = torch.cat([pooled, base.unet.add_time_proj(sizes.flatten()).reshape(2, -1)], 1)
-    return {**given, "sizes": sizes, "pooled": pooled, "vector": vector}
-
-
-@torch.no_grad()
-def outputs(base: Base, given: dict[str, Tensor]) -> dict[str, Tensor]:
-    added = {"text_embeds": given["pooled"], "time_ids": given["sizes"]} if "sizes" in given else None
-    noise = base.unet(given["latents"], given["timesteps"], given["texts"], added_cond_kwargs=added).sample
-    texts = {f"text.{place}": encoder(given["ids"])[0] for place, encoder in enumerate(base.text_encoders)}
-    return {"noise": noise, **texts}
+@needs_kohya
+def test_the_hashes_are_theirs(tmp_path: Path) -> None:
+    # Beyond a mebibyte, where the older hash begins.
+    tensors = {f"layer.{place}.lora_up.weight": random_numbers(place, 500, 400) for place in range(2)}
+    metadata = {"ss_network_dim": "4", "modelspec.title": "is no part of it", "ss_output_name": "hände"}
+    run_kohya(tmp_path, tensors, task="hashes", metadata=metadata)
+    found = with_hashes(metadata, tensors)
+    theirs = json.loads((tmp_path / "hashes.json").read_text())
+    assert theirs == [found["sshs_model_hash"], found["sshs_legacy_hash"]]
+    assert {name: found[name] for name in metadata} == metadata

@@ -1,7 +1,6 @@
-"""The rules by which A1111's web UI and ComfyUI find layers, tokens and facts in files, applied to ours.
+"""The rules by which A1111's web UI (1.10.1) and ComfyUI (0.12.1) find layers, tokens and facts in files.
 
-Neither was run. ComfyUI's `comfy/lora.py` and the beginning of `comfy/sd1_clip.py` were read, and the first two thirds
-of A1111's `extensions-builtin/Lora/networks.py`; the other rules are those by which their files are generally known.
+These need no checkout. `test_a1111.py` and `test_comfyui.py` run the readers themselves.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from torch import Tensor
 from phalanx_worker.artefacts.tensors import read_metadata, read_tensors
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.load import load_base
+from phalanx_worker.model.single_file_layout import CLIP, OPEN_CLIP
 from phalanx_worker.model.single_file_save import ldm_tensors
 from tests.interop.files import EMBEDDING, LOCON, exported
 from tests.small import ARCHITECTURES, make_base
@@ -25,6 +25,7 @@ FAMILIES = ("sd-1", "sd-2", "sdxl")
 UNET = "model.diffusion_model."
 # ComfyUI knows these layers of a text encoder, by these names, and no others.
 CLIP_LAYERS = ("mlp_fc1", "mlp_fc2", *(f"self_attn_{name}_proj" for name in ("k", "q", "v", "out")))
+OPEN_CLIP_MODULES = {"sd-2": "lora_te", "sdxl": "lora_te2"}
 CLIP_PREFIXES = {"sd-1": ("lora_te",), "sd-2": ("lora_te",), "sdxl": ("lora_te1", "lora_te2")}
 
 
@@ -64,14 +65,25 @@ def test_comfyui_finds_every_layer(bases: dict[str, Base], tmp_path: Path, famil
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a1111_finds_every_layer_of_the_unet(bases: dict[str, Base], tmp_path: Path, family: str) -> None:
+def test_a1111_finds_every_layer(bases: dict[str, Base], tmp_path: Path, family: str) -> None:
     base = bases[family]
-    known = {dotless(name, UNET) for name in ldm_tensors(base) if name.startswith(UNET)}
-    found = {name for name in layers_of(exported(base, LOCON, tmp_path)) if name.startswith("lora_unet_")}
-    assert found
-    for name in found:
-        inner = name.removeprefix("lora_unet_")
-        assert (inner if family == "sdxl" else by_a1111(inner)) in known, name
+    known = {dotless(name) for name in ldm_tensors(base)}
+    for name in layers_of(exported(base, LOCON, tmp_path)):
+        module, _, inner = name.partition("_unet_" if "_unet_" in name else "_text_model_encoder_layers_")
+        if module == "lora":
+            path = dotless(UNET) + (inner if family == "sdxl" else by_a1111(inner))
+        elif module == OPEN_CLIP_MODULES.get(family):
+            path = dotless(OPEN_CLIP[family]) + resblock_by_a1111(inner)
+        else:
+            path = f"{dotless(CLIP[family])}text_model_encoder_layers_{inner}"
+        assert path in known, name
+
+
+def resblock_by_a1111(name: str) -> str:
+    """Where A1111 looks for a layer of OpenCLIP, whose three first projections are one weight."""
+    for own, theirs in {"mlp_fc1": "mlp_c_fc", "mlp_fc2": "mlp_c_proj", "self_attn": "attn"}.items():
+        name = name.replace(own, theirs)
+    return f"transformer_resblocks_{re.sub('[qkv]_proj$', 'in_proj_weight', name)}"
 
 
 def by_a1111(name: str) -> str:

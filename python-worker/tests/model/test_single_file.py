@@ -152,6 +152,23 @@ def test_an_sd_2_must_say_what_it_predicts(tmp_path: Path) -> None:
     assert load_single_file(path).noise_schedule.prediction == "v_prediction"
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_an_sdxl_that_predicts_velocity_says_so_by_tensors_as_the_web_uis_read_it(
+    tmp_path: Path, terminal: bool
+) -> None:
+    conventional("sdxl", tmp_path / "folder")
+    config = tmp_path / "folder/scheduler/scheduler_config.json"
+    changes = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": terminal}
+    config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
+    base = load_base(tmp_path / "folder")
+    path = without_configs(write(base, tmp_path / "file"))
+    marks = [name for name, tensor in read_tensors(path).items() if tensor.numel() == 0]
+    assert sorted(marks) == ["v_pred", *["ztsnr"] * terminal]
+    read = load_single_file(path)
+    assert read.sha256 == base.sha256
+    assert read.noise_schedule == base.noise_schedule
+
+
 def test_files_that_are_no_checkpoint_are_refused(family_folders: dict[str, Path], tmp_path: Path) -> None:
     path = write(load_base(family_folders["sd-1"]), tmp_path / "file")
     whole = read_tensors(path)
