@@ -27,6 +27,11 @@ export {
   type CurateRequest,
   type CurationEvent,
   curate,
+  type FreezeOptions,
+  type FrozenSet,
+  freezeSet,
+  type SetItem,
+  type SetManifest,
 } from './curation/index.ts'
 export {
   type CaptionSource,

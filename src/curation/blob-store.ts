@@ -45,11 +45,13 @@ export function openBlobStore(folder: string): Promise<BlobStore> {
   })
 }
 
-async function guarded<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
+/** Gives the file system's failures below a folder errors that say what to do. */
+export async function guarded<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
+    const { code, message, syscall } = cause as NodeJS.ErrnoException
+    if (syscall === undefined) throw cause
     const full = code === 'ENOSPC' || code === 'EDQUOT'
     throw new DatasetError({
       code: full ? 'disk-full' : 'unwritable-folder',
