@@ -2,9 +2,11 @@
 import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
 import type { Command } from './command.ts'
+import { completion } from './commands/completion.ts'
 import { doctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
 import { extract } from './commands/extract.ts'
+import { gc } from './commands/gc.ts'
 import { rate } from './commands/rate.ts'
 import { render } from './commands/render.ts'
 import { repl } from './commands/repl.ts'
@@ -29,8 +31,10 @@ const commands: readonly Command[] = [
   repl,
   report,
   rate,
+  gc,
   doctor,
   worker,
+  completion(() => commands),
 ]
 
 process.exitCode = await main(process.argv.slice(2))

@@ -19,7 +19,7 @@ export const run: Command = {
   run: async (given, context) => {
     const { terminal } = context
     const study = await loadStudy(given.positionals[0] as string)
-    await using lab = await openLabInTerminal(labPlaceOf(given), context)
+    await using lab = await openLabInTerminal({ ...labPlaceOf(given), wait: true }, context)
     if (given.options['dry-run']) {
       const planned = await planStudy(lab, study)
       const cells = planned.plan.cells.map(({ kind, key, label }) => ({

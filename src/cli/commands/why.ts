@@ -14,7 +14,7 @@ export const why: Command = {
   run: async (given, context) => {
     const [path = '', cell = ''] = given.positionals
     const study = await loadStudy(path)
-    await using lab = await openLabInTerminal(labPlaceOf(given), context)
+    await using lab = await openLabInTerminal({ ...labPlaceOf(given), wait: true }, context)
     const reason = await whyCell(lab, await planStudy(lab, study), cell)
     context.terminal.result(reason, () => [...describe(reason)].join('\n'))
     return exitCodes.success
