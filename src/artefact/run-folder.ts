@@ -24,6 +24,8 @@ export const labFolders = Object.freeze({
   runs: 'runs',
   datasets: 'datasets',
   classImages: 'class-images',
+  cells: 'cells',
+  studies: 'studies',
 })
 
 /** Name of the folder of a step, among checkpoints and the like. */

@@ -1,4 +1,11 @@
 import { z } from 'zod'
+import {
+  checkDreamBooth,
+  type DreamBoothSettings,
+  dreamBoothSettings,
+  idleDreamBooth,
+  splitDreamBooth,
+} from '../config/dream-booth.ts'
 import { type IdleSetting, idleSettings } from '../config/idle-settings.ts'
 import { publishedNames } from '../config/published.ts'
 import { resolve } from '../config/resolve.ts'
@@ -9,17 +16,19 @@ import { ConfigError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { ResultOf } from '../protocol/results.ts'
 import { best, checkBest, type MeasurementPlan, planMeasurements } from './best.ts'
-import type { ExplainRequest, Explanation } from './explanation.ts'
+import { dreamBoothSubsets } from './dream-booth.ts'
+import type { ClassImageCount, ExplainRequest, Explanation } from './explanation.ts'
 import { baseInput, datasetInput, heldOutInput, referenceTo } from './inputs.ts'
 import type { Base } from './lab.ts'
 import type { PlannedSubset } from './train.ts'
 import { bucketsOf, idleCropOf, trainingSize } from './training-sizes.ts'
 
+const subsetWithData = subsetInput.extend({ dataset: datasetInput })
 const explainRequest = trainingSettings.extend({
   ...presentation.shape,
   base: z.union([z.enum(publishedNames), baseInput]),
   dataset: datasetInput.optional(),
-  subsets: z.array(subsetInput.extend({ dataset: datasetInput })).optional(),
+  subsets: z.array(subsetWithData).optional(),
   heldOut: heldOutInput.optional(),
   best: best.optional(),
   measure: z.boolean().optional(),
@@ -38,6 +47,7 @@ export interface ExplainPlan {
   readonly subsets: readonly PlannedSubset[]
   /** What chooses the result; null for the last weights. */
   readonly best: MeasurementPlan | null
+  readonly dreamBooth: DreamBoothSettings | null
   /** As the user wrote it. */
   readonly given: ExplainRequest
 }
@@ -48,6 +58,7 @@ export interface ExplainPlan {
  * @param device where the steps would be taken
  */
 export function planExplanation(given: ExplainRequest, device: string): ExplainPlan {
+  const { dreamBooth: asked, training } = splitDreamBooth(given)
   const {
     base,
     dataset,
@@ -60,7 +71,9 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
     heldOut,
     best: choice,
     ...settings
-  } = resolve(explainRequest, given, 'training')
+  } = resolve(explainRequest, training, 'training')
+  const dreamBooth = asked === null ? null : resolve(dreamBoothSettings, asked, 'DreamBooth')
+  if (dreamBooth !== null) checkDreamBooth({ ...settings, subsets })
   const every = heldOut?.every ?? null
   if (choice !== undefined) checkBest(choice, settings, every)
   const place =
@@ -68,7 +81,12 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
       ? ({ type: 'published', name: base } as const)
       : ({ type: 'stored', path: base.folder } as const)
   const named = dataset !== undefined || subsets !== undefined
-  const planned = named ? subsetsOf<Dataset>({ dataset, subsets, captionDropout, captions, flip, crop }) : []
+  // The pictures stand in for class images.
+  const data =
+    dreamBooth === null || dataset === undefined
+      ? { dataset, subsets }
+      : { subsets: dreamBoothSubsets(dreamBooth, dataset, dataset).map((subset) => subsetWithData.parse(subset)) }
+  const planned = named ? subsetsOf<Dataset>({ ...data, captionDropout, captions, flip, crop }) : []
   if (measure && (planned.length === 0 || typeof base === 'string')) {
     throw new ConfigError({
       code: 'nothing-to-measure',
@@ -85,6 +103,7 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
     base,
     epoch: named ? epochOf(planned) : null,
     subsets: planned,
+    dreamBooth,
     best: choice === undefined ? null : planMeasurements(choice, settings.steps, every),
     given,
   }
@@ -98,7 +117,11 @@ function epochOf(subsets: readonly PlannedSubset[]): number {
 }
 
 /** What the worker found, with what follows from it. */
-export function explanationOf(plan: ExplainPlan, { type: _, ...found }: ResultOf<'explain'>): Explanation {
+export function explanationOf(
+  plan: ExplainPlan,
+  { type: _, ...found }: ResultOf<'explain'>,
+  classImages: ClassImageCount | null,
+): Explanation {
   const { settings } = plan.job
   const imagesPerStep = settings.batchSize * settings.accumulation
   const wideConvolutions = found.layers.reduce((sum, layers) => sum + layers.wideConvolutions, 0)
@@ -108,9 +131,14 @@ export function explanationOf(plan: ExplainPlan, { type: _, ...found }: ResultOf
     base: typeof plan.base === 'string' ? plan.base : plan.base.name,
     settings,
     imagesPerStep,
+    classImages,
     epochs,
     best: plan.best,
-    idle: [...idleSettings(plan.given, settings, { wideConvolutions }), ...idleCrops(plan)],
+    idle: [
+      ...idleSettings(plan.given, settings, { wideConvolutions }),
+      ...idleCrops(plan),
+      ...(plan.dreamBooth === null ? [] : idleDreamBooth(plan.dreamBooth)),
+    ],
     remarks: [...remarksOn(found, settings, epochs), ...remarksOnWords(plan), ...remarksOnCrops(plan)],
   }
 }

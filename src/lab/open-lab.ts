@@ -1,17 +1,15 @@
-import { mkdir } from 'node:fs/promises'
 import { resolve as absolute, join } from 'node:path'
 import { z } from 'zod'
-import { labFolders } from '../artefact/run-folder.ts'
 import { resolve } from '../config/resolve.ts'
 import { workerSettings } from '../config/worker.ts'
-import { ArtefactError, ConfigError } from '../errors/index.ts'
-import { type FileLock, takeLock, waitForLock } from '../util/file-lock.ts'
+import { ConfigError } from '../errors/index.ts'
 import { packageRoot } from '../util/package-root.ts'
 import { ensureEnvironment } from '../worker/environment.ts'
 import { attachWorker, startWorker, type Worker } from '../worker/index.ts'
 import type { Lab } from './lab.ts'
 import type { LabProgress, OpenLabOptions } from './open-options.ts'
 import { type Installed, LabSession } from './session.ts'
+import { takeFolder } from './take-folder.ts'
 
 const text = z.string().min(1).optional()
 const labOptions = z.strictObject({
@@ -95,30 +93,4 @@ async function openWorkers(options: Options): Promise<{ workers: Worker[]; insta
   if (failure === undefined) return { workers, installed }
   await Promise.all(workers.map((worker) => worker.close()))
   throw failure.reason
-}
-
-async function takeFolder(folder: string, { wait, signal, onProgress }: Options): Promise<FileLock> {
-  const path = join(folder, labFolders.lock)
-  const taken = await mkdir(folder, { recursive: true })
-    .then(() => takeLock(path))
-    .catch((cause: unknown) => {
-      throw new ArtefactError({
-        code: 'folder-unusable',
-        message: `The lab's folder ${folder} cannot be written to. Make it writable, or name another one: openLab({ folder: '…' }).`,
-        facts: { folder },
-        cause,
-      })
-    })
-  if ('release' in taken) return taken
-  const { pid, host } = taken
-  if (wait) {
-    const text = `The lab's folder ${folder} is in use by process ${pid} on ${host}; waiting until it is free`
-    onProgress?.({ type: 'folder-wait', phase: 'folder', text })
-    return waitForLock(path, { signal })
-  }
-  throw new ArtefactError({
-    code: 'lab-in-use',
-    message: `The lab's folder ${folder} is in use by process ${pid} on ${host}. Close that one, wait for it with openLab({ wait: true }), attach to its worker from a lab in another folder, or name another folder: openLab({ folder: '…' }).`,
-    facts: { folder, pid, host },
-  })
 }

@@ -1,7 +1,8 @@
-import { join } from 'node:path'
+import { resolve as absolute, join } from 'node:path'
 import { openAdapter } from '../artefact/adapter.ts'
 import { openControlNet } from '../artefact/control-net.ts'
 import { labFolders } from '../artefact/run-folder.ts'
+import type { Family } from '../config/architecture.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import { type Dataset, type DatasetOptions, ImageInspector, openDataset } from '../dataset/index.ts'
 import { KohyaTrainings } from '../kohya/index.ts'
@@ -11,7 +12,13 @@ import type { RunStream, Worker, WorkerIdentity } from '../worker/index.ts'
 import { baseFolder } from './base.ts'
 import { ChainedRun } from './chained-run.ts'
 import { ClassImages, type ClassImagesRequest, planClassImages } from './class-images.ts'
-import { type DreamBoothPlace, type DreamBoothRequest, planDreamBooth, startDreamBooth } from './dream-booth.ts'
+import {
+  countClassImages,
+  type DreamBoothPlace,
+  type DreamBoothRequest,
+  planDreamBooth,
+  startDreamBooth,
+} from './dream-booth.ts'
 import { explanationOf, planExplanation } from './explain.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import { type ExtractRequest, type ExtractRun, extractJobOf, openExtracted } from './extract.ts'
@@ -93,6 +100,15 @@ export class LabSession implements api.Lab {
     return openAdapter(file)
   }
 
+  adapterFamily(file: string, { signal }: api.CallOptions = {}): Promise<Family | null> {
+    const run = new JobRun({
+      signal,
+      submit: () => this.#pool.submit({ type: 'inspect-adapter', file: absolute(file) }),
+      finish: ({ family }) => family,
+    })
+    return run.result
+  }
+
   controlNet(path: string): ReturnType<typeof openControlNet> {
     return openControlNet(path)
   }
@@ -132,7 +148,8 @@ export class LabSession implements api.Lab {
     return new JobRun({
       signal,
       submit: () => this.#pool.submit(plan.job),
-      finish: (result) => explanationOf(plan, result),
+      finish: async (result) =>
+        explanationOf(plan, result, await countClassImages(plan.dreamBooth, plan.base, this.#trainPlace)),
     })
   }
 

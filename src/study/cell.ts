@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { BestOfStudy } from '../config/best.ts'
+import type { DreamBoothSettings } from '../config/dream-booth.ts'
 import type { adapterReference, samplingSettings } from '../config/sampling.ts'
 import type { SubsetSettings } from '../config/subset.ts'
 import type { trainingSettings } from '../config/training.ts'
@@ -44,6 +45,7 @@ export type TrainCell = CellOf<
     readonly subsets: readonly (SubsetSettings & { readonly dataset: string })[]
     readonly settings: z.output<typeof trainingSettings>
     readonly best: BestOfStudy | null
+    readonly dreamBooth: DreamBoothSettings | null
   }
 >
 export type SampleCell = CellOf<

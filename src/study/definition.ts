@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { bestOfStudy } from '../config/best.ts'
+import { dreamBoothSettings } from '../config/dream-booth.ts'
 import { metricDefinition } from '../config/metric.ts'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
 import { presentation, subsetInput } from '../config/subset.ts'
@@ -32,6 +33,8 @@ export const armDefinition = z.strictObject({
   train: trainingSettings
     .extend({
       ...presentation.shape,
+      // With any of these it is a DreamBooth; class images of its own are a subset with `regularisation`.
+      ...dreamBoothSettings.omit({ classFolder: true }).shape,
       /** Name of the dataset to train on; null takes the study's only one, or the subsets. */
       dataset: z.string().nullable().default(null),
       /** Several datasets by name, each with how often and how it is seen. */

@@ -5,6 +5,7 @@ export { defineStudy } from './define-study.ts'
 export { grid, type StudyDefinition, type StudyInput } from './definition.ts'
 export { type DesignInput, fraction } from './design.ts'
 export type { StudyExpectation } from './expectation.ts'
+export { collectGarbage, type Garbage, type GarbageCell } from './garbage.ts'
 export type { PlannedArm, StudyPlan } from './plan.ts'
 export type { StudyCounts, StudyEvent } from './progress.ts'
 export {

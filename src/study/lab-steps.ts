@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { BestOfStudy } from '../config/best.ts'
 import type { AdapterReferenceInput } from '../config/sampling.ts'
 import { ArtefactError } from '../errors/index.ts'
-import type { Base, BestInput, Lab, LabRun } from '../lab/index.ts'
+import type { Base, BestInput, Lab, LabRun, TrainSubset } from '../lab/index.ts'
 import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import type { CellRecord, TrainRecord } from './cell-record.ts'
 import type { CellStore } from './cell-store.ts'
@@ -37,24 +37,25 @@ class LabSteps {
   }
 
   async train(cell: TrainCell, { folder, report, signal }: StepContext): Promise<StepResult> {
-    const { base, subsets, settings, best } = cell.input
-    const run = this.#lab.train(
-      {
-        ...settings,
-        base: await this.#lab.base(base),
-        subsets: await Promise.all(
-          subsets.map(async ({ dataset, ...how }) => ({
-            ...how,
-            dataset: await openStudyDataset(this.#lab, this.#plan.study, dataset),
-          })),
-        ),
-        ...(best !== null && { best: await this.#bestOf(best) }),
-        // The name is written into the file, so it must come from the key alone.
-        name: `${settings.technique.type}-${cell.key.slice(-12)}`,
-        folder,
-      },
-      { signal },
+    const { base, subsets, settings, best, dreamBooth } = cell.input
+    const opened = await Promise.all(
+      subsets.map(async ({ dataset, ...how }) => ({
+        ...how,
+        dataset: await openStudyDataset(this.#lab, this.#plan.study, dataset),
+      })),
     )
+    const request = {
+      ...settings,
+      base: await this.#lab.base(base),
+      // The name is written into the file, so it must come from the key alone.
+      name: `${settings.technique.type}-${cell.key.slice(-12)}`,
+      folder,
+      ...(best !== null && { best: await this.#bestOf(best) }),
+    }
+    const run =
+      dreamBooth === null
+        ? this.#lab.train({ ...request, subsets: opened }, { signal })
+        : this.#lab.dreamBooth({ ...request, ...dreamBooth, ...pictures(opened) }, { signal })
     for await (const event of run) if (event.type === 'step-end') report(event.step, event.total, event.loss)
     // A cell tells nothing of the session it ran in, and no study holds images out.
     const { resumedFrom: _session, exportedStep: _last, heldOutLoss: _none, ...result } = (await run.record).result
@@ -138,6 +139,12 @@ class LabSteps {
     if (record?.kind !== 'sample') throw missing(images.cell)
     return record.images.map(({ file }) => join(this.#store.folder(record.key), file))
   }
+}
+
+/** The one dataset of a DreamBooth, with how it is seen. */
+function pictures([subset]: readonly TrainSubset[]) {
+  const { dataset, captionDropout, captions, flip, crop } = subset as TrainSubset
+  return { dataset, captionDropout, captions, flip, crop }
 }
 
 async function followProgress(run: LabRun<unknown, { type: string }>, report: StepContext['report']): Promise<void> {

@@ -4,11 +4,12 @@ import type { MetricDefinition } from '../config/metric.ts'
 import { referenceItems } from '../dataset/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { Cell, CellAdapter, CellIdentity, SampleCell, ScoreCell, TrainCell } from './cell.ts'
-import { studySubsets } from './define-study.ts'
+import { armDreamBooth, studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { Layout } from './design.ts'
 import { type Arm, expandArms, layOutArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
+import { withFamilies } from './family.ts'
 
 /** An arm and the cells that its results are in. */
 export interface PlannedArm extends Arm {
@@ -38,7 +39,8 @@ export interface StudyPlan {
 export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan {
   const cells = new CellCollection(facts)
   const measured = study.metrics.length > 0
-  const drawn = expandArms(study).map((arm) => {
+  const drawn = expandArms(study).map((expanded) => {
+    const arm = withFamilies(expanded, facts)
     const draws = arm.notApplicable.includes(null)
     const training = arm.settings.train === null || !draws ? null : cells.add(trainCell(arm, study))
     const sampleCell = sampleCells(arm, training)
@@ -119,7 +121,8 @@ function trainCell(arm: Arm, study: StudyDefinition) {
   return (facts: StudyFacts): Draft<TrainCell> => {
     const train = arm.settings.train as NonNullable<typeof arm.settings.train>
     const subsets = studySubsets(train, study)
-    const { dataset: _one, subsets: _several, ...rest } = train
+    const { dreamBooth, training } = armDreamBooth(train)
+    const { dataset: _one, subsets: _several, ...rest } = training
     const { captionDropout: _dropout, captions: _captions, flip: _flip, crop: _crop, best, ...settings } = rest
     // How often to save and which pictures to show on the way do not change what is learned.
     const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
@@ -130,12 +133,14 @@ function trainCell(arm: Arm, study: StudyDefinition) {
       needs: [],
       model: arm.base,
       work: settings.steps * settings.batchSize * settings.accumulation,
-      input: { base: arm.base, subsets, settings, best },
+      input: { base: arm.base, subsets, settings, best, dreamBooth },
       identity: {
         base: facts.bases[arm.base]?.sha256,
         data: subsets.map(({ dataset, ...how }) => ({ ...how, dataset: facts.datasets[dataset]?.sha256 })),
         learned,
         ...(best === null ? {} : { best: identityOfBest(best, facts) }),
+        // A training without it keeps its key. Class images follow from these and the base.
+        ...(dreamBooth === null ? {} : { dreamBooth }),
       },
     }
   }
@@ -179,7 +184,7 @@ function sampleCells(arm: Arm, training: string | null) {
           adapters: adapters.map((adapter) => {
             if ('cell' in adapter) return { content: adapter.cell, strength: adapter.strength }
             const { file, ...strengths } = adapter
-            return { content: facts.adapters[file], ...strengths }
+            return { content: facts.adapters[file]?.sha256, ...strengths }
           }),
           prompt: text,
           negativePrompt,

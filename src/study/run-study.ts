@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { labFolders } from '../artefact/run-folder.ts'
 import type { StudyRecord } from '../artefact/study-record.ts'
 import type { Lab } from '../lab/index.ts'
 import { type CellReason, explainCell } from './cell-reason.ts'
@@ -8,6 +9,7 @@ import { expectCost, type StudyExpectation } from './expectation.ts'
 import { gatherFacts } from './gather-facts.ts'
 import { labSteps } from './lab-steps.ts'
 import { planCells, type StudyPlan } from './plan.ts'
+import { writePlanRecord } from './plan-record.ts'
 import type { StudyCounts, StudyEvent } from './progress.ts'
 import { runCells } from './run-cells.ts'
 import { type MetricPower, studyPower } from './study-power.ts'
@@ -78,6 +80,8 @@ export async function runStudy(
 ): Promise<StudyOutcome> {
   const { plan } = planned ?? (await planStudy(lab, study))
   const store = openStore(lab)
+  const folder = join(lab.folder, labFolders.studies, study.name)
+  await writePlanRecord(folder, plan)
   const runStep = labSteps(lab, plan, store)
   const results = await runCells({
     cells: plan.cells,
@@ -88,7 +92,6 @@ export async function runStudy(
     signal,
     onEvent,
   })
-  const folder = join(lab.folder, 'studies', study.name)
   const record = await writeStudyFolder({
     plan,
     ...results,
@@ -101,5 +104,5 @@ export async function runStudy(
 }
 
 function openStore(lab: Lab): CellStore {
-  return new CellStore(join(lab.folder, 'cells'))
+  return new CellStore(join(lab.folder, labFolders.cells))
 }

@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { studyRecord, studyRecordFile } from '../../src/artefact/study-record.ts'
 import { showStudy } from '../../src/cli/study-progress.ts'
 import {
   defineStudy,
   fingerCount,
+  full,
   kernelDistanceTo,
   lora,
   planStudy,
@@ -26,6 +26,8 @@ test('a study runs on a real worker, answers from the cache the second time, and
   const prompt = 'a '.repeat(120).trim()
   const metric = kernelDistanceTo('hands', { prompts: ['a hand', 'a fist', 'a palm'] })
   const best = { type: 'metric' as const, metric, every: 1, sampling: { steps: 1 } }
+  const prompts = { instancePrompt: 'a photo of sks hand', classPrompt: 'a photo of a hand' }
+  const classes = { classImages: 2, classSampling: { steps: 1, guidance: 1 } }
   const study = defineStudy({
     name: 'small',
     bases: [base.folder],
@@ -33,6 +35,7 @@ test('a study runs on a real worker, answers from the cache the second time, and
     arms: {
       baseline: {},
       lora: { train: { technique: lora({ rank: 2 }), steps: 2, batchSize: 1, best } },
+      booth: { train: { technique: full(), steps: 2, batchSize: 2, ...prompts, ...classes } },
     },
     prompts: [prompt],
     seeds: 2,
@@ -51,19 +54,22 @@ test('a study runs on a real worker, answers from the cache the second time, and
     note: say,
     close: () => undefined,
   })
-  const { counts, folder } = await runStudy(lab, study, { onEvent: show })
-  expect(counts).toMatchObject({ total: 5, cached: 0, done: 5, failed: 0, skipped: 0 })
-  const [training] = studyRecord.parse(JSON.parse(await readFile(join(folder, studyRecordFile), 'utf8'))).trainings
-  const series = await readSeries(join(folder, training?.series ?? ''))
+  const { counts, folder, record } = await runStudy(lab, study, { onEvent: show })
+  expect(counts).toMatchObject({ total: 8, cached: 0, done: 8, failed: 0, skipped: 0 })
+  const trained = record.arms.find(({ name }) => name === 'booth')
+  expect(trained?.summary).toContain('as “a photo of sks hand” beside class images “a photo of a hand”')
+  expect(await readdir(join(lab.folder, 'class-images'))).toHaveLength(1)
+  expect(said.filter((text) => /45 tokens of the prompt lie beyond/.test(text))).toHaveLength(3)
+  const chosen = record.trainings.find(({ arms }) => arms.includes('lora'))
+  const series = await readSeries(join(folder, chosen?.series ?? ''))
   expect(series.map((line) => line.metric)).toEqual([expect.any(Number), expect.any(Number)])
-  expect(said.filter((text) => /45 tokens of the prompt lie beyond/.test(text))).toHaveLength(2)
   const { cached, expected } = await planStudy(lab, study)
-  expect([cached.size, expected]).toEqual([5, { seconds: 0, bytes: 0 }])
+  expect([cached.size, expected]).toEqual([8, { seconds: 0, bytes: 0 }])
   const again = await runStudy(lab, study)
-  expect(again.counts).toMatchObject({ cached: 5, done: 0, failed: 0 })
+  expect(again.counts).toMatchObject({ cached: 8, done: 0, failed: 0 })
   const wider = { train: { technique: lora({ rank: 4 }), steps: 2, batchSize: 1, best } }
   const changed = await planStudy(lab, defineStudy({ ...study, arms: { ...study.arms, lora: wider } } as StudyInput))
-  expect(changed.cached.size).toBe(2)
+  expect(changed.cached.size).toBe(5)
   expect((await whyCell(lab, changed, 'training of lora')).nearest?.differences).toEqual([
     { path: 'input.learned.technique.rank', wanted: 4, found: 2 },
   ])

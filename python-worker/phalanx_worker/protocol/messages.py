@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "c03a861557dbf3380ae6d11a9ad98ebe3cc0dbd9c6d0f82ddd010a8dab768d8c"
+SCHEMA_SHA256 = "2cf3ae9734f8771400f292283f0b3bd0d4f74dd39dbf50174f2eb88c659caf25"
 
 
 class Accepted(
@@ -106,6 +106,18 @@ class AdapterBlocks(
     second_text_encoder: tuple[float, ...] | None
     text_encoder: tuple[float, ...] | None
     up: tuple[float, ...] | None
+
+
+class AdapterDescription(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-adapter",
+):
+    family: Literal["sd-1", "sd-2", "sdxl"] | None
 
 
 class AdapterReference(
@@ -926,6 +938,7 @@ class TrainClassifierResult(
 
 JobResult = (
     BaseDescription
+    | AdapterDescription
     | CreateBaseResult
     | TrainResult
     | ExtractResult
@@ -1766,6 +1779,18 @@ class InitialImage(
     strength: Annotated[float, Meta(gt=0, le=1)]
 
 
+class InspectAdapterJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-adapter",
+):
+    file: str
+
+
 class InspectBaseJob(
     Struct,
     frozen=True,
@@ -1859,7 +1884,17 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | ExtractJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = (
+    InspectBaseJob
+    | InspectAdapterJob
+    | CreateBaseJob
+    | TrainJob
+    | ExtractJob
+    | ExplainJob
+    | SampleJob
+    | TrainClassifierJob
+    | ClassifyJob
+)
 
 
 class Replay(

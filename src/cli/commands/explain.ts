@@ -59,6 +59,7 @@ function* describe(explanation: Explanation): Generator<string> {
   const seen = epochs === null ? '' : `, each image ${epochs < 10 ? epochs.toPrecision(2) : epochs.toFixed(0)} times`
   yield `takes ${formatCount(settings.steps)} steps of ${imagesPerStep} ${imagesPerStep === 1 ? 'image' : 'images'}${seen}`
   yield* describeBest(explanation)
+  if (explanation.classImages !== null) yield describeClassImages(explanation.classImages)
   yield* describeCost(explanation)
   if (idle.length > 0) yield 'without effect:'
   for (const { setting, reason } of idle) yield `  ${setting}: ${reason}`
@@ -72,6 +73,11 @@ function* describeBest({ best }: Explanation): Generator<string> {
   const drawn = pictures === 0 ? '' : ` of ${formatCount(pictures)} ${pictures === 1 ? 'picture' : 'pictures'}`
   const ends = patience === null ? '' : `; ends after ${formatCount(patience)} without a better one`
   yield `keeps the weights with the ${better === 'higher' ? 'highest' : 'lowest'} ${metric}${drawn}, measured ${formatCount(steps.length)} times, first after step ${formatCount(steps[0] ?? 0)}${ends}`
+}
+
+function describeClassImages({ images, missing }: NonNullable<Explanation['classImages']>): string {
+  const drawn = missing === 0 ? 'all there' : `${formatCount(missing)} of them to be drawn first`
+  return `keeps the class with ${formatCount(images)} class ${images === 1 ? 'image' : 'images'}, ${drawn}`
 }
 
 const predicted = { epsilon: 'noise', v_prediction: 'velocity' } as const
