@@ -1,4 +1,11 @@
 import { z } from 'zod'
+import {
+  checkDreamBooth,
+  type DreamBoothSettings,
+  dreamBoothSettings,
+  idleDreamBooth,
+  splitDreamBooth,
+} from '../config/dream-booth.ts'
 import { type IdleSetting, idleSettings } from '../config/idle-settings.ts'
 import { publishedNames } from '../config/published.ts'
 import { resolve } from '../config/resolve.ts'
@@ -8,17 +15,19 @@ import type { Dataset } from '../dataset/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { ResultOf } from '../protocol/results.ts'
-import type { ExplainRequest, Explanation } from './explanation.ts'
+import { dreamBoothSubsets } from './dream-booth.ts'
+import type { ClassImageCount, ExplainRequest, Explanation } from './explanation.ts'
 import { baseInput, datasetInput, referenceTo } from './inputs.ts'
 import type { Base } from './lab.ts'
 import type { PlannedSubset } from './train.ts'
 import { bucketsOf, idleCropOf, trainingSize } from './training-sizes.ts'
 
+const subsetWithData = subsetInput.extend({ dataset: datasetInput })
 const explainRequest = trainingSettings.extend({
   ...presentation.shape,
   base: z.union([z.enum(publishedNames), baseInput]),
   dataset: datasetInput.optional(),
-  subsets: z.array(subsetInput.extend({ dataset: datasetInput })).optional(),
+  subsets: z.array(subsetWithData).optional(),
   measure: z.boolean().optional(),
 })
 
@@ -33,6 +42,7 @@ export interface ExplainPlan {
   readonly epoch: number | null
   /** How each dataset is seen. */
   readonly subsets: readonly PlannedSubset[]
+  readonly dreamBooth: DreamBoothSettings | null
   /** As the user wrote it. */
   readonly given: ExplainRequest
 }
@@ -43,17 +53,25 @@ export interface ExplainPlan {
  * @param device where the steps would be taken
  */
 export function planExplanation(given: ExplainRequest, device: string): ExplainPlan {
+  const { dreamBooth: asked, training } = splitDreamBooth(given)
   const { base, dataset, subsets, captionDropout, captions, flip, crop, measure, ...settings } = resolve(
     explainRequest,
-    given,
+    training,
     'training',
   )
+  const dreamBooth = asked === null ? null : resolve(dreamBoothSettings, asked, 'DreamBooth')
+  if (dreamBooth !== null) checkDreamBooth({ ...settings, subsets })
   const place =
     typeof base === 'string'
       ? ({ type: 'published', name: base } as const)
       : ({ type: 'stored', path: base.folder } as const)
   const named = dataset !== undefined || subsets !== undefined
-  const planned = named ? subsetsOf<Dataset>({ dataset, subsets, captionDropout, captions, flip, crop }) : []
+  // The pictures stand in for class images.
+  const data =
+    dreamBooth === null || dataset === undefined
+      ? { dataset, subsets }
+      : { subsets: dreamBoothSubsets(dreamBooth, dataset, dataset).map((subset) => subsetWithData.parse(subset)) }
+  const planned = named ? subsetsOf<Dataset>({ ...data, captionDropout, captions, flip, crop }) : []
   if (measure && (planned.length === 0 || typeof base === 'string')) {
     throw new ConfigError({
       code: 'nothing-to-measure',
@@ -65,7 +83,7 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
   const measured =
     (measure ?? cheap) ? planned.map((subset) => ({ ...subset, dataset: referenceTo(subset.dataset) })) : []
   const job = { type: 'explain', base: place, settings, measured } as const
-  return { job, base, epoch: named ? epochOf(planned) : null, subsets: planned, given }
+  return { job, base, epoch: named ? epochOf(planned) : null, subsets: planned, dreamBooth, given }
 }
 
 /** Class images are as many as all others. */
@@ -76,7 +94,11 @@ function epochOf(subsets: readonly PlannedSubset[]): number {
 }
 
 /** What the worker found, with what follows from it. */
-export function explanationOf(plan: ExplainPlan, { type: _, ...found }: ResultOf<'explain'>): Explanation {
+export function explanationOf(
+  plan: ExplainPlan,
+  { type: _, ...found }: ResultOf<'explain'>,
+  classImages: ClassImageCount | null,
+): Explanation {
   const { settings } = plan.job
   const imagesPerStep = settings.batchSize * settings.accumulation
   const wideConvolutions = found.layers.reduce((sum, layers) => sum + layers.wideConvolutions, 0)
@@ -86,8 +108,13 @@ export function explanationOf(plan: ExplainPlan, { type: _, ...found }: ResultOf
     base: typeof plan.base === 'string' ? plan.base : plan.base.name,
     settings,
     imagesPerStep,
+    classImages,
     epochs,
-    idle: [...idleSettings(plan.given, settings, { wideConvolutions }), ...idleCrops(plan)],
+    idle: [
+      ...idleSettings(plan.given, settings, { wideConvolutions }),
+      ...idleCrops(plan),
+      ...(plan.dreamBooth === null ? [] : idleDreamBooth(plan.dreamBooth)),
+    ],
     remarks: [...remarksOn(found, settings, epochs), ...remarksOnWords(plan), ...remarksOnCrops(plan)],
   }
 }

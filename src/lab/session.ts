@@ -11,7 +11,13 @@ import type { RunStream, Worker, WorkerIdentity } from '../worker/index.ts'
 import { baseFolder } from './base.ts'
 import { ChainedRun } from './chained-run.ts'
 import { ClassImages, type ClassImagesRequest, planClassImages } from './class-images.ts'
-import { type DreamBoothPlace, type DreamBoothRequest, planDreamBooth, startDreamBooth } from './dream-booth.ts'
+import {
+  countClassImages,
+  type DreamBoothPlace,
+  type DreamBoothRequest,
+  planDreamBooth,
+  startDreamBooth,
+} from './dream-booth.ts'
 import { explanationOf, planExplanation } from './explain.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import { type ExtractRequest, type ExtractRun, extractJobOf, openExtracted } from './extract.ts'
@@ -128,7 +134,8 @@ export class LabSession implements api.Lab {
     return new JobRun({
       signal,
       submit: () => this.#pool.submit(plan.job),
-      finish: (result) => explanationOf(plan, result),
+      finish: async (result) =>
+        explanationOf(plan, result, await countClassImages(plan.dreamBooth, plan.base, this.#trainPlace)),
     })
   }
 

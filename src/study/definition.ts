@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { dreamBoothSettings } from '../config/dream-booth.ts'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
 import { presentation, subsetInput } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
@@ -31,6 +32,8 @@ export const armDefinition = z.strictObject({
   train: trainingSettings
     .extend({
       ...presentation.shape,
+      // With any of these it is a DreamBooth; class images of its own are a subset with `regularisation`.
+      ...dreamBoothSettings.omit({ classFolder: true }).shape,
       /** Name of the dataset to train on; null takes the study's only one, or the subsets. */
       dataset: z.string().nullable().default(null),
       /** Several datasets by name, each with how often and how it is seen. */

@@ -2,7 +2,7 @@ import { contentId } from '../config/hash.ts'
 import { ConfigError } from '../errors/index.ts'
 import { RandomStream } from '../util/random.ts'
 import type { Cell, CellAdapter, CellIdentity, SampleCell, ScoreCell, TrainCell } from './cell.ts'
-import { studySubsets } from './define-study.ts'
+import { armDreamBooth, studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { Layout } from './design.ts'
 import { type Arm, expandArms, layOutArms } from './expand-arms.ts'
@@ -118,7 +118,8 @@ function trainCell(arm: Arm, study: StudyDefinition) {
   return (facts: StudyFacts): Draft<TrainCell> => {
     const train = arm.settings.train as NonNullable<typeof arm.settings.train>
     const subsets = studySubsets(train, study)
-    const { dataset: _one, subsets: _several, ...rest } = train
+    const { dreamBooth, training } = armDreamBooth(train)
+    const { dataset: _one, subsets: _several, ...rest } = training
     const { captionDropout: _dropout, captions: _captions, flip: _flip, crop: _crop, ...settings } = rest
     // How often to save and which pictures to show on the way do not change what is learned.
     const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
@@ -129,11 +130,13 @@ function trainCell(arm: Arm, study: StudyDefinition) {
       needs: [],
       model: arm.base,
       work: settings.steps * settings.batchSize * settings.accumulation,
-      input: { base: arm.base, subsets, settings },
+      input: { base: arm.base, subsets, settings, dreamBooth },
       identity: {
         base: facts.bases[arm.base]?.sha256,
         data: subsets.map(({ dataset, ...how }) => ({ ...how, dataset: facts.datasets[dataset]?.sha256 })),
         learned,
+        // A training without it keeps its key. Class images follow from these and the base.
+        ...(dreamBooth === null ? {} : { dreamBooth }),
       },
     }
   }

@@ -115,6 +115,24 @@ test('settings come from a file, and how many images have which size is told bef
   expect(trained).toMatchObject({ ...settings, steps: 2, technique: { type: 'lora', rank: 3 } })
 })
 
+test('DreamBooth is trained and explained from the command line', async () => {
+  const settings = [
+    'steps=1',
+    'batchSize=2',
+    'instancePrompt=a photo of sks hand',
+    'classPrompt=a hand',
+    'classImages=2',
+  ]
+  const drawing = ['classSampling.steps=1', 'classSampling.guidance=1']
+  const words = ['--technique', 'full', ...[...settings, ...drawing].flatMap((setting) => ['--set', setting])]
+  const told = await phalanx('explain', '--dataset', join(folder, 'images'), '--no-measure', ...words)
+  expect(told.stdout).toContain('2 class images, 2 of them to be drawn first')
+  const { exitCode, stdout } = await phalanx('train', join(folder, 'images'), '--json', ...words)
+  expect(exitCode).toBe(0)
+  const { subsets } = await readRunRecord(JSON.parse(stdout).folder)
+  expect(subsets).toMatchObject([{ dataset: { images: 3 } }, { regularisation: true, dataset: { images: 2 } }])
+})
+
 test('a setting that is misspelt, and a worker that is not there, are told with the exit code of misuse or failure', async () => {
   const { exitCode, stdout } = await phalanx(
     'train',

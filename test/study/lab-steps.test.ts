@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { showStudy } from '../../src/cli/study-progress.ts'
-import { defineStudy, fingerCount, lora, planStudy, runStudy, type StudyInput, whyCell } from '../../src/index.ts'
+import { defineStudy, fingerCount, full, lora, planStudy, runStudy, type StudyInput, whyCell } from '../../src/index.ts'
 import { buildReport } from '../../src/report/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { writeFolder } from '../dataset/image-folder.ts'
@@ -13,6 +13,8 @@ test('a study runs on a real worker, answers from the cache the second time, and
   await writeFolder(join(lab.folder, 'images'), { 'hand/1.png': 10, 'hand/2.png': 90 })
   // Of 120 words, 75 fit between start and end.
   const prompt = 'a '.repeat(120).trim()
+  const prompts = { instancePrompt: 'a photo of sks hand', classPrompt: 'a photo of a hand' }
+  const classes = { classImages: 2, classSampling: { steps: 1, guidance: 1 } }
   const study = defineStudy({
     name: 'small',
     bases: [base.folder],
@@ -20,6 +22,7 @@ test('a study runs on a real worker, answers from the cache the second time, and
     arms: {
       baseline: {},
       lora: { train: { technique: lora({ rank: 2 }), steps: 2, batchSize: 1 } },
+      booth: { train: { technique: full(), steps: 2, batchSize: 2, ...prompts, ...classes } },
     },
     prompts: [prompt],
     seeds: 2,
@@ -38,16 +41,19 @@ test('a study runs on a real worker, answers from the cache the second time, and
     note: say,
     close: () => undefined,
   })
-  const { counts, folder } = await runStudy(lab, study, { onEvent: show })
-  expect(counts).toMatchObject({ total: 5, cached: 0, done: 5, failed: 0, skipped: 0 })
-  expect(said.filter((text) => /45 tokens of the prompt lie beyond/.test(text))).toHaveLength(2)
+  const { counts, folder, record } = await runStudy(lab, study, { onEvent: show })
+  expect(counts).toMatchObject({ total: 8, cached: 0, done: 8, failed: 0, skipped: 0 })
+  const trained = record.arms.find(({ name }) => name === 'booth')
+  expect(trained?.summary).toContain('as “a photo of sks hand” beside class images “a photo of a hand”')
+  expect(await readdir(join(lab.folder, 'class-images'))).toHaveLength(1)
+  expect(said.filter((text) => /45 tokens of the prompt lie beyond/.test(text))).toHaveLength(3)
   const { cached, expected } = await planStudy(lab, study)
-  expect([cached.size, expected]).toEqual([5, { seconds: 0, bytes: 0 }])
+  expect([cached.size, expected]).toEqual([8, { seconds: 0, bytes: 0 }])
   const again = await runStudy(lab, study)
-  expect(again.counts).toMatchObject({ cached: 5, done: 0, failed: 0 })
+  expect(again.counts).toMatchObject({ cached: 8, done: 0, failed: 0 })
   const wider = { train: { technique: lora({ rank: 4 }), steps: 2, batchSize: 1 } }
   const changed = await planStudy(lab, defineStudy({ ...study, arms: { ...study.arms, lora: wider } } as StudyInput))
-  expect(changed.cached.size).toBe(2)
+  expect(changed.cached.size).toBe(5)
   expect((await whyCell(lab, changed, 'training of lora')).nearest?.differences).toEqual([
     { path: 'input.learned.technique.rank', wanted: 4, found: 2 },
   ])

@@ -55,11 +55,17 @@ function* describe(explanation: Explanation): Generator<string> {
   const { imagesPerStep, epochs } = explanation
   const seen = epochs === null ? '' : `, each image ${epochs < 10 ? epochs.toPrecision(2) : epochs.toFixed(0)} times`
   yield `takes ${formatCount(settings.steps)} steps of ${imagesPerStep} ${imagesPerStep === 1 ? 'image' : 'images'}${seen}`
+  if (explanation.classImages !== null) yield describeClassImages(explanation.classImages)
   yield* describeCost(explanation)
   if (idle.length > 0) yield 'without effect:'
   for (const { setting, reason } of idle) yield `  ${setting}: ${reason}`
   if (remarks.length > 0) yield 'note:'
   for (const remark of remarks) yield `  ${remark}`
+}
+
+function describeClassImages({ images, missing }: NonNullable<Explanation['classImages']>): string {
+  const drawn = missing === 0 ? 'all there' : `${formatCount(missing)} of them to be drawn first`
+  return `keeps the class with ${formatCount(images)} class ${images === 1 ? 'image' : 'images'}, ${drawn}`
 }
 
 const predicted = { epsilon: 'noise', v_prediction: 'velocity' } as const

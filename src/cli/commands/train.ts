@@ -1,3 +1,4 @@
+import { type DreamBoothInput, splitDreamBooth } from '../../config/dream-booth.ts'
 import type { BucketCount, TrainRequest } from '../../lab/index.ts'
 import { formatBytes, formatCount, listWords } from '../../report/format.ts'
 import type { Command } from '../command.ts'
@@ -31,16 +32,21 @@ export const train: Command = {
     // Names and ranges are checked by the lab, which knows them.
     const settings = (await readSettings(given)) as Pick<TrainRequest, 'technique' | 'heldOut'>
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
-    const request: TrainRequest = {
+    const dataset = await lab.dataset(positionals[0] as string, captions)
+    const request: TrainRequest & DreamBoothInput = {
       ...settings,
       base: await lab.base(optionText(options, 'base') ?? 'tiny-hands', { signal }),
-      dataset: await lab.dataset(positionals[0] as string, captions),
+      dataset,
       ...(heldOut !== undefined && { heldOut: { ...settings.heldOut, dataset: await lab.dataset(heldOut, captions) } }),
       ...(name !== undefined && { name }),
     }
-    const buckets = lab.buckets(request)
+    const { dreamBooth, training } = splitDreamBooth(request)
+    const buckets = lab.buckets(training)
     terminal.note(describeBuckets(buckets))
-    const run = lab.train(request, { signal })
+    const run =
+      dreamBooth === null
+        ? lab.train(training, { signal })
+        : lab.dreamBooth({ ...training, ...dreamBooth, dataset }, { signal })
     terminal.note(`Training ${run.name} in ${run.folder}`)
     const status = new RunStatus(terminal)
     for await (const event of run) status.show(event)
