@@ -33,11 +33,23 @@ export interface StudyPlan {
   readonly references: ReadonlyMap<number, string>
 }
 
-/** Plans a study from the facts about what it uses. Pure: equal arguments give equal keys. */
-export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan {
+/**
+ * Plans a study from the facts about what it uses. Pure: equal arguments give equal keys.
+ *
+ * @param dropped reason by the name of an arm that is not to be drawn any more
+ */
+export function planCells(
+  study: StudyDefinition,
+  facts: StudyFacts,
+  dropped: ReadonlyMap<string, string> = new Map(),
+): StudyPlan {
   const cells = new CellCollection(facts)
   const measured = study.metrics.length > 0
-  const drawn = expandArms(study).map((arm) => {
+  const placed = expandArms(study).map((arm) => {
+    const out = dropped.get(arm.name)
+    return out === undefined ? arm : { ...arm, notApplicable: arm.notApplicable.map((reason) => reason ?? out) }
+  })
+  const drawn = placed.map((arm) => {
     const draws = arm.notApplicable.includes(null)
     const training = arm.settings.train === null || !draws ? null : cells.add(trainCell(arm, study))
     const sampleCell = sampleCells(arm, training)
