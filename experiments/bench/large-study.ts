@@ -93,7 +93,7 @@ function planLarge(): StudyPlan {
 }
 
 const facts: StudyFacts = {
-  bases: { 'tiny-hands': { sha256: sha256('base'), imageSize: 64, parameters: 1 } },
+  bases: { 'tiny-hands': { sha256: sha256('base'), family: 'sd-1', imageSize: 64, parameters: 1 } },
   datasets: { hands: { sha256: sha256('hands'), images: 10 } },
   adapters: {},
   classifier: { name: 'classifier', sha256: sha256('classifier'), validity: null },

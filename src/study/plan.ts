@@ -7,6 +7,7 @@ import type { StudyDefinition } from './definition.ts'
 import type { Layout } from './design.ts'
 import { type Arm, expandArms, layOutArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
+import { withFamilies } from './family.ts'
 import type { MetricDefinition } from './metric-definition.ts'
 
 /** An arm and the cells that its results are in. */
@@ -45,11 +46,8 @@ export function planCells(
 ): StudyPlan {
   const cells = new CellCollection(facts)
   const measured = study.metrics.length > 0
-  const placed = expandArms(study).map((arm) => {
-    const out = dropped.get(arm.name)
-    return out === undefined ? arm : { ...arm, notApplicable: arm.notApplicable.map((reason) => reason ?? out) }
-  })
-  const drawn = placed.map((arm) => {
+  const drawn = expandArms(study).map((expanded) => {
+    const arm = withoutDropped(withFamilies(expanded, facts), dropped)
     const draws = arm.notApplicable.includes(null)
     const training = arm.settings.train === null || !draws ? null : cells.add(trainCell(arm, study))
     const sampleCell = sampleCells(arm, training)
@@ -75,6 +73,11 @@ export function planCells(
 export function promptsOf(metric: MetricDefinition, study: StudyDefinition): number[] {
   const chosen = metric.type === 'finger-count' ? Object.keys(metric.expected) : metric.prompts
   return study.prompts.flatMap((prompt, i) => (chosen === null || chosen.includes(prompt) ? [i] : []))
+}
+
+function withoutDropped(arm: Arm, dropped: ReadonlyMap<string, string>): Arm {
+  const out = dropped.get(arm.name)
+  return out === undefined ? arm : { ...arm, notApplicable: arm.notApplicable.map((reason) => reason ?? out) }
 }
 
 /** Two values of an axis that draw the very same pictures would look like a finding. Throws ConfigError. */
@@ -178,7 +181,7 @@ function sampleCells(arm: Arm, training: string | null) {
           adapters: adapters.map((adapter) => {
             if ('cell' in adapter) return { content: adapter.cell, strength: adapter.strength }
             const { file, ...strengths } = adapter
-            return { content: facts.adapters[file], ...strengths }
+            return { content: facts.adapters[file]?.sha256, ...strengths }
           }),
           prompt: text,
           negativePrompt,

@@ -1,6 +1,6 @@
 import type { HalvingRecord, StudyRecord } from '../../artefact/study-record.ts'
+import { type Html, html } from '../../page/html.ts'
 import { formatCount, formatRuns, listWords, metricFormat } from '../format.ts'
-import { type Html, html } from '../html.ts'
 
 /** Which arms were chosen before the comparison, and by what; nothing when all were compared. */
 export function renderHalving({ halving, metrics }: StudyRecord): Html | null {
