@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "f9d13e872c4e6022d2982384bfea1a94a042eb1b863d0e2eca4d710684dd5f65"
+SCHEMA_SHA256 = "129833a3352e807a1612c308d08d350ab268822db48e967e26c4017c244535dd"
 
 
 class Accepted(
@@ -1112,6 +1112,7 @@ class TrainingSubset(
     crop: Literal["centre", "random"]
     dataset: DatasetReference
     flip: bool
+    inpainting_masks: Literal["random", "dataset"]
     regularisation: bool
     repeats: Annotated[int, Meta(ge=1, le=100000)]
     weight: Annotated[float, Meta(gt=0, le=1000)]
