@@ -7,6 +7,7 @@ export { type GenerationParameters, parseParameters } from './artefact/generatio
 export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recipe.ts'
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
+export type { CurationInput } from './config/curation.ts'
 export type { SourceInput } from './config/source.ts'
 export {
   autoencoder,
@@ -20,6 +21,18 @@ export {
   type TechniqueInputOf,
   textualInversion,
 } from './config/technique.ts'
+export {
+  type Curated,
+  type CurateOptions,
+  type CurateRequest,
+  type CurationEvent,
+  curate,
+  type FreezeOptions,
+  type FrozenSet,
+  freezeSet,
+  type SetItem,
+  type SetManifest,
+} from './curation/index.ts'
 export {
   type CaptionSource,
   type Dataset,

@@ -9,7 +9,7 @@ export function renderRecipe(study: StudyRecord): Html {
 <dl>
 ${study.bases.map(
   (base) =>
-    html`<dt>base</dt><dd>${base.name}, ${base.imageSize} × ${base.imageSize} pixels, ${formatCount(base.parameters)} parameters ${hash(base.sha256)}</dd>`,
+    html`<dt>base</dt><dd>${base.name}, family ${base.family}, ${base.imageSize} × ${base.imageSize} pixels, ${formatCount(base.parameters)} parameters ${hash(base.sha256)}</dd>`,
 )}
 ${study.datasets.map(
   (dataset) =>
