@@ -1,6 +1,6 @@
 import type { ArmRecord, StudyRecord } from '../../artefact/study-record.ts'
+import { type Html, html } from '../../page/html.ts'
 import { formatCount, formatRuns } from '../format.ts'
-import { type Html, html } from '../html.ts'
 
 /** Everything a repeat needs: settings of every arm, data, seeds, versions and hashes. */
 export function renderRecipe(study: StudyRecord): Html {
