@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { families } from '../config/architecture.ts'
 import { trainingOutcome } from './record.ts'
 
 /** Name of the file in a study's folder that holds its {@link StudyRecord}. */
@@ -172,7 +173,9 @@ export const studyRecord = z.strictObject({
   /** SHA-256 of the frozen plan. */
   plan: sha256,
   finished: z.boolean(),
-  bases: z.array(z.strictObject({ name: z.string(), sha256, imageSize: z.int(), parameters: z.int() })),
+  bases: z.array(
+    z.strictObject({ name: z.string(), sha256, family: z.enum(families), imageSize: z.int(), parameters: z.int() }),
+  ),
   datasets: z.array(z.strictObject({ name: z.string(), sha256, images: z.int() })),
   prompts: z.array(z.string()),
   seeds: z.array(index),

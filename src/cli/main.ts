@@ -8,6 +8,7 @@ import { doctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
 import { extract } from './commands/extract.ts'
 import { gc } from './commands/gc.ts'
+import { rate } from './commands/rate.ts'
 import { render } from './commands/render.ts'
 import { repl } from './commands/repl.ts'
 import { report } from './commands/report.ts'
@@ -31,6 +32,7 @@ const commands: readonly Command[] = [
   render,
   repl,
   report,
+  rate,
   gc,
   doctor,
   worker,

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { Adapter } from '../artefact/adapter.ts'
 import type { ControlNet } from '../artefact/control-net.ts'
 import type { RunRecord } from '../artefact/record.ts'
-import type { BaseArchitectureInput } from '../config/architecture.ts'
+import type { BaseArchitectureInput, Family } from '../config/architecture.ts'
 import type { classifierSettings } from '../config/classifier.ts'
 import type { engine } from '../config/engine.ts'
 import type {
@@ -211,6 +211,11 @@ export interface Lab extends AsyncDisposable {
   base(name: string, options?: CallOptions): Promise<Base>
   /** An adapter file. Throws ArtefactError for what is not a whole, harmless safetensors file of a known kind. */
   adapter(file: string): Promise<Adapter>
+  /**
+   * The family of bases that an adapter file is made for, by its names, shapes and metadata; null when none of these
+   * tells. Rejects with ArtefactError for what is no adapter.
+   */
+  adapterFamily(file: string, options?: CallOptions): Promise<Family | null>
   /** A ControlNet: a folder in the layout of diffusers, or a file. Throws ArtefactError. */
   controlNet(path: string): Promise<ControlNet>
   /**

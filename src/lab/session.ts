@@ -1,7 +1,8 @@
-import { join } from 'node:path'
+import { resolve as absolute, join } from 'node:path'
 import { openAdapter } from '../artefact/adapter.ts'
 import { openControlNet } from '../artefact/control-net.ts'
 import { labFolders } from '../artefact/run-folder.ts'
+import type { Family } from '../config/architecture.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import { type Dataset, type DatasetOptions, ImageInspector, openDataset } from '../dataset/index.ts'
 import { KohyaTrainings } from '../kohya/index.ts'
@@ -93,6 +94,15 @@ export class LabSession implements api.Lab {
 
   adapter(file: string): ReturnType<typeof openAdapter> {
     return openAdapter(file)
+  }
+
+  adapterFamily(file: string, { signal }: api.CallOptions = {}): Promise<Family | null> {
+    const run = new JobRun({
+      signal,
+      submit: () => this.#pool.submit({ type: 'inspect-adapter', file: absolute(file) }),
+      finish: ({ family }) => family,
+    })
+    return run.result
   }
 
   controlNet(path: string): ReturnType<typeof openControlNet> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Html, html } from './html.ts'
+import { Html, html } from '../page/html.ts'
 import type { ReportModel } from './model.ts'
 import { pageScript } from './script.ts'
 import { renderCost } from './sections/cost.ts'

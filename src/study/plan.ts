@@ -7,6 +7,7 @@ import type { StudyDefinition } from './definition.ts'
 import type { Layout } from './design.ts'
 import { type Arm, expandArms, layOutArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
+import { withFamilies } from './family.ts'
 import type { MetricDefinition } from './metric-definition.ts'
 
 /** An arm and the cells that its results are in. */
@@ -37,7 +38,8 @@ export interface StudyPlan {
 export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan {
   const cells = new CellCollection(facts)
   const measured = study.metrics.length > 0
-  const drawn = expandArms(study).map((arm) => {
+  const drawn = expandArms(study).map((expanded) => {
+    const arm = withFamilies(expanded, facts)
     const draws = arm.notApplicable.includes(null)
     const training = arm.settings.train === null || !draws ? null : cells.add(trainCell(arm, study))
     const sampleCell = sampleCells(arm, training)
@@ -166,7 +168,7 @@ function sampleCells(arm: Arm, training: string | null) {
           adapters: adapters.map((adapter) => {
             if ('cell' in adapter) return { content: adapter.cell, strength: adapter.strength }
             const { file, ...strengths } = adapter
-            return { content: facts.adapters[file], ...strengths }
+            return { content: facts.adapters[file]?.sha256, ...strengths }
           }),
           prompt: text,
           negativePrompt,

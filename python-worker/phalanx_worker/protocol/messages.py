@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "f9d13e872c4e6022d2982384bfea1a94a042eb1b863d0e2eca4d710684dd5f65"
+SCHEMA_SHA256 = "ec38b7d5ace0bd93a4474ac076549f38d2962b238c0ae70da09cdc6298fdb30b"
 
 
 class Accepted(
@@ -106,6 +106,18 @@ class AdapterBlocks(
     second_text_encoder: tuple[float, ...] | None
     text_encoder: tuple[float, ...] | None
     up: tuple[float, ...] | None
+
+
+class AdapterDescription(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-adapter",
+):
+    family: Literal["sd-1", "sd-2", "sdxl"] | None
 
 
 class AdapterReference(
@@ -916,6 +928,7 @@ class TrainClassifierResult(
 
 JobResult = (
     BaseDescription
+    | AdapterDescription
     | CreateBaseResult
     | TrainResult
     | ExtractResult
@@ -1757,6 +1770,18 @@ class InitialImage(
     strength: Annotated[float, Meta(gt=0, le=1)]
 
 
+class InspectAdapterJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-adapter",
+):
+    file: str
+
+
 class InspectBaseJob(
     Struct,
     frozen=True,
@@ -1849,7 +1874,17 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | ExtractJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = (
+    InspectBaseJob
+    | InspectAdapterJob
+    | CreateBaseJob
+    | TrainJob
+    | ExtractJob
+    | ExplainJob
+    | SampleJob
+    | TrainClassifierJob
+    | ClassifyJob
+)
 
 
 class Replay(
