@@ -6,6 +6,7 @@ import { checkBest } from '../lab/index.ts'
 import { baselineOf } from './baseline.ts'
 import { type StudyDefinition, type StudyInput, studyDefinition } from './definition.ts'
 import { type Arm, expandArms } from './expand-arms.ts'
+import { checkHalving } from './halving.ts'
 import { requireName } from './require-name.ts'
 
 /**
@@ -46,6 +47,7 @@ export function defineStudy(input: StudyInput): StudyDefinition {
     requireLearnedWord(arm)
   }
   for (const arm of arms) baselineOf(arm, arms)
+  checkHalving(study, arms)
   return study
 }
 

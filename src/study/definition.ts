@@ -9,6 +9,7 @@ import { axisDefinition } from './axis.ts'
 import { budgetDefinition } from './budget.ts'
 import { designDefinition } from './design.ts'
 import { exceptionDefinition } from './exception.ts'
+import { halvingDefinition } from './halving.ts'
 
 const name = z
   .string()
@@ -128,6 +129,8 @@ export const studyDefinition = z.strictObject({
   ]),
   sampling: samplingSettings.prefault({}),
   metrics: z.array(metricDefinition).default([]),
+  /** Rounds that choose which of the arms that train are compared; null compares all. */
+  halving: halvingDefinition.nullable().default(null),
   /** What one run may take; no limit by default. It changes no result, so the next run goes on. */
   budget: budgetDefinition.prefault({}),
   figures: z

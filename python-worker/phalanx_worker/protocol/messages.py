@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "2cf3ae9734f8771400f292283f0b3bd0d4f74dd39dbf50174f2eb88c659caf25"
+SCHEMA_SHA256 = "d5751439f1e06481bdc962dd0900a1daa60b4651f7e9d5f420c173c7e18045d2"
 
 
 class Accepted(
@@ -1135,6 +1135,7 @@ class TrainingSubset(
     crop: Literal["centre", "random"]
     dataset: DatasetReference
     flip: bool
+    inpainting_masks: Literal["random", "dataset"]
     regularisation: bool
     repeats: Annotated[int, Meta(ge=1, le=100000)]
     weight: Annotated[float, Meta(gt=0, le=1000)]
