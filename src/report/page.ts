@@ -9,6 +9,7 @@ import { renderFailures } from './sections/failures.ts'
 import { renderFigures } from './sections/figures.ts'
 import { renderMetrics } from './sections/metrics.ts'
 import { renderOpening } from './sections/opening.ts'
+import { renderRatings } from './sections/ratings.ts'
 import { renderRecipe } from './sections/recipe.ts'
 import { pageStyle } from './style.ts'
 
@@ -33,6 +34,7 @@ ${renderOpening(model)}
 ${renderFailures(model.study)}
 ${renderFigures(model)}
 ${renderMetrics(model.study)}
+${renderRatings(model.ratings, model.study)}
 ${renderCurves(model)}
 ${renderCost(model.study)}
 ${renderRecipe(model.study)}
