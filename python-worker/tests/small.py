@@ -240,6 +240,7 @@ def subset(dataset: DatasetReference, **changes: Any) -> TrainingSubset:
         captions=PLAIN_CAPTIONS,
         flip=True,
         crop="centre",
+        inpainting_masks="random",
     )
     return msgspec.structs.replace(plain, **changes)
 

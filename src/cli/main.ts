@@ -3,6 +3,7 @@ import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
 import type { Command } from './command.ts'
 import { completion } from './commands/completion.ts'
+import { curate } from './commands/curate.ts'
 import { doctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
 import { extract } from './commands/extract.ts'
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   train,
   extract,
   sample,
+  curate,
   render,
   repl,
   report,

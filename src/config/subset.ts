@@ -6,6 +6,7 @@ import { prompt } from './sampling.ts'
 const captionDropout = z.number().min(0).max(1)
 const flip = z.boolean()
 const crop = z.enum(['centre', 'random'])
+const inpaintingMasks = z.enum(['random', 'dataset'])
 
 /** How captions are worded anew for every sample. Tags are what stands between commas. */
 export const captionSettings = z
@@ -41,12 +42,19 @@ export const presentation = z.strictObject({
    * the mask shows something. What is cropped at random is encoded in every step, since its latents cannot be cached.
    */
   crop: crop.default('centre'),
+  /**
+   * What a base made for inpainting is trained to fill in: random shapes, or what the masks of the dataset show in white
+   * (their lighter half). Class images without a mask keep random shapes; held-out images need masks, too.
+   */
+  inpaintingMasks: inpaintingMasks.default('random'),
 })
 export type Presentation = z.output<typeof presentation>
 export type PresentationInput = z.input<typeof presentation>
 
 /** What one subset says of how its images are shown; the training's own settings fill the rest. */
-const ownPresentation = z.strictObject({ captionDropout, captions: captionSettings, flip, crop }).partial()
+const ownPresentation = z
+  .strictObject({ captionDropout, captions: captionSettings, flip, crop, inpaintingMasks })
+  .partial()
 
 const share = z.strictObject({
   /** How often each image is seen in an epoch. */
@@ -114,11 +122,12 @@ export function subsetsOf<Named>(choice: DataChoice<Named>): (SubsetSettings & {
     captions: own.captions ?? shown.captions,
     flip: own.flip ?? shown.flip,
     crop: own.crop ?? shown.crop,
+    inpaintingMasks: own.inpaintingMasks ?? shown.inpaintingMasks,
   }))
 }
 
-function presentationOf({ captionDropout, captions, flip, crop }: Presentation): Presentation {
-  return { captionDropout, captions, flip, crop }
+function presentationOf({ captionDropout, captions, flip, crop, inpaintingMasks }: Presentation): Presentation {
+  return { captionDropout, captions, flip, crop, inpaintingMasks }
 }
 
 const plainCaptions = captionSettings.parse({})

@@ -1,6 +1,6 @@
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { resolve as absolute, join } from 'node:path'
+import { resolve as absolute, dirname, join } from 'node:path'
 import { DatasetError } from '../errors/index.ts'
 import { type KeptEntry, type Ledger, openLedger } from '../ledger/index.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
@@ -78,7 +78,11 @@ async function writeSet(
   signal: AbortSignal,
 ): Promise<void> {
   const partial = `${folder}.partial`
-  await rm(partial, { recursive: true, force: true })
+  const parent = dirname(folder)
+  await mkdir(parent, { recursive: true })
+  // What a killed process left, of this or of another content.
+  for (const name of await readdir(parent))
+    if (name.endsWith('.partial')) await rm(join(parent, name), { recursive: true, force: true })
   await mkdir(join(partial, 'images'), { recursive: true })
   await mapParallel(items, availableParallelism(), async ({ blob, file, form }) => {
     signal.throwIfAborted()

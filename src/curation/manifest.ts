@@ -1,10 +1,11 @@
+import { posix } from 'node:path'
 import type { KeptEntry } from '../ledger/index.ts'
 import { canonicalJson } from '../util/canonical-json.ts'
 import { sha256 } from '../util/sha256.ts'
 import type { ImageForm } from './plain-image.ts'
 import { views } from './views.ts'
 
-/** An image of a frozen set with all that is known of it. */
+/** An image of a frozen set with all that is known of it; of a file of this machine `url` has the name alone. */
 export interface SetItem extends Pick<KeptEntry, 'url' | 'page' | 'source' | 'query' | 'creator' | 'attribution'> {
   /** Relative to the set's folder. */
   readonly file: string
@@ -36,7 +37,8 @@ export function itemOf(entry: KeptEntry, form: ImageForm): SetItem {
     ...{ form, blob, width: image.width, height: image.height },
     caption,
     captionSource: caption === '' ? 'none' : entry.captionSource,
-    ...{ url, page, source, query, creator, attribution, licence, licenceUrl },
+    url: url.startsWith('file:') ? `file:${posix.basename(url)}` : url,
+    ...{ page, source, query, creator, attribution, licence, licenceUrl },
   }
 }
 

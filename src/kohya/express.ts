@@ -94,8 +94,8 @@ function saySubset(
   where: string,
 ): Record<string, unknown> {
   const { captionDropout, captions, flip, crop, weight, regularisation, ...rest } = subset
-  // Said with the number of images.
-  const { dataset: _dataset, repeats: _repeats, ...unknown } = rest
+  // Said with the number of images; and only bases that were refused fill masks in.
+  const { dataset: _dataset, repeats: _repeats, inpaintingMasks: _filled, ...unknown } = rest
   nothingIsLeft(unknown)
   if (weight !== 1) said.refuse(`${where}.weight`, 'it weighs no subsets against one another')
   if (regularisation) said.refuse(`${where}.regularisation`, 'class images are not driven')

@@ -54,11 +54,8 @@ export interface ExplainPlan {
  */
 export function planExplanation(given: ExplainRequest, device: string): ExplainPlan {
   const { dreamBooth: asked, training } = splitDreamBooth(given)
-  const { base, dataset, subsets, captionDropout, captions, flip, crop, measure, ...settings } = resolve(
-    explainRequest,
-    training,
-    'training',
-  )
+  const { base, dataset, subsets, captionDropout, captions, flip, crop, inpaintingMasks, measure, ...settings } =
+    resolve(explainRequest, training, 'training')
   const dreamBooth = asked === null ? null : resolve(dreamBoothSettings, asked, 'DreamBooth')
   if (dreamBooth !== null) checkDreamBooth({ ...settings, subsets })
   const place =
@@ -71,7 +68,7 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
     dreamBooth === null || dataset === undefined
       ? { dataset, subsets }
       : { subsets: dreamBoothSubsets(dreamBooth, dataset, dataset).map((subset) => subsetWithData.parse(subset)) }
-  const planned = named ? subsetsOf<Dataset>({ ...data, captionDropout, captions, flip, crop }) : []
+  const planned = named ? subsetsOf<Dataset>({ ...data, captionDropout, captions, flip, crop, inpaintingMasks }) : []
   if (measure && (planned.length === 0 || typeof base === 'string')) {
     throw new ConfigError({
       code: 'nothing-to-measure',
@@ -113,6 +110,7 @@ export function explanationOf(
     idle: [
       ...idleSettings(plan.given, settings, { wideConvolutions }),
       ...idleCrops(plan),
+      ...idleMasks(plan),
       ...(plan.dreamBooth === null ? [] : idleDreamBooth(plan.dreamBooth)),
     ],
     remarks: [...remarksOn(found, settings, epochs), ...remarksOnWords(plan), ...remarksOnCrops(plan)],
@@ -129,6 +127,13 @@ function* idleCrops({ base, job, subsets }: ExplainPlan): Generator<IdleSetting>
   const idle = idleCropOf(subsets, buckets, trainingSize(job.settings, base))
   if (idle !== undefined) {
     yield { setting: 'crop', reason: `nothing is cut off the images of ${idle.dataset.root}` }
+  }
+}
+
+function* idleMasks({ base, subsets }: ExplainPlan): Generator<IdleSetting> {
+  if (typeof base !== 'string' && base.description.inpainting) return
+  if (subsets.some(({ inpaintingMasks }) => inpaintingMasks === 'dataset')) {
+    yield { setting: 'inpaintingMasks', reason: 'the base is not made for inpainting' }
   }
 }
 

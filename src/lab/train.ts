@@ -71,14 +71,24 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     captions,
     flip,
     crop,
+    inpaintingMasks,
     heldOut,
     name: given,
     folder,
     engine: by,
     ...settings
   } = resolve(trainRequest, input, 'training')
-  const subsets = subsetsOf<Dataset>({ dataset, subsets: several, captionDropout, captions, flip, crop })
+  const subsets = subsetsOf<Dataset>({
+    dataset,
+    subsets: several,
+    captionDropout,
+    captions,
+    flip,
+    crop,
+    inpaintingMasks,
+  })
   refuseWithoutEffect(settings.technique, subsets)
+  refuseIdleMasks(settings.technique, base, subsets)
   const buckets = bucketsOf(settings, base, [
     ...subsets.map((subset) => subset.dataset),
     ...(heldOut === undefined ? [] : [heldOut.dataset]),
@@ -122,6 +132,21 @@ function refuseWithoutEffect({ type }: TrainingSettings['technique'], subsets: r
     code: 'setting-without-effect',
     message: `${setting} has no effect on the technique ${type}. Leave it out.`,
     facts: { setting, technique: type },
+  })
+}
+
+/** Only a denoising network made for inpainting is shown what to fill in. */
+function refuseIdleMasks(
+  { type }: TrainingSettings['technique'],
+  { description }: Base,
+  subsets: readonly PlannedSubset[],
+): void {
+  if (description.inpainting && type !== 'autoencoder') return
+  if (subsets.every(({ inpaintingMasks }) => inpaintingMasks === 'random')) return
+  throw new ConfigError({
+    code: 'setting-without-effect',
+    message: `inpaintingMasks has no effect: ${description.inpainting ? `the technique ${type} fills nothing in` : 'the base is not made for inpainting'}. Leave it out, or train on what the masks show with objective.mask.`,
+    facts: { setting: 'inpaintingMasks' },
   })
 }
 

@@ -131,8 +131,8 @@ class LabSteps {
 
 /** The one dataset of a DreamBooth, with how it is seen. */
 function pictures([subset]: readonly TrainSubset[]) {
-  const { dataset, captionDropout, captions, flip, crop } = subset as TrainSubset
-  return { dataset, captionDropout, captions, flip, crop }
+  const { repeats: _repeats, weight: _weight, regularisation: _regularisation, ...shown } = subset as TrainSubset
+  return shown
 }
 
 async function followProgress(run: LabRun<unknown, { type: string }>, report: StepContext['report']): Promise<void> {

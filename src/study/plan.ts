@@ -122,7 +122,14 @@ function trainCell(arm: Arm, study: StudyDefinition) {
     const subsets = studySubsets(train, study)
     const { dreamBooth, training } = armDreamBooth(train)
     const { dataset: _one, subsets: _several, ...rest } = training
-    const { captionDropout: _dropout, captions: _captions, flip: _flip, crop: _crop, ...settings } = rest
+    const {
+      captionDropout: _dropout,
+      captions: _captions,
+      flip: _flip,
+      crop: _crop,
+      inpaintingMasks: _masks,
+      ...settings
+    } = rest
     // How often to save and which pictures to show on the way do not change what is learned.
     const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
     return {

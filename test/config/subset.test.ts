@@ -12,7 +12,7 @@ function subsetOf(input: SubsetInput & { readonly dataset?: string } = {}) {
 test('one dataset is a subset that is seen once', () => {
   const [subset] = subsetsOf({ dataset: 'palms', ...shown })
   const plain = { repeats: 1, weight: 1, regularisation: false, captions: captionSettings.parse({}) }
-  expect(subset).toEqual({ dataset: 'palms', ...plain, flip: true, crop: 'random', captionDropout: 0.2 })
+  expect(subset).toEqual({ dataset: 'palms', ...plain, ...shown })
 })
 
 test('what a subset says itself goes before what the training says', () => {

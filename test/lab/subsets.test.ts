@@ -49,6 +49,7 @@ test('several datasets are trained on, each as it says, and recorded', async () 
     captionDropout: 0.1,
     flip: false,
     crop: 'centre',
+    inpaintingMasks: 'random',
     repeats: 1,
     weight: 1,
     regularisation: false,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "ec38b7d5ace0bd93a4474ac076549f38d2962b238c0ae70da09cdc6298fdb30b"
+SCHEMA_SHA256 = "4fdb7c8deea924e4ab2e5853de2edb62620bc251a21627959b8e78c65fe103d8"
 
 
 class Accepted(
@@ -1125,6 +1125,7 @@ class TrainingSubset(
     crop: Literal["centre", "random"]
     dataset: DatasetReference
     flip: bool
+    inpainting_masks: Literal["random", "dataset"]
     regularisation: bool
     repeats: Annotated[int, Meta(ge=1, le=100000)]
     weight: Annotated[float, Meta(gt=0, le=1000)]

@@ -17,7 +17,7 @@ from phalanx_worker.training.batch_plan import BatchPlan
 from phalanx_worker.training.captions import worded
 from phalanx_worker.training.data import PixelStore
 from phalanx_worker.training.latents import LatentKey, Posterior, encode, to_tensor, to_unit_tensor
-from phalanx_worker.training.loss_masks import MaskStore
+from phalanx_worker.training.mask_store import MaskStore
 from phalanx_worker.training.masks import at_latents, hidden, random_mask
 from phalanx_worker.training.sizes import time_ids
 from phalanx_worker.training.text import TextCache
@@ -44,7 +44,7 @@ class Feed:
     posteriors: dict[str, Posterior]
     """By text of the key; empty for techniques that train on pixels. What is cropped at random is encoded anew."""
     masks: MaskStore | None = None
-    """For a masked loss."""
+    """For a masked loss, and for what is filled in."""
     controls: PixelStore | None = None
     """Pictures that control the images, in the order of `store`, for techniques that read them."""
 
@@ -99,7 +99,7 @@ class Feed:
         return time_ids([self.store.files[item] for item in items], views).to(self.base.device)
 
     def _masks(self, latents: Tensor | None, items: Sequence[int], views: Sequence[View]) -> Tensor | None:
-        if self.masks is None or latents is None:
+        if self.masks is None or latents is None or self.settings.objective.mask is None:
             return None
         return self.masks.masks(items, views, latents.shape[-2:]).to(self.base.device)
 
@@ -117,7 +117,8 @@ class Feed:
         return View(flipped, (int(left), int(top)))
 
     def _corners(self, item: int) -> Corners:
-        showing = None if self.masks is None else self.masks.corners(item)
+        used = self.settings.objective.mask is not None or self._is_masked(item)
+        showing = self.masks.corners(item) if self.masks is not None and used else None
         file = self.store.files[item]
         return all_corners(file.scaled, file.transform) if showing is None else showing
 
@@ -136,11 +137,18 @@ class Feed:
         masks, images = [], []
         for item, view, sample in zip(items, views, samples, strict=True):
             pixels = self.store.pixels(item, view)
+            given = self.masks.filled_in(item, view) if self.masks is not None and self._is_masked(item) else None
             # What is smaller than two latents may fall between them.
-            masks.append(random_mask(self.streams, step, sample, pixels.shape[:2], 2 * self.base.reduction))
+            smallest = 2 * self.base.reduction
+            drawn = random_mask(self.streams, step, sample, pixels.shape[:2], smallest) if given is None else given
+            masks.append(drawn)
             images.append(hidden(pixels, masks[-1]))
         latents = self._sampled(encode(self.base, images), "hidden-posterior", step, samples)
         return torch.cat([at_latents(masks, (latents.shape[2], latents.shape[3])), latents], dim=1).to(self.base.device)
+
+    def _is_masked(self, item: int) -> bool:
+        """Whether what its mask shows is filled in."""
+        return self.base.inpainting and self.subsets[item].inpainting_masks == "dataset"
 
     def _latents(self, items: Sequence[int], views: Sequence[View], step: int, samples: Sequence[int]) -> Tensor:
         seen = list(zip(items, views, strict=True))

@@ -34,7 +34,7 @@ from phalanx_worker.techniques.lora import Lora
 from phalanx_worker.techniques.masked_loss import MaskedPrediction, masked_losses
 from phalanx_worker.training.data import ImageFile, read_dataset
 from phalanx_worker.training.images import CoverCrop
-from phalanx_worker.training.loss_masks import MaskStore
+from phalanx_worker.training.mask_store import MaskStore
 from phalanx_worker.training.view import View
 from tests.small import CAPTIONS, PLAIN, Killed, Recorder, lora_technique, settings, subset, train_job, write_manifest
 
@@ -168,7 +168,7 @@ def files(reference: DatasetReference, size: int = 16) -> list[ImageFile]:
 
 def test_masks_are_cropped_mirrored_and_brought_to_the_latents(tmp_path: Path) -> None:
     reference = masked_dataset(tmp_path / "images")
-    store = MaskStore(files(reference), [subset(reference)] * 4)
+    store = MaskStore(files(reference), [subset(reference)] * 4, of_loss=True)
     masks = store.masks([0, 0], [View(), View(flipped=True)], torch.Size([8, 8]))
     # The crop takes columns 4 to 19, of which 4 to 8 are white: two latents and half of the third.
     expected = torch.tensor([1.0, 1.0, 0.5, 0, 0, 0, 0, 0]).expand(8, 8)
@@ -186,7 +186,7 @@ def test_an_alpha_channel_is_a_mask(tmp_path: Path) -> None:
         read_dataset(reference)[0], file="alpha.png", sha256=digest, mask=ItemPicture(file="alpha.png", sha256=digest)
     )
     both = [*files(reference)[:1], ImageFile(tmp_path / "images", item, CoverCrop(16, 16))]
-    masks = MaskStore(both, [subset(reference)] * 2).masks([0, 1], [View()] * 2, torch.Size([8, 8]))
+    masks = MaskStore(both, [subset(reference)] * 2, of_loss=True).masks([0, 1], [View()] * 2, torch.Size([8, 8]))
     assert torch.equal(masks[0], masks[1])
     assert ImageOps.grayscale(mask).getextrema() == (0, 255)
 
@@ -194,7 +194,7 @@ def test_an_alpha_channel_is_a_mask(tmp_path: Path) -> None:
 def test_class_images_need_no_mask(tmp_path: Path) -> None:
     reference = masked_dataset(tmp_path / "images", without=(2,))
     own = subset(reference)
-    store = MaskStore(files(reference), [own, own, subset(reference, regularisation=True), own])
+    store = MaskStore(files(reference), [own, own, subset(reference, regularisation=True), own], of_loss=True)
     assert bool((store.masks([2], [View()], torch.Size([8, 8])) == 1).all())
 
 
@@ -204,7 +204,7 @@ def test_class_images_need_no_mask(tmp_path: Path) -> None:
 def test_masks_that_say_nothing_are_refused(tmp_path: Path, made: dict[str, Any], code: str) -> None:
     reference = masked_dataset(tmp_path / "images", **made)
     with pytest.raises(DatasetError) as caught:
-        MaskStore(files(reference), [subset(reference)] * 4)
+        MaskStore(files(reference), [subset(reference)] * 4, of_loss=True)
     assert caught.value.code == code
 
 
