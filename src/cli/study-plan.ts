@@ -26,6 +26,7 @@ export function describePlan({ plan, cached, expected, power }: PlannedStudy): s
     ...[['', 'in all', 'cached', 'to run'], ...rows].map(
       ([name = '', ...counts]) => `  ${name.padEnd(20)}${counts.map((count) => count.padStart(8)).join('')}`,
     ),
+    ...describeHalving(plan),
     ...describeInapplicable(plan),
     ...describeDesigns(plan),
     ...(cached.size === cells.length ? [] : [describeExpectation(expected), ...describeBudget(study.budget)]),
@@ -39,6 +40,19 @@ export function listMissing({ plan, cached }: PlannedStudy): string {
   const lines = missing.slice(0, named).map(({ key, label }) => `  ${key}  ${label}`)
   const rest = missing.length - lines.length
   return [...lines, ...(rest > 0 ? [`  and ${formatCount(rest)} more; --json lists all`] : [])].join('\n')
+}
+
+function describeHalving({ study: { halving }, arms }: PlannedStudy['plan']): string[] {
+  if (halving === null) return []
+  const trained = arms.filter((arm) => arm.training !== null).length
+  const rounds = halving.steps.map(
+    (steps, i) => `${Math.ceil(trained * halving.keep ** i)} arms for ${formatCount(steps)} steps`,
+  )
+  const last = Math.ceil(trained * halving.keep ** halving.steps.length)
+  return [
+    `  halving comes first: ${listWords(rounds)}, on seeds of their own; about ${last} of the ${trained} arms that train go on,`,
+    '  so that of the cells above only a part will run',
+  ]
 }
 
 function describeInapplicable({ arms }: PlannedStudy['plan']): string[] {

@@ -7,6 +7,7 @@ import { renderCurves } from './sections/curves.ts'
 import { renderDialog } from './sections/dialog.ts'
 import { renderFailures } from './sections/failures.ts'
 import { renderFigures } from './sections/figures.ts'
+import { renderHalving } from './sections/halving.ts'
 import { renderMetrics } from './sections/metrics.ts'
 import { renderOpening } from './sections/opening.ts'
 import { renderRatings } from './sections/ratings.ts'
@@ -32,6 +33,7 @@ export function renderPage(model: ReportModel): string {
 <main>
 ${renderOpening(model)}
 ${renderFailures(model.study)}
+${renderHalving(model.study)}
 ${renderFigures(model)}
 ${renderMetrics(model.study)}
 ${renderRatings(model.ratings, model.study)}

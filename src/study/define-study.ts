@@ -5,6 +5,7 @@ import { ConfigError } from '../errors/index.ts'
 import { baselineOf } from './baseline.ts'
 import { type StudyDefinition, type StudyInput, studyDefinition } from './definition.ts'
 import { type Arm, expandArms } from './expand-arms.ts'
+import { checkHalving } from './halving.ts'
 import { requireName } from './require-name.ts'
 
 /**
@@ -39,6 +40,7 @@ export function defineStudy(input: StudyInput): StudyDefinition {
     requireLearnedWord(arm)
   }
   for (const arm of arms) baselineOf(arm, arms)
+  checkHalving(study, arms)
   return study
 }
 

@@ -7,6 +7,7 @@ import { axisDefinition } from './axis.ts'
 import { budgetDefinition } from './budget.ts'
 import { designDefinition } from './design.ts'
 import { exceptionDefinition } from './exception.ts'
+import { halvingDefinition } from './halving.ts'
 import { metricDefinition } from './metric-definition.ts'
 
 const name = z
@@ -125,6 +126,8 @@ export const studyDefinition = z.strictObject({
   ]),
   sampling: samplingSettings.prefault({}),
   metrics: z.array(metricDefinition).default([]),
+  /** Rounds that choose which of the arms that train are compared; null compares all. */
+  halving: halvingDefinition.nullable().default(null),
   /** What one run may take; no limit by default. It changes no result, so the next run goes on. */
   budget: budgetDefinition.prefault({}),
   figures: z

@@ -17,14 +17,23 @@ const planRecord = z.strictObject({
   cells: z.array(z.string()),
 })
 
-/** Says in a study's folder which cells it refers to, before any of them runs, so that none is taken for garbage. */
-export async function writePlanRecord(folder: string, { study, sha256, cells }: StudyPlan): Promise<void> {
+/**
+ * Says in a study's folder which cells it refers to, before any of them runs, so that none is taken for garbage.
+ *
+ * @param before plans of rounds that came before this one
+ */
+export async function writePlanRecord(
+  folder: string,
+  plan: StudyPlan,
+  before: readonly StudyPlan[] = [],
+): Promise<void> {
+  const { study, sha256 } = plan
   const record: z.output<typeof planRecord> = {
     format: 'phalanx-plan',
     version: 1,
     name: study.name,
     plan: sha256,
-    cells: cells.map(({ key }) => key),
+    cells: [...new Set([...before, plan].flatMap(({ cells }) => cells.map(({ key }) => key)))],
   }
   await mkdir(folder, { recursive: true })
   await atomicWrite(join(folder, planFile), JSON.stringify(record))

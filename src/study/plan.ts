@@ -34,12 +34,20 @@ export interface StudyPlan {
   readonly references: ReadonlyMap<number, string>
 }
 
-/** Plans a study from the facts about what it uses. Pure: equal arguments give equal keys. */
-export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan {
+/**
+ * Plans a study from the facts about what it uses. Pure: equal arguments give equal keys.
+ *
+ * @param dropped reason by the name of an arm that is not to be drawn any more
+ */
+export function planCells(
+  study: StudyDefinition,
+  facts: StudyFacts,
+  dropped: ReadonlyMap<string, string> = new Map(),
+): StudyPlan {
   const cells = new CellCollection(facts)
   const measured = study.metrics.length > 0
   const drawn = expandArms(study).map((expanded) => {
-    const arm = withFamilies(expanded, facts)
+    const arm = withoutDropped(withFamilies(expanded, facts), dropped)
     const draws = arm.notApplicable.includes(null)
     const training = arm.settings.train === null || !draws ? null : cells.add(trainCell(arm, study))
     const sampleCell = sampleCells(arm, training)
@@ -65,6 +73,11 @@ export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan 
 export function promptsOf(metric: MetricDefinition, study: StudyDefinition): number[] {
   const chosen = metric.type === 'finger-count' ? Object.keys(metric.expected) : metric.prompts
   return study.prompts.flatMap((prompt, i) => (chosen === null || chosen.includes(prompt) ? [i] : []))
+}
+
+function withoutDropped(arm: Arm, dropped: ReadonlyMap<string, string>): Arm {
+  const out = dropped.get(arm.name)
+  return out === undefined ? arm : { ...arm, notApplicable: arm.notApplicable.map((reason) => reason ?? out) }
 }
 
 /** Two values of an axis that draw the very same pictures would look like a finding. Throws ConfigError. */

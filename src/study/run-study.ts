@@ -11,7 +11,8 @@ import { labSteps } from './lab-steps.ts'
 import { planCells, type StudyPlan } from './plan.ts'
 import { writePlanRecord } from './plan-record.ts'
 import type { StudyCounts, StudyEvent } from './progress.ts'
-import { runCells } from './run-cells.ts'
+import { type CellResults, runCells } from './run-cells.ts'
+import { runHalving } from './run-halving.ts'
 import { type MetricPower, studyPower } from './study-power.ts'
 import { writeStudyFolder } from './write-study-folder.ts'
 
@@ -69,32 +70,37 @@ export function whyCell(lab: Lab, { plan }: PlannedStudy, cell: string): Promise
 /**
  * Runs the missing cells of a study and writes its folder. Whatever is killed, starting again loses no finished cell
  * and runs none twice; a training goes on from its newest checkpoint. A cell that fails is recorded, cells that need
- * it are skipped, the others run.
+ * it are skipped, the others run. With halving, its rounds come first, each with events of its own.
  *
- * Rejects with the signal's reason when aborted; the study's folder then shows what was finished.
+ * Rejects with the signal's reason when aborted; the study's folder then shows what was finished, unless halving was
+ * still choosing. Throws ArtefactError (`halving-incomplete`) when the disk was full in a round.
  */
 export async function runStudy(
   lab: Lab,
   study: StudyDefinition,
   { planned, signal, onEvent }: RunStudyOptions = {},
 ): Promise<StudyOutcome> {
-  const { plan } = planned ?? (await planStudy(lab, study))
+  const whole = (planned ?? (await planStudy(lab, study))).plan
   const store = openStore(lab)
   const folder = join(lab.folder, labFolders.studies, study.name)
-  await writePlanRecord(folder, plan)
-  const runStep = labSteps(lab, plan, store)
-  const results = await runCells({
-    cells: plan.cells,
-    store,
-    runStep,
-    workers: lab.workers.length,
-    budget: study.budget,
-    signal,
-    onEvent,
-  })
+  const plans: StudyPlan[] = []
+  const run = async (plan: StudyPlan): Promise<CellResults> => {
+    await writePlanRecord(folder, plan, plans)
+    plans.push(plan)
+    const { cells } = plan
+    const runStep = labSteps(lab, plan, store)
+    return runCells({ cells, store, runStep, workers: lab.workers.length, budget: study.budget, signal, onEvent })
+  }
+  const { facts } = whole
+  const chosen = study.halving && (await runHalving({ study, halving: study.halving, facts, run }))
+  if (study.halving !== null && chosen === null) throw signal?.reason
+  const plan = chosen === null ? whole : planCells(study, facts, chosen.dropped)
+  const results = await run(plan)
   const record = await writeStudyFolder({
     plan,
     ...results,
+    failures: [...(chosen?.failures ?? []), ...results.failures],
+    halving: chosen?.record,
     finished: !results.aborted && results.counts.left === 0,
     store,
     folder,

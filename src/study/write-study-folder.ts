@@ -3,6 +3,7 @@ import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   type FailureRecord,
+  type HalvingRecord,
   type StudyImage,
   type StudyRecord,
   studyRecord,
@@ -22,6 +23,7 @@ export interface StudyResults {
   /** Of the cells that finished. */
   readonly records: ReadonlyMap<string, CellRecord>
   readonly failures: readonly FailureRecord[]
+  readonly halving?: HalvingRecord | undefined
   /** False when the study was stopped. */
   readonly finished: boolean
   readonly store: CellStore
@@ -55,7 +57,7 @@ export async function writeStudyFolder(results: StudyResults): Promise<StudyReco
   return record
 }
 
-function assembleRecord({ plan, records, failures, finished }: StudyResults): StudyRecord {
+function assembleRecord({ plan, records, failures, halving, finished }: StudyResults): StudyRecord {
   const { study, facts } = plan
   const judgements = new Map<string, readonly Judgement[]>()
   for (const [key, record] of records) if (record.kind === 'score') judgements.set(key, record.judgements)
@@ -72,6 +74,7 @@ function assembleRecord({ plan, records, failures, finished }: StudyResults): St
     sampling: { ...study.sampling },
     arms: plan.arms.map((arm) => describeArm(arm, plan, records, failures)),
     designs: [...plan.designs].flatMap(([family, layout]) => describeDesign(family, layout)),
+    halving: halving ?? null,
     trainings: plan.cells.flatMap((cell) => describeTraining(cell, records.get(cell.key))),
     images: plan.arms.flatMap((arm) => listImages(arm, plan, records, judgements)),
     metrics: measureStudy(plan, judgements),

@@ -147,6 +147,7 @@ function sampleRecord(images: readonly StudyImage[]): StudyRecord {
         resolution: null,
       },
     ],
+    halving: null,
     trainings: [
       training('lora-key', ['LoRA'], 'lora', 1_840_332, 452_096),
       training('inversion-key', ['textual inversion'], 'embedding', 1_204, 128),

@@ -2,7 +2,18 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { showStudy } from '../../src/cli/study-progress.ts'
-import { defineStudy, fingerCount, full, lora, planStudy, runStudy, type StudyInput, whyCell } from '../../src/index.ts'
+import {
+  collectGarbage,
+  defectProbability,
+  defineStudy,
+  fingerCount,
+  full,
+  lora,
+  planStudy,
+  runStudy,
+  type StudyInput,
+  whyCell,
+} from '../../src/index.ts'
 import { buildReport } from '../../src/report/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { writeFolder } from '../dataset/image-folder.ts'
@@ -59,4 +70,27 @@ test('a study runs on a real worker, answers from the cache the second time, and
   ])
   const report = await buildReport(folder)
   expect(await readFile(report.html, 'utf8')).toContain('lora')
+})
+
+test('halving trains all arms for fewer steps, and only the better half as the study says', async () => {
+  await using lab = await openTestLab()
+  const base = await tinyBase(lab)
+  await writeFolder(join(lab.folder, 'images'), { 'hand/1.png': 10, 'hand/2.png': 90 })
+  const train = { technique: lora(), steps: 2, batchSize: 1 }
+  const study = defineStudy({
+    name: 'halved',
+    bases: [base.folder],
+    datasets: { hands: join(lab.folder, 'images') },
+    arms: { baseline: {}, lora: { train, over: { rank: [1, 2] } } },
+    prompts: ['a hand'],
+    seeds: 2,
+    sampling: { steps: 2 },
+    metrics: [defectProbability()],
+    halving: { steps: [1], seeds: [11, 12] },
+  })
+  const { record } = await runStudy(lab, study)
+  expect(record.halving?.rounds[0]?.arms.map(({ kept }) => kept).toSorted()).toEqual([false, true])
+  expect(record.trainings).toMatchObject([{ steps: 2 }])
+  expect(record.arms.filter(({ missing }) => missing.length > 0)).toHaveLength(1)
+  expect((await collectGarbage(lab.folder)).cells).toEqual([])
 })
