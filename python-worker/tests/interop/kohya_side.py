@@ -44,6 +44,9 @@ def set_constants() -> None:
         unet = import_module("library.sdxl_original_unet")
         unet.MODEL_CHANNELS, unet.TIME_EMBED_DIM = channels[0], 4 * channels[0]
         unet.ADM_IN_CHANNELS = config["projection_class_embeddings_input_dim"]
+        training = import_module("library.sdxl_train_util")
+        embedded, width = training.get_timestep_embedding, config["addition_time_embed_dim"]
+        training.get_timestep_embedding = lambda sizes, _: embedded(sizes, width)
         return
     unet = import_module("library.original_unet")
     unet.BLOCK_OUT_CHANNELS = tuple(channels)
@@ -95,7 +98,9 @@ def outputs(encoders: Any, unet: Any) -> dict[str, torch.Tensor]:
 
 def train() -> None:
     """One training by their own script, with the latents, noise and timesteps that are given."""
-    train_network, train_util = import_module("train_network"), import_module("library.train_util")
+    script = import_module("sdxl_train_network" if SDXL else "train_network")
+    trainer = script.SdxlNetworkTrainer if SDXL else script.NetworkTrainer
+    train_util = import_module("library.train_util")
 
     def scripted(args: Any, scheduler: Any, latents: torch.Tensor) -> tuple[torch.Tensor, ...]:
         del args
@@ -104,7 +109,7 @@ def train() -> None:
 
     losses: list[float] = []
 
-    class Scripted(train_network.NetworkTrainer):  # type: ignore[misc]
+    class Scripted(trainer):  # type: ignore[misc]
         def shift_scale_latents(self, args: Any, latents: torch.Tensor) -> torch.Tensor:
             del args, latents
             return GIVEN["latents"]
@@ -115,7 +120,7 @@ def train() -> None:
             return loss
 
     train_util.get_noise_noisy_latents_and_timesteps = scripted
-    parsed = train_network.setup_parser().parse_args(REQUEST["arguments"])
+    parsed = script.setup_parser().parse_args(REQUEST["arguments"])
     train_util.verify_command_line_training_args(parsed)
     Scripted().train(parsed)
     (FOLDER / "losses.json").write_text(json.dumps(losses), "utf-8")
