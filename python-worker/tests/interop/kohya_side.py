@@ -1,7 +1,6 @@
 """The half of an exchange that sd-scripts does, run by an interpreter of its own: `python kohya_side.py REQUEST`.
 
-Nothing of the checkout is changed. Its UNets have their sizes as constants of their modules, which are set here to
-those of the small base before one is built.
+Nothing of the checkout is changed, but for constants in its memory.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from kohya_constants import set_constants
 from safetensors.torch import load_file, save_file
 
 REQUEST = json.loads(Path(sys.argv[1]).read_text("utf-8"))
@@ -27,7 +27,7 @@ def main() -> None:
     if REQUEST["task"] == "hashes":
         hashes()
         return
-    set_constants()
+    set_constants(Path(BASE), SDXL)
     exchange() if REQUEST["task"] == "exchange" else train()
 
 
@@ -35,22 +35,6 @@ def hashes() -> None:
     """Theirs of the given tensors."""
     made = import_module("library.train_util").precalculate_safetensors_hashes(GIVEN, REQUEST["metadata"])
     (FOLDER / "hashes.json").write_text(json.dumps(made), "utf-8")
-
-
-def set_constants() -> None:
-    config = json.loads((Path(BASE) / "unet/config.json").read_text("utf-8"))
-    channels = config["block_out_channels"]
-    if SDXL:
-        unet = import_module("library.sdxl_original_unet")
-        unet.MODEL_CHANNELS, unet.TIME_EMBED_DIM = channels[0], 4 * channels[0]
-        unet.ADM_IN_CHANNELS = config["projection_class_embeddings_input_dim"]
-        training = import_module("library.sdxl_train_util")
-        embedded, width = training.get_timestep_embedding, config["addition_time_embed_dim"]
-        training.get_timestep_embedding = lambda sizes, _: embedded(sizes, width)
-        return
-    unet = import_module("library.original_unet")
-    unet.BLOCK_OUT_CHANNELS = tuple(channels)
-    unet.TIMESTEP_INPUT_DIM, unet.TIME_EMBED_DIM = channels[0], 4 * channels[0]
 
 
 def exchange() -> None:
