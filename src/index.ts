@@ -7,6 +7,7 @@ export { type GenerationParameters, parseParameters } from './artefact/generatio
 export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recipe.ts'
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
+export type { CurationInput } from './config/curation.ts'
 export type { SourceInput } from './config/source.ts'
 export {
   autoencoder,
@@ -20,6 +21,18 @@ export {
   type TechniqueInputOf,
   textualInversion,
 } from './config/technique.ts'
+export {
+  type Curated,
+  type CurateOptions,
+  type CurateRequest,
+  type CurationEvent,
+  curate,
+  type FreezeOptions,
+  type FrozenSet,
+  freezeSet,
+  type SetItem,
+  type SetManifest,
+} from './curation/index.ts'
 export {
   type CaptionSource,
   type Dataset,
@@ -101,14 +114,20 @@ export {
   type SourceSurroundings,
 } from './sources/index.ts'
 export {
+  type CellReason,
+  collectGarbage,
   type DesignInput,
   defectProbability,
   defectRate,
   defineStudy,
   fingerCount,
   fraction,
+  type Garbage,
+  type GarbageCell,
   grid,
+  type KeyDifference,
   kernelDistanceTo,
+  type MetricPower,
   type PlannedStudy,
   planStudy,
   type RunStudyOptions,
@@ -119,5 +138,6 @@ export {
   type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
+  whyCell,
 } from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'

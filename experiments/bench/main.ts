@@ -1,13 +1,17 @@
 import { LabError } from '../../src/errors/index.ts'
 
-const [what, ...options] = process.argv.slice(2)
+/**
+ * `npm run bench` measures the wire, training and sampling; `npm run bench -- study` measures studies, and
+ * `npm run bench -- gpu` every technique on a GPU, with the options of `benchmarks/gpu.py`.
+ */
+const [name = 'bench', ...others] = process.argv.slice(2)
 try {
-  if (what === undefined) await import('./bench.ts')
-  else if (what === 'gpu') {
+  if (name === 'gpu') {
     const { benchGpu } = await import('./gpu.ts')
-    console.log(await benchGpu(options))
-  } else {
-    console.error(`There is no benchmark ${JSON.stringify(what)}. Say "gpu", or nothing for the others.`)
+    console.log(await benchGpu(others))
+  } else if (others.length === 0 && (name === 'bench' || name === 'study')) await import(`./${name}.ts`)
+  else {
+    console.error('Write: npm run bench, npm run bench -- study, or npm run bench -- gpu.')
     process.exitCode = 2
   }
 } catch (error) {

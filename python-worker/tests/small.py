@@ -230,7 +230,7 @@ def settings(**changes: Any) -> TrainingSettings:
 
 
 def subset(dataset: DatasetReference, **changes: Any) -> TrainingSubset:
-    """A dataset with everything random switched on."""
+    """A dataset with everything random switched on but the place of the crop, so that latents are cached."""
     plain = TrainingSubset(
         dataset=dataset,
         repeats=1,
@@ -239,6 +239,8 @@ def subset(dataset: DatasetReference, **changes: Any) -> TrainingSubset:
         caption_dropout=0.25,
         captions=PLAIN_CAPTIONS,
         flip=True,
+        crop="centre",
+        inpainting_masks="random",
     )
     return msgspec.structs.replace(plain, **changes)
 

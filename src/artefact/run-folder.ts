@@ -18,6 +18,8 @@ export const labFolders = Object.freeze({
   runs: 'runs',
   datasets: 'datasets',
   classImages: 'class-images',
+  cells: 'cells',
+  studies: 'studies',
 })
 
 /** Path of a file of a run. */

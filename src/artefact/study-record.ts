@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { families } from '../config/architecture.ts'
 import { trainingOutcome } from './record.ts'
 
 /** Name of the file in a study's folder that holds its {@link StudyRecord}. */
@@ -142,6 +143,23 @@ export const designRecord = z.strictObject({
 })
 export type DesignRecord = z.output<typeof designRecord>
 
+/** How arms were chosen before they were compared. */
+export const halvingRecord = z.strictObject({
+  /** Place of the deciding metric among the study's. */
+  metric: index,
+  keep: z.number(),
+  seeds: z.array(index),
+  rounds: z.array(
+    z.strictObject({
+      /** Training steps. */
+      steps: z.int(),
+      /** Value of the metric, null when it could not be taken, and whether the arm went on. */
+      arms: z.array(z.strictObject({ arm: z.string(), value: z.number().nullable(), kept: z.boolean() })),
+    }),
+  ),
+})
+export type HalvingRecord = z.output<typeof halvingRecord>
+
 /** A named layout of images: two of arm, prompt and seed span each grid, the third makes one grid per value. */
 export const figureRecord = z.strictObject({
   name: z.string(),
@@ -172,7 +190,9 @@ export const studyRecord = z.strictObject({
   /** SHA-256 of the frozen plan. */
   plan: sha256,
   finished: z.boolean(),
-  bases: z.array(z.strictObject({ name: z.string(), sha256, imageSize: z.int(), parameters: z.int() })),
+  bases: z.array(
+    z.strictObject({ name: z.string(), sha256, family: z.enum(families), imageSize: z.int(), parameters: z.int() }),
+  ),
   datasets: z.array(z.strictObject({ name: z.string(), sha256, images: z.int() })),
   prompts: z.array(z.string()),
   seeds: z.array(index),
@@ -180,6 +200,8 @@ export const studyRecord = z.strictObject({
   arms: z.array(armRecord),
   /** Of arms that vary more than one setting; none in studies of old. */
   designs: z.array(designRecord).default([]),
+  /** Null when all arms were compared. */
+  halving: halvingRecord.nullable().default(null),
   trainings: z.array(trainingRecord),
   images: z.array(studyImage),
   metrics: z.array(metricRecord),

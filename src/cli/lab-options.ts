@@ -23,6 +23,8 @@ export interface LabPlace {
   readonly device?: string | undefined
   readonly workers?: number | undefined
   readonly attach?: string | undefined
+  /** Wait while another process has the folder, instead of ending with an error. */
+  readonly wait?: boolean | undefined
   /** File through which others may attach to the worker that is started. */
   readonly endpointFile?: string | undefined
 }
@@ -38,11 +40,12 @@ export function labPlaceOf({ options }: Arguments): LabPlace {
 
 /** Opens a lab and shows what that is busy with. Throws what `openLab` throws. */
 export function openLabInTerminal(place: LabPlace, { terminal, signal }: CommandContext): Promise<Lab> {
-  const { folder, device, workers, attach, endpointFile } = place
+  const { folder, device, workers, attach, wait, endpointFile } = place
   return openLab({
     folder,
     workers,
     attach,
+    wait,
     endpointFile,
     ...(device !== undefined && { settings: { device } }),
     signal,

@@ -2,21 +2,42 @@
 import { ConfigError } from '../errors/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
 import type { Command } from './command.ts'
+import { completion } from './commands/completion.ts'
+import { curate } from './commands/curate.ts'
 import { doctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
 import { extract } from './commands/extract.ts'
+import { gc } from './commands/gc.ts'
+import { rate } from './commands/rate.ts'
 import { render } from './commands/render.ts'
 import { repl } from './commands/repl.ts'
 import { report } from './commands/report.ts'
 import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
+import { why } from './commands/why.ts'
 import { worker } from './commands/worker.ts'
 import { exitCodes } from './exit-codes.ts'
 import { describeProgram } from './help.ts'
 import { inTerminal, runCommand } from './run-command.ts'
 
-const commands: readonly Command[] = [run, explain, train, extract, sample, render, repl, report, doctor, worker]
+const commands: readonly Command[] = [
+  run,
+  why,
+  explain,
+  train,
+  extract,
+  sample,
+  curate,
+  render,
+  repl,
+  report,
+  rate,
+  gc,
+  doctor,
+  worker,
+  completion(() => commands),
+]
 
 process.exitCode = await main(process.argv.slice(2))
 

@@ -3,7 +3,8 @@ import { buildReport, type Report } from '../report/index.ts'
 import { planStudy, runStudy, type StudyDefinition, type StudyOutcome } from '../study/index.ts'
 import type { CommandContext } from './command.ts'
 import { exitCodes } from './exit-codes.ts'
-import { describePlan, showStudy } from './study-progress.ts'
+import { describePlan } from './study-plan.ts'
+import { showStudy } from './study-progress.ts'
 
 export interface ShownStudy {
   readonly outcome: StudyOutcome

@@ -1,37 +1,9 @@
-import { formatBytes, formatCount, formatSeconds } from '../report/format.ts'
-import type { Cell, PlannedStudy, StudyEvent } from '../study/index.ts'
+import { formatCount, formatSeconds } from '../report/format.ts'
+import type { Cell, StudyEvent } from '../study/index.ts'
 import type { Terminal } from './terminal.ts'
 import { describeUnread, describeUnreadCaptions } from './unread-text.ts'
 
-const kinds: readonly (readonly [Cell['kind'], string])[] = [
-  ['train', 'trainings'],
-  ['sample', 'sets of samples'],
-  ['score', 'sets of judgements'],
-]
 const units: Readonly<Record<Cell['kind'], string>> = { train: 'steps', sample: 'updates', score: 'updates' }
-
-/** What a study will do, before it does: cells by kind, in all, finished earlier and to run; time and disk expected. */
-export function describePlan({ plan, cached, expected }: PlannedStudy): string {
-  const { study, cells, arms } = plan
-  const rows = [...kinds, [null, 'all cells'] as const].flatMap(([kind, name]) => {
-    const of = cells.filter((cell) => kind === null || cell.kind === kind)
-    const done = of.filter((cell) => cached.has(cell.key)).length
-    return of.length === 0 ? [] : [[name, of.length, done, of.length - done].map(String)]
-  })
-  const images = cells.reduce((sum, cell) => sum + (cell.kind === 'sample' ? cell.input.seeds.length : 0), 0)
-  return [
-    `${study.name}: ${arms.length} arms × ${study.prompts.length} prompts × ${study.seeds.length} seeds, ${formatCount(images)} images`,
-    ...[['', 'in all', 'cached', 'to run'], ...rows].map(
-      ([name = '', ...counts]) => `  ${name.padEnd(20)}${counts.map((count) => count.padStart(8)).join('')}`,
-    ),
-    ...(cached.size === cells.length ? [] : [describeExpectation(expected)]),
-  ].join('\n')
-}
-
-function describeExpectation({ seconds, bytes }: PlannedStudy['expected']): string {
-  if (seconds === null || bytes === null) return '  time and disk: known when this lab has finished a cell of each kind'
-  return `  expected: about ${formatSeconds(seconds)} and ${formatBytes(bytes)} on disk`
-}
 
 /** Shows the running cell in one line: how far, loss, rate and time left of the cell and of the study. */
 export function showStudy(terminal: Terminal): (event: StudyEvent) => void {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 /** Breeds of Stable Diffusion. */
 export const families = ['sd-1', 'sd-2', 'sdxl'] as const
+export type Family = (typeof families)[number]
 /** What a UNet may be trained to predict. */
 export const predictions = ['epsilon', 'v_prediction'] as const
 

@@ -5,6 +5,8 @@ import { prompt } from './sampling.ts'
 
 const captionDropout = z.number().min(0).max(1)
 const flip = z.boolean()
+const crop = z.enum(['centre', 'random'])
+const inpaintingMasks = z.enum(['random', 'dataset'])
 
 /** How captions are worded anew for every sample. Tags are what stands between commas. */
 export const captionSettings = z
@@ -34,12 +36,25 @@ export const presentation = z.strictObject({
   captions: captionSettings.prefault({}),
   /** Mirror images at random. */
   flip: flip.default(false),
+  /**
+   * What is kept of an image that was scaled to cover the training size: its centre, or for every sample a part at a
+   * place drawn anew, so that in time all of the image is seen. With a masked loss the place is drawn among those where
+   * the mask shows something. What is cropped at random is encoded in every step, since its latents cannot be cached.
+   */
+  crop: crop.default('centre'),
+  /**
+   * What a base made for inpainting is trained to fill in: random shapes, or what the masks of the dataset show in white
+   * (their lighter half). Class images without a mask keep random shapes; held-out images need masks, too.
+   */
+  inpaintingMasks: inpaintingMasks.default('random'),
 })
 export type Presentation = z.output<typeof presentation>
 export type PresentationInput = z.input<typeof presentation>
 
 /** What one subset says of how its images are shown; the training's own settings fill the rest. */
-const ownPresentation = z.strictObject({ captionDropout, captions: captionSettings, flip }).partial()
+const ownPresentation = z
+  .strictObject({ captionDropout, captions: captionSettings, flip, crop, inpaintingMasks })
+  .partial()
 
 const share = z.strictObject({
   /** How often each image is seen in an epoch. */
@@ -73,7 +88,7 @@ interface DataChoice<Named> extends Presentation {
  */
 export function subsetsOf<Named>(choice: DataChoice<Named>): (SubsetSettings & { readonly dataset: Named })[] {
   const { dataset, subsets } = choice
-  const shown = { captionDropout: choice.captionDropout, captions: choice.captions, flip: choice.flip }
+  const shown = presentationOf(choice)
   if (dataset != null && subsets != null) {
     throw new ConfigError({
       code: 'dataset-and-subsets',
@@ -106,7 +121,13 @@ export function subsetsOf<Named>(choice: DataChoice<Named>): (SubsetSettings & {
     captionDropout: own.captionDropout ?? shown.captionDropout,
     captions: own.captions ?? shown.captions,
     flip: own.flip ?? shown.flip,
+    crop: own.crop ?? shown.crop,
+    inpaintingMasks: own.inpaintingMasks ?? shown.inpaintingMasks,
   }))
+}
+
+function presentationOf({ captionDropout, captions, flip, crop, inpaintingMasks }: Presentation): Presentation {
+  return { captionDropout, captions, flip, crop, inpaintingMasks }
 }
 
 const plainCaptions = captionSettings.parse({})

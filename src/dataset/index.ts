@@ -1,6 +1,6 @@
 export { type BucketPlan, bucketGrid, planBuckets, type Size } from './buckets.ts'
 export type { CaptionSource, Dataset, DatasetOptions } from './dataset.ts'
-export { ImageInspector } from './image-facts.ts'
+export { ImageInspector, largestImage } from './image-facts.ts'
 export { type ListedImage, type Listing, listImages } from './list-images.ts'
 export { type DatasetPlace, openDataset, withCaption } from './open-dataset.ts'
 export { type DatasetProblem, datasetError } from './problem.ts'

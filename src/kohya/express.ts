@@ -44,7 +44,9 @@ export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Exp
     said.refuse('base', 'it builds the UNet of Stable Diffusion 1.5 itself, and this base has another one')
   }
   saySettings(said, job.settings)
-  const subsets = job.subsets.map((subset, index) => saySubset(said, subset, `subsets[${index}]`))
+  const subsets = job.subsets.map((subset, index) => saySubset(said, job.settings, subset, `subsets[${index}]`))
+  // Latents are kept where every image has the same ones in all epochs.
+  if (job.subsets.every(({ crop }) => crop === 'centre')) said.say('cache_latents')
   if (said.refused.length > 0) {
     throw new ConfigError({
       code: 'engine-cannot-express',
@@ -85,14 +87,27 @@ function saySettings(said: Sentence, settings: TrainingSettings): void {
   if (emaDecay !== null) said.refuse('emaDecay', 'it keeps no moving average')
 }
 
-function saySubset(said: Sentence, subset: TrainingSubset, where: string): Record<string, unknown> {
-  const { captionDropout, captions, flip, weight, regularisation, ...rest } = subset
-  // Said with the number of images.
-  const { dataset: _dataset, repeats: _repeats, ...unknown } = rest
+function saySubset(
+  said: Sentence,
+  { buckets }: TrainingSettings,
+  subset: TrainingSubset,
+  where: string,
+): Record<string, unknown> {
+  const { captionDropout, captions, flip, crop, weight, regularisation, ...rest } = subset
+  // Said with the number of images; and only bases that were refused fill masks in.
+  const { dataset: _dataset, repeats: _repeats, inpaintingMasks: _filled, ...unknown } = rest
   nothingIsLeft(unknown)
   if (weight !== 1) said.refuse(`${where}.weight`, 'it weighs no subsets against one another')
   if (regularisation) said.refuse(`${where}.regularisation`, 'class images are not driven')
-  return { caption_dropout_rate: captionDropout, flip_aug: flip, ...sayCaptions(said, captions, `${where}.captions`) }
+  if (crop === 'random' && buckets === null) {
+    said.refuse(`${where}.crop`, 'without buckets it cuts from images at their own size; set buckets')
+  }
+  return {
+    caption_dropout_rate: captionDropout,
+    flip_aug: flip,
+    ...(crop === 'random' ? { random_crop: true } : {}),
+    ...sayCaptions(said, captions, `${where}.captions`),
+  }
 }
 
 /** There, prefix and suffix become part of the tags that they touch, and are moved with them. */

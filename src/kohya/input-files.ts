@@ -75,7 +75,7 @@ export async function writeInputFiles(
     max_data_loader_n_workers: '0',
   }
   const placed = Object.entries(paths).flatMap(([name, value]) => [`--${name}`, value])
-  return [...options, ...placed, '--sdpa', '--cache_latents', ...(await previewOptions(settings, size, write))]
+  return [...options, ...placed, '--sdpa', ...(await previewOptions(settings, size, write))]
 }
 
 /** There, images go to the size whose quotient of width and height differs least. */

@@ -53,9 +53,24 @@ export class ClassImages {
    * what is drawn, and ArtefactError (`changed-class-image`).
    */
   async get(plan: ReturnType<typeof planClassImages>, chain: Chain): Promise<Dataset> {
-    const folder = join(this.#place.folder, labFolders.classImages, keyOf(plan))
+    const folder = this.#folderOf(plan)
+    return this.#inTurn(folder, () => this.#complete(folder, plan, chain))
+  }
+
+  /** How many of a set are not there yet. Rejects with ArtefactError (`changed-class-image`). */
+  async missing(plan: ReturnType<typeof planClassImages>): Promise<number> {
+    const folder = this.#folderOf(plan)
+    const drawn = await this.#inTurn(folder, () => readDrawn(folder))
+    return seedsOf(plan).filter((seed) => !drawn.has(seed)).length
+  }
+
+  #folderOf(plan: ReturnType<typeof planClassImages>): string {
+    return join(this.#place.folder, labFolders.classImages, keyOf(plan))
+  }
+
+  #inTurn<Found>(folder: string, work: () => Promise<Found>): Promise<Found> {
     const before = this.#busy.get(folder) ?? Promise.resolve()
-    const mine = before.then(() => this.#complete(folder, plan, chain))
+    const mine = before.then(work)
     const settled = mine.catch(() => undefined)
     this.#busy.set(folder, settled)
     return mine.finally(() => {
@@ -64,7 +79,7 @@ export class ClassImages {
   }
 
   async #complete(folder: string, plan: ReturnType<typeof planClassImages>, chain: Chain): Promise<Dataset> {
-    const seeds = Array.from({ length: plan.images }, (_, i) => plan.seed + i)
+    const seeds = seedsOf(plan)
     await mkdir(join(folder, 'images'), { recursive: true })
     const drawn = await readDrawn(folder)
     const missing = seeds.filter((seed) => !drawn.has(seed))
@@ -90,6 +105,10 @@ export class ClassImages {
       filter: ({ file }) => files.has(file),
     })
   }
+}
+
+function seedsOf({ images, seed }: ClassImageSettings): number[] {
+  return Array.from({ length: images }, (_, i) => seed + i)
 }
 
 /** Without what changes speed alone, and without how many. */

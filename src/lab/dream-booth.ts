@@ -1,16 +1,24 @@
 import { join } from 'node:path'
-import type { z } from 'zod'
 import type { Adapter } from '../artefact/adapter.ts'
 import type { ControlNet } from '../artefact/control-net.ts'
 import { labFolders } from '../artefact/run-folder.ts'
-import { type DreamBoothSettings, dreamBoothSettings, idleDreamBooth } from '../config/class-images.ts'
+import { classImageSettings } from '../config/class-images.ts'
+import {
+  checkDreamBooth,
+  type DreamBoothInput,
+  type DreamBoothSettings,
+  dreamBoothSettings,
+  refuseIdleDreamBooth,
+  splitDreamBooth,
+} from '../config/dream-booth.ts'
 import { contentId } from '../config/hash.ts'
 import { resolve } from '../config/resolve.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import { type Dataset, type DatasetOptions, withCaption } from '../dataset/index.ts'
-import { ConfigError, DatasetError } from '../errors/index.ts'
+import { DatasetError } from '../errors/index.ts'
 import { type Chain, ChainedRun } from './chained-run.ts'
 import { type ClassImages, type ClassImagesRequest, planClassImages } from './class-images.ts'
+import type { ClassImageCount } from './explanation.ts'
 import { type FinishedTraining, trainRunOf } from './finished-training.ts'
 import type { Base, CallOptions, TrainRequest, TrainRun, TrainSubset } from './lab.ts'
 import { planTraining, startTraining, type TrainPlace } from './train.ts'
@@ -22,7 +30,7 @@ import { planTraining, startTraining, type TrainPlace } from './train.ts'
 export type DreamBoothRequest<Technique extends TechniqueInput = TechniqueInput> = Omit<
   TrainRequest<Technique>,
   'subsets' | 'dataset'
-> & { readonly dataset: Dataset } & z.input<typeof dreamBoothSettings>
+> & { readonly dataset: Dataset } & DreamBoothInput
 
 /** What a DreamBooth needs of its lab. */
 export interface DreamBoothPlace extends TrainPlace {
@@ -44,42 +52,48 @@ export interface DreamBoothPlan {
 
 /** Checks everything that can be checked before class images are there. Throws ConfigError. */
 export function planDreamBooth(input: DreamBoothRequest, labFolder: string): DreamBoothPlan {
-  const names = Object.keys(dreamBoothSettings.shape)
-  const own = Object.fromEntries(Object.entries(input).filter(([name]) => names.includes(name)))
-  const { dataset, ...rest } = Object.fromEntries(Object.entries(input).filter(([name]) => !names.includes(name)))
-  const settings = resolve(dreamBoothSettings, own, 'DreamBooth')
-  const [idle] = idleDreamBooth(settings)
-  if (idle !== undefined) {
-    throw new ConfigError({
-      code: 'setting-without-effect',
-      message: `${idle.setting} has no effect: ${idle.reason}. Leave it out.`,
-      facts: { setting: idle.setting },
-    })
-  }
+  const { dreamBooth, training: plain } = splitDreamBooth(input)
+  const { dataset, ...rest } = plain
+  const settings = resolve(dreamBoothSettings, dreamBooth ?? {}, 'DreamBooth')
   // Everything else is checked by the training itself, with the pictures standing in for class images.
-  const subsets = subsetsOf(settings, dataset as Dataset, dataset as Dataset)
-  const checked = planTraining({ ...rest, subsets } as unknown as TrainRequest, labFolder)
-  const { technique } = checked.job.settings
-  if (!trained.includes(technique.type)) {
-    throw new ConfigError({
-      code: 'not-for-dreambooth',
-      message: `DreamBooth changes the base's own weights or lays low-rank changes over them, which ${technique.type} does not. Take one of ${trained.join(', ')}.`,
-      facts: { technique: technique.type, techniques: trained },
-    })
-  }
-  const { base, folder, name: given } = rest as unknown as TrainRequest
-  const name = given ?? `dreambooth-${contentId({ settings, training: checked.config }).slice(0, 12)}`
-  const training = { ...rest, name } as unknown as DreamBoothPlan['training']
-  const place = folder ?? join(labFolder, labFolders.runs, name)
-  return { settings, training, dataset: dataset as Dataset, drawn: drawnOf(settings, base), folder: place }
+  const subsets = dreamBoothSubsets(settings, dataset, dataset)
+  const checked = planTraining({ ...rest, subsets }, labFolder)
+  checkDreamBooth({ ...checked.job.settings, ...rest })
+  refuseIdleDreamBooth(settings)
+  const name = rest.name ?? `dreambooth-${contentId({ settings, training: checked.config }).slice(0, 12)}`
+  const place = rest.folder ?? join(labFolder, labFolders.runs, name)
+  return { settings, training: { ...rest, name }, dataset, drawn: drawnClassImages(settings, rest.base), folder: place }
 }
 
-const trained = ['full', 'lora', 'loha', 'lokr']
-
-function drawnOf({ classPrompt, classFolder, classImages, classSampling }: DreamBoothSettings, base: Base) {
+/** The class images that are drawn for a DreamBooth, if any. */
+export function drawnClassImages(
+  { classPrompt, classFolder, classImages, classSampling }: DreamBoothSettings,
+  base: Base,
+) {
   if (classPrompt === null || classFolder !== null) return null
   const images = classImages === null ? {} : { images: classImages }
   return planClassImages({ ...classSampling, ...images, prompt: classPrompt, base } satisfies ClassImagesRequest)
+}
+
+/**
+ * How many class images a DreamBooth has, and how many it would draw first; null when it has none. Rejects with what the
+ * training would reject with for them.
+ */
+export async function countClassImages(
+  settings: DreamBoothSettings | null,
+  base: Base | string,
+  place: Pick<DreamBoothPlace, 'dataset' | 'classImages'>,
+): Promise<ClassImageCount | null> {
+  if (settings === null || settings.classPrompt === null) return null
+  const given = await givenClassImages(settings, place)
+  if (given !== null) return { images: given.items.length, missing: 0 }
+  // What was drawn from a base is known by its content, which a name does not tell.
+  if (typeof base === 'string') {
+    const images = classImageSettings.shape.images.parse(settings.classImages ?? undefined)
+    return { images, missing: images }
+  }
+  const drawn = drawnClassImages(settings, base)
+  return drawn === null ? null : { images: drawn.images, missing: await place.classImages.missing(drawn) }
 }
 
 /** Makes the class images that are missing, then trains. */
@@ -100,22 +114,28 @@ async function train(
   const datasets = join(place.folder, labFolders.datasets)
   const { instancePrompt } = settings
   const own = instancePrompt === null ? dataset : await withCaption(dataset, instancePrompt, datasets)
-  const classes = drawn === null ? await given(settings, place) : await place.classImages.get(drawn, chain)
-  const planned = planTraining({ ...training, subsets: subsetsOf(settings, own, classes) }, place.folder)
+  const classes = drawn === null ? await givenClassImages(settings, place) : await place.classImages.get(drawn, chain)
+  const planned = planTraining({ ...training, subsets: dreamBoothSubsets(settings, own, classes) }, place.folder)
   const run = chain.follow(() => startTraining(planned, place, {}))
   for await (const event of run) chain.emit(event)
   return { record: await run.record, trained: await run.result }
 }
 
-function subsetsOf({ classPrompt, priorWeight }: DreamBoothSettings, own: Dataset, classes: Dataset | null) {
+/** Pictures and class images, as a training sees them. */
+export function dreamBoothSubsets(
+  { classPrompt, priorWeight }: DreamBoothSettings,
+  own: Dataset,
+  classes: Dataset | null,
+) {
   const subsets: TrainSubset[] = [{ dataset: own }]
   if (classPrompt === null || classes === null) return subsets
   return [...subsets, { dataset: classes, regularisation: true, weight: priorWeight ?? 1 }]
 }
 
-async function given(
+/** The class images of a folder, if one is named. Throws DatasetError (`too-few-class-images`). */
+export async function givenClassImages(
   { classPrompt, classFolder, classImages }: DreamBoothSettings,
-  { dataset }: DreamBoothPlace,
+  { dataset }: Pick<DreamBoothPlace, 'dataset'>,
 ): Promise<Dataset | null> {
   if (classPrompt === null || classFolder === null) return null
   const found = await dataset(classFolder, { caption: classPrompt, limit: classImages })

@@ -1,22 +1,33 @@
 import { z } from 'zod'
-import { idleSettings } from '../config/idle-settings.ts'
+import {
+  checkDreamBooth,
+  type DreamBoothSettings,
+  dreamBoothSettings,
+  idleDreamBooth,
+  splitDreamBooth,
+} from '../config/dream-booth.ts'
+import { type IdleSetting, idleSettings } from '../config/idle-settings.ts'
 import { publishedNames } from '../config/published.ts'
 import { resolve } from '../config/resolve.ts'
-import { presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
+import { presentation, subsetInput, subsetsOf } from '../config/subset.ts'
 import { type TrainingSettings, trainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { ResultOf } from '../protocol/results.ts'
-import type { ExplainRequest, Explanation } from './explanation.ts'
+import { dreamBoothSubsets } from './dream-booth.ts'
+import type { ClassImageCount, ExplainRequest, Explanation } from './explanation.ts'
 import { baseInput, datasetInput, referenceTo } from './inputs.ts'
 import type { Base } from './lab.ts'
+import type { PlannedSubset } from './train.ts'
+import { bucketsOf, idleCropOf, trainingSize } from './training-sizes.ts'
 
+const subsetWithData = subsetInput.extend({ dataset: datasetInput })
 const explainRequest = trainingSettings.extend({
   ...presentation.shape,
   base: z.union([z.enum(publishedNames), baseInput]),
   dataset: datasetInput.optional(),
-  subsets: z.array(subsetInput.extend({ dataset: datasetInput })).optional(),
+  subsets: z.array(subsetWithData).optional(),
   measure: z.boolean().optional(),
 })
 
@@ -29,6 +40,9 @@ export interface ExplainPlan {
   readonly base: Base | (typeof publishedNames)[number]
   /** Images that are seen in an epoch, repeats and class images counted; null when nothing says so. */
   readonly epoch: number | null
+  /** How each dataset is seen. */
+  readonly subsets: readonly PlannedSubset[]
+  readonly dreamBooth: DreamBoothSettings | null
   /** As the user wrote it. */
   readonly given: ExplainRequest
 }
@@ -39,17 +53,22 @@ export interface ExplainPlan {
  * @param device where the steps would be taken
  */
 export function planExplanation(given: ExplainRequest, device: string): ExplainPlan {
-  const { base, dataset, subsets, captionDropout, captions, flip, measure, ...settings } = resolve(
-    explainRequest,
-    given,
-    'training',
-  )
+  const { dreamBooth: asked, training } = splitDreamBooth(given)
+  const { base, dataset, subsets, captionDropout, captions, flip, crop, inpaintingMasks, measure, ...settings } =
+    resolve(explainRequest, training, 'training')
+  const dreamBooth = asked === null ? null : resolve(dreamBoothSettings, asked, 'DreamBooth')
+  if (dreamBooth !== null) checkDreamBooth({ ...settings, subsets })
   const place =
     typeof base === 'string'
       ? ({ type: 'published', name: base } as const)
       : ({ type: 'stored', path: base.folder } as const)
   const named = dataset !== undefined || subsets !== undefined
-  const planned = named ? subsetsOf<Dataset>({ dataset, subsets, captionDropout, captions, flip }) : []
+  // The pictures stand in for class images.
+  const data =
+    dreamBooth === null || dataset === undefined
+      ? { dataset, subsets }
+      : { subsets: dreamBoothSubsets(dreamBooth, dataset, dataset).map((subset) => subsetWithData.parse(subset)) }
+  const planned = named ? subsetsOf<Dataset>({ ...data, captionDropout, captions, flip, crop, inpaintingMasks }) : []
   if (measure && (planned.length === 0 || typeof base === 'string')) {
     throw new ConfigError({
       code: 'nothing-to-measure',
@@ -61,18 +80,22 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
   const measured =
     (measure ?? cheap) ? planned.map((subset) => ({ ...subset, dataset: referenceTo(subset.dataset) })) : []
   const job = { type: 'explain', base: place, settings, measured } as const
-  return { job, base, epoch: named ? epochOf(planned) : null, given }
+  return { job, base, epoch: named ? epochOf(planned) : null, subsets: planned, dreamBooth, given }
 }
 
 /** Class images are as many as all others. */
-function epochOf(subsets: readonly (SubsetSettings & { readonly dataset: Dataset })[]): number {
+function epochOf(subsets: readonly PlannedSubset[]): number {
   const own = subsets.filter(({ regularisation }) => !regularisation)
   const images = own.reduce((sum, { dataset, repeats }) => sum + repeats * dataset.items.length, 0)
   return own.length < subsets.length ? 2 * images : images
 }
 
 /** What the worker found, with what follows from it. */
-export function explanationOf(plan: ExplainPlan, { type: _, ...found }: ResultOf<'explain'>): Explanation {
+export function explanationOf(
+  plan: ExplainPlan,
+  { type: _, ...found }: ResultOf<'explain'>,
+  classImages: ClassImageCount | null,
+): Explanation {
   const { settings } = plan.job
   const imagesPerStep = settings.batchSize * settings.accumulation
   const wideConvolutions = found.layers.reduce((sum, layers) => sum + layers.wideConvolutions, 0)
@@ -82,9 +105,41 @@ export function explanationOf(plan: ExplainPlan, { type: _, ...found }: ResultOf
     base: typeof plan.base === 'string' ? plan.base : plan.base.name,
     settings,
     imagesPerStep,
+    classImages,
     epochs,
-    idle: idleSettings(plan.given, settings, { wideConvolutions }),
-    remarks: [...remarksOn(found, settings, epochs), ...remarksOnWords(plan)],
+    idle: [
+      ...idleSettings(plan.given, settings, { wideConvolutions }),
+      ...idleCrops(plan),
+      ...idleMasks(plan),
+      ...(plan.dreamBooth === null ? [] : idleDreamBooth(plan.dreamBooth)),
+    ],
+    remarks: [...remarksOn(found, settings, epochs), ...remarksOnWords(plan), ...remarksOnCrops(plan)],
+  }
+}
+
+function* idleCrops({ base, job, subsets }: ExplainPlan): Generator<IdleSetting> {
+  if (typeof base === 'string') return
+  const buckets = bucketsOf(
+    job.settings,
+    base,
+    subsets.map(({ dataset }) => dataset),
+  )
+  const idle = idleCropOf(subsets, buckets, trainingSize(job.settings, base))
+  if (idle !== undefined) {
+    yield { setting: 'crop', reason: `nothing is cut off the images of ${idle.dataset.root}` }
+  }
+}
+
+function* idleMasks({ base, subsets }: ExplainPlan): Generator<IdleSetting> {
+  if (typeof base !== 'string' && base.description.inpainting) return
+  if (subsets.some(({ inpaintingMasks }) => inpaintingMasks === 'dataset')) {
+    yield { setting: 'inpaintingMasks', reason: 'the base is not made for inpainting' }
+  }
+}
+
+function* remarksOnCrops({ subsets }: ExplainPlan): Generator<string> {
+  if (subsets.some(({ crop }) => crop === 'random')) {
+    yield 'Images that are cropped at random are encoded in every step: their latents cannot be kept.'
   }
 }
 

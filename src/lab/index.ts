@@ -13,9 +13,7 @@ export type {
   CreateBaseOptions,
   Lab,
   LabEnvironment,
-  LabProgress,
   LabRun,
-  OpenLabOptions,
   SampleEvent,
   SampleOptions,
   SampleRun,
@@ -28,4 +26,6 @@ export type {
   TrainSubset,
 } from './lab.ts'
 export { openLab } from './open-lab.ts'
+export type { LabProgress, OpenLabOptions } from './open-options.ts'
 export type { SampledImage } from './sampled-image.ts'
+export { takeFolder } from './take-folder.ts'

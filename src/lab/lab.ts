@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { Adapter } from '../artefact/adapter.ts'
 import type { ControlNet } from '../artefact/control-net.ts'
 import type { RunRecord } from '../artefact/record.ts'
-import type { BaseArchitectureInput } from '../config/architecture.ts'
+import type { BaseArchitectureInput, Family } from '../config/architecture.ts'
 import type { classifierSettings } from '../config/classifier.ts'
 import type { engine } from '../config/engine.ts'
 import type {
@@ -16,41 +16,15 @@ import type {
 import type { PresentationInput, SubsetInput } from '../config/subset.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettingsInput } from '../config/training.ts'
-import type { WorkerSettingsInput } from '../config/worker.ts'
 import type { Dataset, DatasetOptions } from '../dataset/index.ts'
-import type { FetchProgress } from '../hub/index.ts'
 import type { heldOutSettings } from '../protocol/jobs.ts'
 import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.ts'
-import type { EnvironmentProgress } from '../worker/environment.ts'
 import type { RunEvent, WorkerIdentity } from '../worker/index.ts'
 import type { ClassImagesRequest } from './class-images.ts'
 import type { DreamBoothRequest } from './dream-booth.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import type { ExtractRequest, ExtractRun } from './extract.ts'
 import type { SampledImage } from './sampled-image.ts'
-
-/** How to open a lab. */
-export interface OpenLabOptions {
-  /** Where runs and datasets are kept; one process at a time has it. `./phalanx-lab` by default. */
-  readonly folder?: string | undefined
-  /** Worker processes; jobs go to the one with the fewest. 1 by default. */
-  readonly workers?: number | undefined
-  /** An existing interpreter that is used as it is; else PHALANX_PYTHON, else an environment made on first use. */
-  readonly python?: string | undefined
-  /**
-   * Endpoint file of a running worker to use instead of starting one. The file of a worker on another machine
-   * (`settings.listen`) is a secret: who has it may use the worker.
-   */
-  readonly attach?: string | undefined
-  /** File through which other processes may attach to the first worker. */
-  readonly endpointFile?: string | undefined
-  readonly settings?: WorkerSettingsInput | undefined
-  readonly onProgress?: ((progress: LabProgress) => void) | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/** What opening a lab, or fetching a base, is busy with. */
-export type LabProgress = EnvironmentProgress | FetchProgress | { readonly type: 'worker-start'; readonly text: string }
 
 /** A pretrained text-to-image model in the diffusers layout. */
 export interface Base {
@@ -76,7 +50,7 @@ export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Om
   readonly technique: Technique
   readonly base: Base
   readonly dataset?: Dataset | undefined
-  /** Several datasets, instead of `dataset`: each with repeats, weight, and its own `flip` and `captionDropout`. */
+  /** Several datasets, instead of `dataset`: each with repeats, weight, and its own captions, `flip` and `crop`. */
   readonly subsets?: readonly TrainSubset[] | undefined
   /**
    * Images that are never trained on: their loss is told every so many steps (100 by default) and at the end. It may
@@ -237,6 +211,11 @@ export interface Lab extends AsyncDisposable {
   base(name: string, options?: CallOptions): Promise<Base>
   /** An adapter file. Throws ArtefactError for what is not a whole, harmless safetensors file of a known kind. */
   adapter(file: string): Promise<Adapter>
+  /**
+   * The family of bases that an adapter file is made for, by its names, shapes and metadata; null when none of these
+   * tells. Rejects with ArtefactError for what is no adapter.
+   */
+  adapterFamily(file: string, options?: CallOptions): Promise<Family | null>
   /** A ControlNet: a folder in the layout of diffusers, or a file. Throws ArtefactError. */
   controlNet(path: string): Promise<ControlNet>
   /**

@@ -1,20 +1,20 @@
-import { mkdir } from 'node:fs/promises'
 import { resolve as absolute, join } from 'node:path'
 import { z } from 'zod'
-import { labFolders } from '../artefact/run-folder.ts'
 import { resolve } from '../config/resolve.ts'
 import { workerSettings } from '../config/worker.ts'
-import { ArtefactError, ConfigError } from '../errors/index.ts'
-import { type FileLock, takeLock } from '../util/file-lock.ts'
+import { ConfigError } from '../errors/index.ts'
 import { packageRoot } from '../util/package-root.ts'
 import { ensureEnvironment } from '../worker/environment.ts'
 import { attachWorker, startWorker, type Worker } from '../worker/index.ts'
-import type { Lab, LabProgress, OpenLabOptions } from './lab.ts'
+import type { Lab } from './lab.ts'
+import type { LabProgress, OpenLabOptions } from './open-options.ts'
 import { type Installed, LabSession } from './session.ts'
+import { takeFolder } from './take-folder.ts'
 
 const text = z.string().min(1).optional()
 const labOptions = z.strictObject({
   folder: z.string().min(1).default('phalanx-lab'),
+  wait: z.boolean().default(false),
   workers: z.int().min(1).max(64).default(1),
   python: text,
   attach: text,
@@ -39,7 +39,7 @@ export async function openLab(input: OpenLabOptions = {}): Promise<Lab> {
   const options = { ...resolve(labOptions, given, 'options of openLab'), signal }
   if (options.attach !== undefined) refuseStartOptions(given)
   const folder = absolute(options.folder)
-  const lock = await takeFolder(folder)
+  const lock = await takeFolder(folder, options)
   try {
     const { onProgress, settings } = options
     return new LabSession({ folder, lock, onProgress, settings, ...(await openWorkers(options)) })
@@ -94,24 +94,4 @@ async function openWorkers(options: Options): Promise<{ workers: Worker[]; insta
   if (failure === undefined) return { workers, installed }
   await Promise.all(workers.map((worker) => worker.close()))
   throw failure.reason
-}
-
-async function takeFolder(folder: string): Promise<FileLock> {
-  const taken = await mkdir(folder, { recursive: true })
-    .then(() => takeLock(join(folder, labFolders.lock)))
-    .catch((cause: unknown) => {
-      throw new ArtefactError({
-        code: 'folder-unusable',
-        message: `The lab's folder ${folder} cannot be written to. Make it writable, or name another one: openLab({ folder: '…' }).`,
-        facts: { folder },
-        cause,
-      })
-    })
-  if ('release' in taken) return taken
-  const { pid, host } = taken
-  throw new ArtefactError({
-    code: 'lab-in-use',
-    message: `The lab's folder ${folder} is in use by process ${pid} on ${host}. Close that one, attach to its worker from a lab in another folder, or name another folder: openLab({ folder: '…' }).`,
-    facts: { folder, pid, host },
-  })
 }

@@ -1,7 +1,8 @@
-import { join } from 'node:path'
+import { resolve as absolute, join } from 'node:path'
 import { openAdapter } from '../artefact/adapter.ts'
 import { openControlNet } from '../artefact/control-net.ts'
 import { labFolders } from '../artefact/run-folder.ts'
+import type { Family } from '../config/architecture.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import type { WorkerSettings } from '../config/worker.ts'
 import { type Dataset, type DatasetOptions, ImageInspector, openDataset } from '../dataset/index.ts'
@@ -12,15 +13,23 @@ import type { RunStream, Worker, WorkerIdentity } from '../worker/index.ts'
 import { baseFolder } from './base.ts'
 import { ChainedRun } from './chained-run.ts'
 import { ClassImages, type ClassImagesRequest, planClassImages } from './class-images.ts'
-import { type DreamBoothPlace, type DreamBoothRequest, planDreamBooth, startDreamBooth } from './dream-booth.ts'
+import {
+  countClassImages,
+  type DreamBoothPlace,
+  type DreamBoothRequest,
+  planDreamBooth,
+  startDreamBooth,
+} from './dream-booth.ts'
 import { explanationOf, planExplanation } from './explain.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import { type ExtractRequest, type ExtractRun, extractJobOf, openExtracted } from './extract.ts'
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
+import type { OpenLabOptions } from './open-options.ts'
 import { planSampling, startSampling } from './sample.ts'
-import { bucketCounts, planTraining, startTraining, type TrainPlan } from './train.ts'
+import { planTraining, startTraining, type TrainPlan } from './train.ts'
+import { bucketCounts } from './training-sizes.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** What the worker's environment is made of; an attached worker does not say. */
@@ -33,7 +42,7 @@ export interface SessionParts {
   readonly workers: readonly Worker[]
   readonly installed: Installed
   readonly settings: WorkerSettings
-  readonly onProgress: api.OpenLabOptions['onProgress']
+  readonly onProgress: OpenLabOptions['onProgress']
 }
 
 export class LabSession implements api.Lab {
@@ -41,7 +50,7 @@ export class LabSession implements api.Lab {
   readonly #lock: FileLock
   readonly #pool: WorkerPool
   readonly #installed: Installed
-  readonly #onProgress: api.OpenLabOptions['onProgress']
+  readonly #onProgress: OpenLabOptions['onProgress']
   readonly #inspector = new ImageInspector()
   readonly #kohya: KohyaTrainings
   readonly #classImages: ClassImages
@@ -90,6 +99,15 @@ export class LabSession implements api.Lab {
     return openAdapter(file)
   }
 
+  adapterFamily(file: string, { signal }: api.CallOptions = {}): Promise<Family | null> {
+    const run = new JobRun({
+      signal,
+      submit: () => this.#pool.submit({ type: 'inspect-adapter', file: absolute(file) }),
+      finish: ({ family }) => family,
+    })
+    return run.result
+  }
+
   controlNet(path: string): ReturnType<typeof openControlNet> {
     return openControlNet(path)
   }
@@ -129,7 +147,8 @@ export class LabSession implements api.Lab {
     return new JobRun({
       signal,
       submit: () => this.#pool.submit(plan.job),
-      finish: (result) => explanationOf(plan, result),
+      finish: async (result) =>
+        explanationOf(plan, result, await countClassImages(plan.dreamBooth, plan.base, this.#trainPlace)),
     })
   }
 

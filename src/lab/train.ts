@@ -10,7 +10,7 @@ import { contentId } from '../config/hash.ts'
 import { resolve } from '../config/resolve.ts'
 import { arePlain, presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
 import { type TrainingSettings, trainingSettings } from '../config/training.ts'
-import { bucketGrid, type Dataset, planBuckets } from '../dataset/index.ts'
+import type { Dataset } from '../dataset/index.ts'
 import { ArtefactError, ConfigError } from '../errors/index.ts'
 import { expressTraining, readProvenance } from '../kohya/index.ts'
 import { heldOutSettings, type JobOf } from '../protocol/jobs.ts'
@@ -19,7 +19,8 @@ import type { RunStream } from '../worker/index.ts'
 import { type FinishedTraining, trainRunOf } from './finished-training.ts'
 import { baseInput, datasetInput, referenceTo } from './inputs.ts'
 import { JobRun } from './job-run.ts'
-import type { Base, BucketCount, CallOptions, LabEnvironment, TrainRequest, TrainRun } from './lab.ts'
+import type { Base, CallOptions, LabEnvironment, TrainRequest, TrainRun } from './lab.ts'
+import { bucketsOf, idleCropOf, trainingSize } from './training-sizes.ts'
 
 const trainRequest = trainingSettings.extend({
   ...presentation.shape,
@@ -69,18 +70,30 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     captionDropout,
     captions,
     flip,
+    crop,
+    inpaintingMasks,
     heldOut,
     name: given,
     folder,
     engine: by,
     ...settings
   } = resolve(trainRequest, input, 'training')
-  const subsets = subsetsOf<Dataset>({ dataset, subsets: several, captionDropout, captions, flip })
+  const subsets = subsetsOf<Dataset>({
+    dataset,
+    subsets: several,
+    captionDropout,
+    captions,
+    flip,
+    crop,
+    inpaintingMasks,
+  })
   refuseWithoutEffect(settings.technique, subsets)
+  refuseIdleMasks(settings.technique, base, subsets)
   const buckets = bucketsOf(settings, base, [
     ...subsets.map((subset) => subset.dataset),
     ...(heldOut === undefined ? [] : [heldOut.dataset]),
   ])
+  refuseIdleCrop(idleCropOf(subsets, buckets, trainingSize(settings, base)))
   // How often to save and what to show on the way do not change what is learned.
   const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
   const chosen = heldOut?.keepBest || heldOut?.patience != null ? choiceOf(heldOut) : null
@@ -105,35 +118,6 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
   return { base, subsets, engine: foreign, config: contentId({ ...identity, name }), job }
 }
 
-/** The sizes of all images, if the training keeps their aspects. */
-function bucketsOf(
-  { buckets, width, height }: TrainingSettings,
-  { description }: Base,
-  datasets: readonly Dataset[],
-): JobOf<'train'>['buckets'] {
-  if (buckets === null) return null
-  const size = { width: width ?? description.imageSize, height: height ?? description.imageSize }
-  const { sizes, places } = planBuckets(
-    datasets.map(({ items }) => items),
-    bucketGrid(buckets, size, description),
-  )
-  return { sizes: [...sizes], places: places.map((indices) => [...indices]) }
-}
-
-/** How many images have which size in a training: before repeats, without those held out. */
-export function bucketCounts({ job, base, subsets }: TrainPlan): BucketCount[] {
-  const { width, height } = job.settings
-  const size = { width: width ?? base.description.imageSize, height: height ?? base.description.imageSize }
-  const places =
-    job.buckets?.places.slice(0, subsets.length).flat() ?? subsets.flatMap(({ dataset }) => dataset.items.map(() => 0))
-  const counts = new Map<number, number>()
-  for (const place of places) counts.set(place, (counts.get(place) ?? 0) + 1)
-  return (job.buckets?.sizes ?? [size]).flatMap((one, i) => {
-    const images = counts.get(i) ?? 0
-    return images === 0 ? [] : [{ ...one, images }]
-  })
-}
-
 /** An autoencoder reads no captions and counts all images the same; the captions of an inversion are templates. */
 function refuseWithoutEffect({ type }: TrainingSettings['technique'], subsets: readonly PlannedSubset[]): void {
   const unread = type === 'autoencoder' || type === 'textual-inversion'
@@ -148,6 +132,30 @@ function refuseWithoutEffect({ type }: TrainingSettings['technique'], subsets: r
     code: 'setting-without-effect',
     message: `${setting} has no effect on the technique ${type}. Leave it out.`,
     facts: { setting, technique: type },
+  })
+}
+
+/** Only a denoising network made for inpainting is shown what to fill in. */
+function refuseIdleMasks(
+  { type }: TrainingSettings['technique'],
+  { description }: Base,
+  subsets: readonly PlannedSubset[],
+): void {
+  if (description.inpainting && type !== 'autoencoder') return
+  if (subsets.every(({ inpaintingMasks }) => inpaintingMasks === 'random')) return
+  throw new ConfigError({
+    code: 'setting-without-effect',
+    message: `inpaintingMasks has no effect: ${description.inpainting ? `the technique ${type} fills nothing in` : 'the base is not made for inpainting'}. Leave it out, or train on what the masks show with objective.mask.`,
+    facts: { setting: 'inpaintingMasks' },
+  })
+}
+
+function refuseIdleCrop(idle: PlannedSubset | undefined): void {
+  if (idle === undefined) return
+  throw new ConfigError({
+    code: 'setting-without-effect',
+    message: `crop has no effect on ${idle.dataset.root}: all its images have the aspect of the size that they are trained at, and nothing is cut off. Leave it out.`,
+    facts: { setting: 'crop', dataset: idle.dataset.root },
   })
 }
 

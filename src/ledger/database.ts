@@ -1,7 +1,7 @@
 import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from '@photostructure/sqlite'
 import { z } from 'zod'
 import { DatasetError } from '../errors/index.ts'
-import { applicationId, ledgerVersion, tables } from './tables.ts'
+import { applicationId, ledgerVersion, migrations, tables } from './tables.ts'
 
 type Value = string | number | null
 
@@ -69,7 +69,13 @@ export class LedgerDatabase {
     if (!isNew && owner !== applicationId) throw notLedger(this.#path)
     if (version > ledgerVersion) throw newerLedger(this.#path, version)
     this.#database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
-    if (isNew) this.transaction(() => this.#database.exec(tables))
+    if (isNew || version < ledgerVersion) this.transaction(() => this.#bringUp(isNew ? 0 : version))
+  }
+
+  #bringUp(from: number): void {
+    if (from === 0) this.#database.exec(tables)
+    for (let version = Math.max(from, 1); version < ledgerVersion; version++)
+      this.#database.exec(migrations[version] as string)
   }
 
   #pragma(name: 'user_version' | 'application_id'): number {

@@ -1,4 +1,4 @@
 export { type Candidate, type CandidateInput, type CaptionOrigin, candidate } from './candidate.ts'
-export type { Ledger, LedgerEntry, Search } from './ledger.ts'
+export type { Duplicate, Fingerprint, KeptEntry, Ledger, LedgerEntry, Search } from './ledger.ts'
 export { type OpenLedgerOptions, openLedger } from './open-ledger.ts'
-export type { CandidateState, LedgerCounts, Outcome } from './progress.ts'
+export type { CandidateState, ImageFacts, LedgerCounts, Outcome } from './progress.ts'

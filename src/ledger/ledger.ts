@@ -3,7 +3,7 @@ import { resolve } from '../config/resolve.ts'
 import type { FileLock } from '../util/file-lock.ts'
 import { type Candidate, type CandidateInput, candidate } from './candidate.ts'
 import type { LedgerDatabase } from './database.ts'
-import { type LedgerCounts, type Outcome, outcome, states } from './progress.ts'
+import { type ImageFacts, imageFacts, type LedgerCounts, type Outcome, outcome, states } from './progress.ts'
 import { urlKey } from './url-key.ts'
 
 /** One question to one source. */
@@ -19,6 +19,43 @@ export interface LedgerEntry extends Search, Candidate {
   readonly attempts: number
 }
 
+/** A candidate whose image is there. */
+export interface KeptEntry extends LedgerEntry {
+  /** SHA-256 of the file's bytes. */
+  readonly blob: string
+  readonly image: ImageFacts
+}
+
+/** A candidate that gives way to another one. */
+export interface Duplicate {
+  readonly id: number
+  /** Id of the candidate that is kept. */
+  readonly of: number
+  readonly reason: 'same-file' | 'near-duplicate'
+}
+
+const fingerprint = z.object({
+  id: z.int(),
+  /** SHA-256 of the file's bytes. */
+  blob: z.string(),
+  /** Perceptual hashes in hexadecimal, of the image and of its mirror image. */
+  hash: z.string(),
+  mirroredHash: z.string(),
+  pixels: z.int(),
+})
+export type Fingerprint = z.output<typeof fingerprint>
+
+const imageColumns = ['format', 'size', 'width', 'height', 'hash', 'mirrored_hash']
+
+/** Candidates with what their first hit says, and columns of their images where those are joined. */
+function entries(columns: readonly string[] = []): string {
+  return `select candidate.id, attempts, source, query, hit.rank, facts${columns.map((name) => `, image.${name}`).join('')}
+    from candidate
+    join hit on (hit.search, hit.rank) =
+      (select search, rank from hit as first where first.candidate = candidate.id order by search, rank limit 1)
+    join search on search.id = hit.search`
+}
+
 const entryRow = z.object({
   id: z.int(),
   attempts: z.int(),
@@ -26,6 +63,15 @@ const entryRow = z.object({
   query: z.string(),
   rank: z.int(),
   facts: z.string(),
+})
+const imageRow = z.object({
+  format: z.string(),
+  size: z.int(),
+  width: z.int(),
+  height: z.int(),
+  hash: z.string(),
+  mirrored_hash: z.string(),
+  blob: z.string(),
 })
 const counted = z.object({ name: z.string(), count: z.int() })
 const total = z.object({ count: z.int() })
@@ -77,18 +123,43 @@ export class Ledger implements AsyncDisposable {
     })
   }
 
-  /** Candidates whose time to be fetched has come, those found first first. `now`: ms since 1970. */
-  due(now: number, limit: number): LedgerEntry[] {
-    const sql = `select candidate.id, attempts, source, query, hit.rank, facts
-      from candidate
-      join hit on (hit.search, hit.rank) =
-        (select search, rank from hit as first where first.candidate = candidate.id order by search, rank limit 1)
-      join search on search.id = hit.search
-      where candidate.state = 'waiting' and next_try <= ? order by candidate.id limit ?`
-    return this.#database.all(sql, now, limit).map((row) => {
-      const { facts, rank, ...rest } = entryRow.parse(row)
-      return { ...rest, ...candidate.parse({ ...(JSON.parse(facts) as object), rank }) }
+  /**
+   * Candidates whose time to be fetched has come, those found first first. `now`: ms since 1970; `after`: only those
+   * whose id is larger.
+   */
+  due(now: number, limit: number, after = 0): LedgerEntry[] {
+    const sql = `${entries()} where candidate.state = 'waiting' and next_try <= ? and candidate.id > ?
+      order by candidate.id limit ?`
+    return this.#database.all(sql, now, after, limit).map(entryOf)
+  }
+
+  /** Candidates that were fetched and are kept, with their images, in the order in which they were found. */
+  kept(limit: number, after = 0): KeptEntry[] {
+    const sql = `${entries(['blob', ...imageColumns])} join image on image.blob = candidate.blob
+      where candidate.state = 'fetched' and candidate.id > ? order by candidate.id limit ?`
+    return this.#database.all(sql, after, limit).map((row) => {
+      const { blob, mirrored_hash: mirroredHash, ...image } = imageRow.parse(row)
+      return { ...entryOf(row), blob, image: imageFacts.parse({ ...image, mirroredHash }) }
     })
+  }
+
+  /** What tells kept images apart, of all of them, in the order in which they were found. */
+  fingerprints(): Fingerprint[] {
+    const sql = `select id, image.blob, hash, mirrored_hash as mirroredHash, width * height as pixels
+      from candidate join image on image.blob = candidate.blob where state = 'fetched' order by id`
+    return this.#database.all(sql).map((row) => fingerprint.parse(row))
+  }
+
+  /**
+   * Refuses kept candidates in favour of others, all or none: `same-file` for the same bytes, `near-duplicate` for what
+   * looks the same. Gives how many changed; one that is not kept does not.
+   */
+  refuseDuplicates(duplicates: readonly Duplicate[]): number {
+    const sql = `update candidate set state = 'refused', reason = ?, duplicate_of = ?, blob = null
+      where id = ? and state = 'fetched'`
+    return this.#database.transaction(() =>
+      duplicates.reduce((changed, { id, of, reason }) => changed + this.#database.run(sql, reason, of, id), 0),
+    )
   }
 
   /** When the next waiting candidate is due, in ms since 1970; null when none waits. */
@@ -108,7 +179,10 @@ export class Ledger implements AsyncDisposable {
     const blob = result.state === 'fetched' ? result.blob : null
     const sql = `update candidate set state = ?, reason = ?, next_try = ?, blob = ?, attempts = attempts + 1
       where id = ? and state = 'waiting'`
-    return this.#database.run(sql, result.state, reason, nextTry, blob, id) === 1
+    return this.#database.transaction(() => {
+      if (result.state === 'fetched') this.#addImage(result.blob, result.image)
+      return this.#database.run(sql, result.state, reason, nextTry, blob, id) === 1
+    })
   }
 
   /** How far the set has come. */
@@ -125,6 +199,9 @@ export class Ledger implements AsyncDisposable {
         states.map((state) => [state, byState.find(({ name }) => name === state)?.count ?? 0]),
       ) as LedgerCounts['states'],
       refusals: refusals.map(({ name, count }) => ({ reason: name, count })),
+      duplicates: total.parse(
+        this.#database.get('select count(*) as count from candidate where duplicate_of is not null'),
+      ).count,
       repeated: hits - this.#total('candidate'),
     }
   }
@@ -157,6 +234,12 @@ export class Ledger implements AsyncDisposable {
     return added
   }
 
+  #addImage(blob: string, { format, size, width, height, hash, mirroredHash }: ImageFacts): void {
+    const sql = `insert or ignore into image (blob, format, size, width, height, hash, mirrored_hash)
+      values (?, ?, ?, ?, ?, ?, ?)`
+    this.#database.run(sql, blob, format, size, width, height, hash, mirroredHash)
+  }
+
   #counted(sql: string): z.output<typeof counted>[] {
     return this.#database.all(sql).map((row) => counted.parse(row))
   }
@@ -164,4 +247,9 @@ export class Ledger implements AsyncDisposable {
   #total(table: 'search' | 'hit' | 'candidate'): number {
     return total.parse(this.#database.get(`select count(*) as count from ${table}`)).count
   }
+}
+
+function entryOf(row: unknown): LedgerEntry {
+  const { facts, rank, ...rest } = entryRow.parse(row)
+  return { ...rest, ...candidate.parse({ ...(JSON.parse(facts) as object), rank }) }
 }

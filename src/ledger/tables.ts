@@ -1,12 +1,34 @@
 /** Raised with every change of the tables. */
-export const ledgerVersion = 1
+export const ledgerVersion = 2
 
 /** Marks a SQLite file as a ledger of this package (`PRAGMA application_id`): "PhLx". */
 export const applicationId = 0x50684c78
 
 /**
- * `candidate` holds each file once, in the order in which it was first found; `hit` every place of every answer. A
- * search and its hits are written together, so a search is either recorded whole or not at all.
+ * What makes the tables of a version those of the next: `image` holds each file that was fetched once, and `duplicate_of`
+ * the candidate that is kept in the place of one.
+ */
+export const migrations: Readonly<Record<number, string>> = {
+  1: `
+create table image (
+  blob text primary key,
+  format text not null,
+  size integer not null,
+  width integer not null,
+  height integer not null,
+  hash text not null,
+  mirrored_hash text not null
+) strict, without rowid;
+alter table candidate add column duplicate_of integer references candidate (id);
+create index candidate_blob on candidate (blob);
+pragma user_version = 2;
+`,
+}
+
+/**
+ * The tables of version 1, which a new ledger gets before all migrations. `candidate` holds each file once, in the order
+ * in which it was first found; `hit` every place of every answer. A search and its hits are written together, so a
+ * search is either recorded whole or not at all.
  */
 export const tables = `
 create table answer (
@@ -47,5 +69,5 @@ create table hit (
 create index hit_candidate on hit (candidate, search, rank);
 
 pragma application_id = ${applicationId};
-pragma user_version = ${ledgerVersion};
+pragma user_version = 1;
 `

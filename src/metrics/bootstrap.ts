@@ -1,6 +1,7 @@
 import { RandomStream } from '../util/random.ts'
+import { bcaEndPoints } from './bca.ts'
 import { requireAtLeast, requireFinite, requireSameLength, requireShare, requireThat } from './check-input.ts'
-import { normalCdf, normalQuantile, studentQuantile } from './distributions.ts'
+import { studentQuantile } from './distributions.ts'
 import { defaultConfidence, type Interval } from './interval.ts'
 
 /** One row per prompt, one value per seed; rows may differ in length. */
@@ -48,9 +49,9 @@ export function clusteredMean(values: ClusteredValues): number {
  *
  * Prompts are drawn with replacement (scope `prompts-and-seeds`), then seeds inside each. Drawing at both levels
  * counts the seeds' noise twice, so prompt means are shrunk and residuals scaled (two-stage bootstrap of Davison and
- * Hinkley, 1997, section 3.8); the variance of the draws is then that of the textbook. End points are BCa (Efron,
- * 1987) with the normal quantile replaced by Student's, because few units make a percentile interval too narrow
- * (Hesterberg, 2015).
+ * Hinkley, 1997, section 3.8); the variance of the draws is then that of the textbook. End points: {@link bcaEndPoints}
+ * with the normal quantile replaced by Student's, because few units make a percentile interval too narrow (Hesterberg,
+ * 2015).
  *
  * Throws StatisticsError for an empty row, values that are not finite, fewer than 2,000 draws, a confidence outside 0
  * to 1, or too few units to know their spread.
@@ -64,18 +65,13 @@ export function bootstrapMean(values: ClusteredValues, options: BootstrapOptions
   const model = scope === 'seeds' ? seedModel(values) : promptModel(values)
   const replicates = drawMeans(model, draws, new RandomStream('bootstrap', seed))
   const estimate = clusteredMean(values)
-  const bias = normalQuantile(clampShare(shareBelow(replicates, estimate), draws))
-  const acceleration = skewAcceleration(model.influences)
   const reach = studentQuantile(0.5 + confidence / 2, model.degrees)
-  const endPoint = (z: number) => {
-    const shifted = bias + z
-    return sortedQuantile(replicates, normalCdf(bias + shifted / Math.max(1e-6, 1 - acceleration * shifted)))
-  }
+  const { low, high } = bcaEndPoints({ estimate, replicates, influences: model.influences }, reach)
   const method = `BCa bootstrap over ${scope === 'seeds' ? 'seeds' : 'prompts and seeds'}, ${draws} draws`
   return {
     mean: estimate,
-    low: endPoint(-reach),
-    high: endPoint(reach),
+    low,
+    high,
     confidence,
     method,
   }
@@ -152,30 +148,6 @@ function drawMeans(model: ResamplingModel, draws: number, random: RandomStream):
     replicates[draw] = total / centres.length
   }
   return replicates.sort()
-}
-
-/** Share of sorted values below x; those equal to it (up to rounding) count half. */
-function shareBelow(sorted: Float64Array, x: number): number {
-  const slack = 1e-9 * Math.max(1e-12, (sorted.at(-1) as number) - (sorted[0] as number))
-  let below = 0
-  for (const value of sorted) below += value < x - slack ? 1 : value <= x + slack ? 0.5 : 0
-  return below / sorted.length
-}
-
-function clampShare(share: number, draws: number): number {
-  return Math.min(1 - 0.5 / draws, Math.max(0.5 / draws, share))
-}
-
-function skewAcceleration(influences: readonly number[]): number {
-  const squares = sum(influences.map((value) => value ** 2))
-  return squares === 0 ? 0 : sum(influences.map((value) => value ** 3)) / (6 * squares ** 1.5)
-}
-
-function sortedQuantile(sorted: Float64Array, share: number): number {
-  const position = share * (sorted.length - 1)
-  const left = Math.floor(position)
-  const low = sorted[left] as number
-  return low + (position - left) * ((sorted[left + 1] ?? low) - low)
 }
 
 function variance(values: readonly number[], centre: number): number {

@@ -9,6 +9,13 @@ export {
   type ResamplingScope,
 } from './bootstrap.ts'
 export {
+  type BradleyTerryFit,
+  type BradleyTerryOptions,
+  bradleyTerry,
+  type PairedVote,
+  type StrengthEstimate,
+} from './bradley-terry.ts'
+export {
   type EquivalenceOptions,
   type EquivalenceTest,
   pairedEquivalence,
@@ -32,6 +39,12 @@ export {
   kernelDistanceInterval,
   kernelDistanceOverSubsets,
 } from './kernel-distance.ts'
+export {
+  type AgreementEstimate,
+  type AgreementOptions,
+  krippendorffAlpha,
+  type MeasurementLevel,
+} from './krippendorff.ts'
 export {
   type PowerOptions,
   type ProportionPowerOptions,

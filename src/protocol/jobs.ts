@@ -51,6 +51,11 @@ export const inspectBaseJob = z
   .strictObject({ type: z.literal('inspect-base'), base: z.string() })
   .meta({ id: 'InspectBaseJob' })
 
+/** Reads an adapter file and says what it is made for. */
+export const inspectAdapterJob = z
+  .strictObject({ type: z.literal('inspect-adapter'), file: z.string() })
+  .meta({ id: 'InspectAdapterJob' })
+
 /** Makes a base with random weights and a vocabulary learned from captions. */
 export const createBaseJob = z
   .strictObject({
@@ -179,6 +184,7 @@ export const classifyJob = z
 export const job = z
   .discriminatedUnion('type', [
     inspectBaseJob,
+    inspectAdapterJob,
     createBaseJob,
     trainJob,
     extractJob,

@@ -32,6 +32,15 @@ export const baseDescription = z
   .meta({ id: 'BaseDescription' })
 export type BaseDescription = z.output<typeof baseDescription>
 
+export const adapterDescription = z
+  .strictObject({
+    type: z.literal('inspect-adapter'),
+    /** The bases it is made for, by names, shapes and metadata; null when none of these tells. */
+    family: z.enum(families).nullable(),
+  })
+  .meta({ id: 'AdapterDescription' })
+export type AdapterDescription = z.output<typeof adapterDescription>
+
 export const createBaseResult = z
   .strictObject({ type: z.literal('create-base'), folder: z.string(), bytes: z.int() })
   .meta({ id: 'CreateBaseResult' })
@@ -219,6 +228,7 @@ export const classifyResult = z
 export const jobResult = z
   .discriminatedUnion('type', [
     baseDescription,
+    adapterDescription,
     createBaseResult,
     trainResult,
     extractResult,

@@ -1,5 +1,5 @@
 import type { MetricRecord } from '../artefact/study-record.ts'
-import { type Html, html } from './html.ts'
+import { type Html, html } from '../page/html.ts'
 
 /** The stretch of numbers that a plot spans, the ticks that are labelled, and a reference line. */
 export interface Domain {

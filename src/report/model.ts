@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { z } from 'zod'
+import { readStudyFile, readStudyRecord } from '../artefact/read-study.ts'
 import { readSeries } from '../artefact/series.ts'
-import { type StudyImage, type StudyRecord, studyRecord, studyRecordFile } from '../artefact/study-record.ts'
-import { ArtefactError } from '../errors/index.ts'
+import type { StudyImage, StudyRecord } from '../artefact/study-record.ts'
 import { type Headline, writeHeadline } from './headline.ts'
 
 /** An image with its pixels as a data URI. */
@@ -47,38 +45,9 @@ export async function readReportModel(folder: string): Promise<ReportModel> {
   return { study, headline: writeHeadline(study), images, losses }
 }
 
-async function readStudyRecord(folder: string): Promise<StudyRecord> {
-  const path = join(folder, studyRecordFile)
-  const text = await readNamedFile(path)
-  try {
-    return studyRecord.parse(JSON.parse(text.toString('utf8')))
-  } catch (cause) {
-    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause)
-    throw new ArtefactError({
-      code: 'study-record-invalid',
-      message: `${path} is no study record of this version:\n${detail}\nRun the study again to write it anew.`,
-      facts: { path },
-      cause,
-    })
-  }
-}
-
 async function inlineImage(path: string): Promise<string> {
-  const bytes = await readNamedFile(path)
+  const bytes = await readStudyFile(path)
   if (bytes.length <= inlineBytes) return `data:image/png;base64,${bytes.toString('base64')}`
   const smaller = await sharp(bytes).webp({ quality: 92 }).toBuffer()
   return `data:image/webp;base64,${smaller.toString('base64')}`
-}
-
-async function readNamedFile(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path)
-  } catch (cause) {
-    throw new ArtefactError({
-      code: 'study-file-missing',
-      message: `${path} cannot be read. Give the folder of a study, or run the study again to restore it.`,
-      facts: { path },
-      cause,
-    })
-  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Html, html } from './html.ts'
+import { Html, html } from '../page/html.ts'
 import type { ReportModel } from './model.ts'
 import { pageScript } from './script.ts'
 import { renderCost } from './sections/cost.ts'
@@ -7,6 +7,7 @@ import { renderCurves } from './sections/curves.ts'
 import { renderDialog } from './sections/dialog.ts'
 import { renderFailures } from './sections/failures.ts'
 import { renderFigures } from './sections/figures.ts'
+import { renderHalving } from './sections/halving.ts'
 import { renderMetrics } from './sections/metrics.ts'
 import { renderOpening } from './sections/opening.ts'
 import { renderRecipe } from './sections/recipe.ts'
@@ -31,6 +32,7 @@ export function renderPage(model: ReportModel): string {
 <main>
 ${renderOpening(model)}
 ${renderFailures(model.study)}
+${renderHalving(model.study)}
 ${renderFigures(model)}
 ${renderMetrics(model.study)}
 ${renderCurves(model)}

@@ -1,17 +1,8 @@
-/** The page's style sheet: one serif face, ink on paper, one accent for defects; light, dark, narrow, wide, print. */
+import { pageTheme } from '../page/theme.ts'
+
+/** The page's style sheet, its accent for defects; light, dark, narrow, wide, print. */
 export const pageStyle = `
-:root {
-  --paper: #fdfcf8; --ink: #1b1a17; --soft: #6d6a62; --faint: #b9b5aa; --rule: #e4e1d8; --accent: #a6341b;
-  --serif: 'Iowan Old Style', 'Palatino Linotype', Palatino, 'Book Antiqua', P052, 'URW Palladio L', Georgia, serif;
-  --mono: ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace;
-  color-scheme: light dark;
-}
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #161513; --ink: #e9e5da; --soft: #a19c90; --faint: #5d594f; --rule: #2d2b27; --accent: #ef8a6c; }
-}
-* { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 18px/1.5 var(--serif); font-variant-numeric: oldstyle-nums; }
+${pageTheme}body { margin: 0; background: var(--paper); color: var(--ink); font: 18px/1.5 var(--serif); font-variant-numeric: oldstyle-nums; }
 main { max-width: 64rem; margin: 0 auto; padding: 5rem 2rem 6rem; }
 h1, h2, h3, h4, p, figure, dl, dd, ol, ul, table { margin: 0; padding: 0; }
 h1 { max-width: 26em; font-size: 1.9rem; font-weight: 400; font-style: italic; line-height: 1.25; text-wrap: pretty; }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { DreamBoothSettings } from '../config/dream-booth.ts'
 import type { adapterReference, samplingSettings } from '../config/sampling.ts'
 import type { SubsetSettings } from '../config/subset.ts'
 import type { trainingSettings } from '../config/training.ts'
@@ -42,6 +43,7 @@ export type TrainCell = CellOf<
     /** Datasets by name. */
     readonly subsets: readonly (SubsetSettings & { readonly dataset: string })[]
     readonly settings: z.output<typeof trainingSettings>
+    readonly dreamBooth: DreamBoothSettings | null
   }
 >
 export type SampleCell = CellOf<

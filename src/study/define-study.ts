@@ -1,9 +1,11 @@
+import { checkDreamBooth, dreamBoothSettings, refuseIdleDreamBooth, splitDreamBooth } from '../config/dream-booth.ts'
 import { resolve } from '../config/resolve.ts'
 import { subsetsOf } from '../config/subset.ts'
 import { ConfigError } from '../errors/index.ts'
 import { baselineOf } from './baseline.ts'
 import { type StudyDefinition, type StudyInput, studyDefinition } from './definition.ts'
 import { type Arm, expandArms } from './expand-arms.ts'
+import { checkHalving } from './halving.ts'
 import { requireName } from './require-name.ts'
 
 /**
@@ -28,6 +30,7 @@ export function defineStudy(input: StudyInput): StudyDefinition {
   for (const arm of arms) {
     const { train, prompts, seeds } = arm.settings
     const where = `arms.${arm.family}`
+    if (train !== null) refuseDreamBooth(train)
     for (const { dataset } of train === null ? [] : studySubsets(train, study)) {
       requireName(`${where}.train`, dataset, Object.keys(study.datasets), 'dataset')
     }
@@ -37,11 +40,14 @@ export function defineStudy(input: StudyInput): StudyDefinition {
     requireLearnedWord(arm)
   }
   for (const arm of arms) baselineOf(arm, arms)
+  checkHalving(study, arms)
   return study
 }
 
+type ArmTraining = NonNullable<StudyDefinition['arms'][string]['train']>
+
 /** What a training of an arm sees: its own dataset or subsets, or the study's only dataset. Throws ConfigError. */
-export function studySubsets(train: NonNullable<StudyDefinition['arms'][string]['train']>, study: StudyDefinition) {
+export function studySubsets(train: ArmTraining, study: StudyDefinition) {
   if (train.dataset !== null || train.subsets !== null) return subsetsOf<string>(train)
   const names = Object.keys(study.datasets)
   if (names.length === 1) return subsetsOf<string>({ ...train, dataset: names[0] })
@@ -50,6 +56,19 @@ export function studySubsets(train: NonNullable<StudyDefinition['arms'][string][
     message: `The study has ${names.length} datasets, so each training must say which it uses: train: { dataset: '…' }.`,
     facts: { datasets: names },
   })
+}
+
+/** How a training of an arm does DreamBooth, null when it does not, and the training without it. */
+export function armDreamBooth(train: ArmTraining) {
+  const { dreamBooth, training } = splitDreamBooth(train)
+  return { dreamBooth: dreamBooth === null ? null : dreamBoothSettings.parse(dreamBooth), training }
+}
+
+function refuseDreamBooth(train: ArmTraining): void {
+  const { dreamBooth } = armDreamBooth(train)
+  if (dreamBooth === null) return
+  checkDreamBooth(train)
+  refuseIdleDreamBooth(dreamBooth)
 }
 
 /** An arm has no pictures that a ControlNet could read. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { dreamBoothSettings } from '../config/dream-booth.ts'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
 import { presentation, subsetInput } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
@@ -6,6 +7,7 @@ import { axisDefinition } from './axis.ts'
 import { budgetDefinition } from './budget.ts'
 import { designDefinition } from './design.ts'
 import { exceptionDefinition } from './exception.ts'
+import { halvingDefinition } from './halving.ts'
 import { metricDefinition } from './metric-definition.ts'
 
 const name = z
@@ -31,6 +33,8 @@ export const armDefinition = z.strictObject({
   train: trainingSettings
     .extend({
       ...presentation.shape,
+      // With any of these it is a DreamBooth; class images of its own are a subset with `regularisation`.
+      ...dreamBoothSettings.omit({ classFolder: true }).shape,
       /** Name of the dataset to train on; null takes the study's only one, or the subsets. */
       dataset: z.string().nullable().default(null),
       /** Several datasets by name, each with how often and how it is seen. */
@@ -122,6 +126,8 @@ export const studyDefinition = z.strictObject({
   ]),
   sampling: samplingSettings.prefault({}),
   metrics: z.array(metricDefinition).default([]),
+  /** Rounds that choose which of the arms that train are compared; null compares all. */
+  halving: halvingDefinition.nullable().default(null),
   /** What one run may take; no limit by default. It changes no result, so the next run goes on. */
   budget: budgetDefinition.prefault({}),
   figures: z

@@ -1,11 +1,21 @@
+import type { Family } from '../config/architecture.ts'
+
 /** Identity of everything a study uses, as it was when the study was planned. */
 export interface StudyFacts {
   readonly bases: Readonly<
-    Record<string, { readonly sha256: string; readonly imageSize: number; readonly parameters: number }>
+    Record<
+      string,
+      {
+        readonly sha256: string
+        readonly family: Family
+        readonly imageSize: number
+        readonly parameters: number
+      }
+    >
   >
   readonly datasets: Readonly<Record<string, { readonly sha256: string; readonly images: number }>>
-  /** SHA-256 of adapter files that arms name, by path. */
-  readonly adapters: Readonly<Record<string, string>>
+  /** Adapter files that arms name, by path; the family is null where nothing tells it. */
+  readonly adapters: Readonly<Record<string, { readonly sha256: string; readonly family: Family | null }>>
   /** Null when nothing is measured. */
   readonly classifier: {
     readonly name: string

@@ -18,15 +18,19 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
   const adapters = new Set(expandArms(study).flatMap(({ settings }) => settings.adapters.map(({ file }) => file)))
   return {
     bases: await collect(study.bases, async (name) => {
-      const { sha256, imageSize, unetParameters, textEncoderParameters, autoencoderParameters } = (await lab.base(name))
-        .description
-      return { sha256, imageSize, parameters: unetParameters + textEncoderParameters + autoencoderParameters }
+      const { sha256, family, imageSize, unetParameters, textEncoderParameters, autoencoderParameters } = (
+        await lab.base(name)
+      ).description
+      return { sha256, family, imageSize, parameters: unetParameters + textEncoderParameters + autoencoderParameters }
     }),
     datasets: await collect(Object.keys(study.datasets), async (name) => {
       const dataset = await openStudyDataset(lab, study, name)
       return { sha256: dataset.sha256, images: dataset.items.length }
     }),
-    adapters: await collect([...adapters], async (file) => (await lab.adapter(file)).sha256),
+    adapters: await collect([...adapters], async (file) => ({
+      sha256: (await lab.adapter(file)).sha256,
+      family: await lab.adapterFamily(file),
+    })),
     classifier: study.metrics.length === 0 ? null : await identifyClassifier(study.classifier),
     code: await readCodeIdentity(),
     environment: { device, 'installed versions': contentId(versions) },

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { AdapterReferenceInput } from '../config/sampling.ts'
 import { ArtefactError } from '../errors/index.ts'
-import type { Base, Lab, LabRun } from '../lab/index.ts'
+import type { Base, Lab, LabRun, TrainSubset } from '../lab/index.ts'
 import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import type { CellRecord, TrainRecord } from './cell-record.ts'
 import type { CellStore } from './cell-store.ts'
@@ -36,23 +36,24 @@ class LabSteps {
   }
 
   async train(cell: TrainCell, { folder, report, signal }: StepContext): Promise<StepResult> {
-    const { base, subsets, settings } = cell.input
-    const run = this.#lab.train(
-      {
-        ...settings,
-        base: await this.#lab.base(base),
-        subsets: await Promise.all(
-          subsets.map(async ({ dataset, ...how }) => ({
-            ...how,
-            dataset: await openStudyDataset(this.#lab, this.#plan.study, dataset),
-          })),
-        ),
-        // The name is written into the file, so it must come from the key alone.
-        name: `${settings.technique.type}-${cell.key.slice(-12)}`,
-        folder,
-      },
-      { signal },
+    const { base, subsets, settings, dreamBooth } = cell.input
+    const opened = await Promise.all(
+      subsets.map(async ({ dataset, ...how }) => ({
+        ...how,
+        dataset: await openStudyDataset(this.#lab, this.#plan.study, dataset),
+      })),
     )
+    const request = {
+      ...settings,
+      base: await this.#lab.base(base),
+      // The name is written into the file, so it must come from the key alone.
+      name: `${settings.technique.type}-${cell.key.slice(-12)}`,
+      folder,
+    }
+    const run =
+      dreamBooth === null
+        ? this.#lab.train({ ...request, subsets: opened }, { signal })
+        : this.#lab.dreamBooth({ ...request, ...dreamBooth, ...pictures(opened) }, { signal })
     for await (const event of run) if (event.type === 'step-end') report(event.step, event.total, event.loss)
     // A cell tells nothing of the session it ran in, and no study holds images out.
     const { resumedFrom: _session, exportedStep: _last, heldOutLoss: _none, ...result } = (await run.record).result
@@ -126,6 +127,12 @@ class LabSteps {
     if (record?.kind !== 'sample') throw missing(images.cell)
     return record.images.map(({ file }) => join(this.#store.folder(record.key), file))
   }
+}
+
+/** The one dataset of a DreamBooth, with how it is seen. */
+function pictures([subset]: readonly TrainSubset[]) {
+  const { repeats: _repeats, weight: _weight, regularisation: _regularisation, ...shown } = subset as TrainSubset
+  return shown
 }
 
 async function followProgress(run: LabRun<unknown, { type: string }>, report: StepContext['report']): Promise<void> {

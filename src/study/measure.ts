@@ -3,6 +3,7 @@ import { holm, kernelDistanceDifference, kernelDistanceInterval } from '../metri
 import { RandomStream } from '../util/random.ts'
 import { baselineOf } from './baseline.ts'
 import type { Judgement } from './cell-record.ts'
+import { describeMetric } from './describe-metric.ts'
 import { type EffectRow, estimateEffects } from './effects.ts'
 import type { MetricDefinition } from './metric-definition.ts'
 import { type ArmValues, compareArms, estimateArm, scopeOf } from './paired-values.ts'
@@ -189,46 +190,4 @@ function correctByFamily(effects: readonly EffectRow[]): MetricRecord['effects']
       ({ change }) => change,
     ).map(([effect, change]) => ({ ...effect, change })),
   )
-}
-
-function describeMetric(
-  metric: MetricDefinition,
-  { facts }: StudyPlan,
-): Pick<MetricRecord, 'label' | 'unit' | 'better' | 'description' | 'validity'> {
-  const validity = facts.classifier?.validity ?? null
-  switch (metric.type) {
-    case 'finger-count':
-      return {
-        label: 'share of hands with the right number of fingers',
-        unit: 'share',
-        better: 'higher',
-        description:
-          'An image is right when the finger classifier counts as many extended fingers as the prompt asks for.',
-        validity,
-      }
-    case 'defect-rate':
-      return {
-        label: 'share of defective hands',
-        unit: 'share',
-        better: 'lower',
-        description: `An image is defective when the finger classifier gives wrong anatomy a probability above ${metric.threshold}.`,
-        validity,
-      }
-    case 'defect-probability':
-      return {
-        label: 'mean defect probability',
-        unit: 'probability',
-        better: 'lower',
-        description: 'The probability, by the finger classifier, that the anatomy is wrong.',
-        validity,
-      }
-    case 'kernel-distance':
-      return {
-        label: `kernel distance to ${metric.against} on ${metric.features} features`,
-        unit: 'distance',
-        better: 'lower',
-        description: `Squared maximum mean discrepancy (cubic polynomial kernel, unbiased) between the samples and as many images of “${metric.against}”, on the penultimate activations of the ${metric.features}. It is not comparable with distances on Inception features.`,
-        validity: null,
-      }
-  }
 }

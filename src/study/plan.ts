@@ -2,11 +2,12 @@ import { contentId } from '../config/hash.ts'
 import { ConfigError } from '../errors/index.ts'
 import { RandomStream } from '../util/random.ts'
 import type { Cell, CellAdapter, CellIdentity, SampleCell, ScoreCell, TrainCell } from './cell.ts'
-import { studySubsets } from './define-study.ts'
+import { armDreamBooth, studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { Layout } from './design.ts'
 import { type Arm, expandArms, layOutArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
+import { withFamilies } from './family.ts'
 import type { MetricDefinition } from './metric-definition.ts'
 
 /** An arm and the cells that its results are in. */
@@ -33,16 +34,24 @@ export interface StudyPlan {
   readonly references: ReadonlyMap<number, string>
 }
 
-/** Plans a study from the facts about what it uses. Pure: equal arguments give equal keys. */
-export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan {
+/**
+ * Plans a study from the facts about what it uses. Pure: equal arguments give equal keys.
+ *
+ * @param dropped reason by the name of an arm that is not to be drawn any more
+ */
+export function planCells(
+  study: StudyDefinition,
+  facts: StudyFacts,
+  dropped: ReadonlyMap<string, string> = new Map(),
+): StudyPlan {
   const cells = new CellCollection(facts)
   const measured = study.metrics.length > 0
-  const drawn = expandArms(study).map((arm) => {
+  const drawn = expandArms(study).map((expanded) => {
+    const arm = withoutDropped(withFamilies(expanded, facts), dropped)
     const draws = arm.notApplicable.includes(null)
     const training = arm.settings.train === null || !draws ? null : cells.add(trainCell(arm, study))
-    const samples = arm.notApplicable.map((reason, i) =>
-      reason === null ? cells.add(sampleCell(arm, i, training)) : null,
-    )
+    const sampleCell = sampleCells(arm, training)
+    const samples = arm.notApplicable.map((reason, i) => (reason === null ? cells.add(sampleCell(i)) : null))
     return { arm, training, samples }
   })
   refuseIdleAxes(drawn)
@@ -64,6 +73,11 @@ export function planCells(study: StudyDefinition, facts: StudyFacts): StudyPlan 
 export function promptsOf(metric: MetricDefinition, study: StudyDefinition): number[] {
   const chosen = metric.type === 'finger-count' ? Object.keys(metric.expected) : metric.prompts
   return study.prompts.flatMap((prompt, i) => (chosen === null || chosen.includes(prompt) ? [i] : []))
+}
+
+function withoutDropped(arm: Arm, dropped: ReadonlyMap<string, string>): Arm {
+  const out = dropped.get(arm.name)
+  return out === undefined ? arm : { ...arm, notApplicable: arm.notApplicable.map((reason) => reason ?? out) }
 }
 
 /** Two values of an axis that draw the very same pictures would look like a finding. Throws ConfigError. */
@@ -119,8 +133,16 @@ function trainCell(arm: Arm, study: StudyDefinition) {
   return (facts: StudyFacts): Draft<TrainCell> => {
     const train = arm.settings.train as NonNullable<typeof arm.settings.train>
     const subsets = studySubsets(train, study)
-    const { dataset: _one, subsets: _several, ...rest } = train
-    const { captionDropout: _dropout, captions: _captions, flip: _flip, ...settings } = rest
+    const { dreamBooth, training } = armDreamBooth(train)
+    const { dataset: _one, subsets: _several, ...rest } = training
+    const {
+      captionDropout: _dropout,
+      captions: _captions,
+      flip: _flip,
+      crop: _crop,
+      inpaintingMasks: _masks,
+      ...settings
+    } = rest
     // How often to save and which pictures to show on the way do not change what is learned.
     const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
     return {
@@ -130,53 +152,51 @@ function trainCell(arm: Arm, study: StudyDefinition) {
       needs: [],
       model: arm.base,
       work: settings.steps * settings.batchSize * settings.accumulation,
-      input: { base: arm.base, subsets, settings },
+      input: { base: arm.base, subsets, settings, dreamBooth },
       identity: {
         base: facts.bases[arm.base]?.sha256,
         data: subsets.map(({ dataset, ...how }) => ({ ...how, dataset: facts.datasets[dataset]?.sha256 })),
         learned,
+        // A training without it keeps its key. Class images follow from these and the base.
+        ...(dreamBooth === null ? {} : { dreamBooth }),
       },
     }
   }
 }
 
-function sampleCell(arm: Arm, prompt: number, training: string | null) {
-  return (facts: StudyFacts): Draft<SampleCell> => {
-    const trained: CellAdapter[] = training === null ? [] : [{ cell: training, strength: arm.settings.strength }]
-    const adapters = [...trained, ...arm.settings.adapters]
-    const { sampling } = arm.settings
-    const { batchSize: _speed, ...drawn } = sampling
-    const text = arm.prompts[prompt] as string
-    const { negativePrompt } = arm.settings
-    return {
-      kind: 'sample',
-      arm: arm.name,
-      label: `samples of ${arm.name} for “${text}”`,
-      needs: training === null ? [] : [training],
-      model: training !== null && makesBase(arm) ? training : arm.base,
-      work: arm.seeds.length * sampling.steps * (sampling.guidance === 1 ? 1 : 2),
-      input: {
-        base: arm.base,
-        adapters,
-        prompt: text,
-        negativePrompt,
-        seeds: arm.seeds,
-        sampling,
-      },
-      identity: {
-        base: facts.bases[arm.base]?.sha256,
-        adapters: adapters.map((adapter) => {
-          if ('cell' in adapter) return { content: adapter.cell, strength: adapter.strength }
-          const { file, ...strengths } = adapter
-          return { content: facts.adapters[file], ...strengths }
-        }),
-        prompt: text,
-        negativePrompt,
-        seeds: arm.seeds,
-        sampling: drawn,
-      },
+/** The sample cells of an arm, prompt by prompt; what is the same in all of them is there once. */
+function sampleCells(arm: Arm, training: string | null) {
+  const { sampling, negativePrompt, strength, adapters: files } = arm.settings
+  const adapters: CellAdapter[] = [...(training === null ? [] : [{ cell: training, strength }]), ...files]
+  const { batchSize: _speed, ...drawn } = sampling
+  const needs = training === null ? [] : [training]
+  const model = training !== null && makesBase(arm) ? training : arm.base
+  const work = arm.seeds.length * sampling.steps * (sampling.guidance === 1 ? 1 : 2)
+  return (prompt: number) =>
+    (facts: StudyFacts): Draft<SampleCell> => {
+      const text = arm.prompts[prompt] as string
+      return {
+        kind: 'sample',
+        arm: arm.name,
+        label: `samples of ${arm.name} for “${text}”`,
+        needs,
+        model,
+        work,
+        input: { base: arm.base, adapters, prompt: text, negativePrompt, seeds: arm.seeds, sampling },
+        identity: {
+          base: facts.bases[arm.base]?.sha256,
+          adapters: adapters.map((adapter) => {
+            if ('cell' in adapter) return { content: adapter.cell, strength: adapter.strength }
+            const { file, ...strengths } = adapter
+            return { content: facts.adapters[file]?.sha256, ...strengths }
+          }),
+          prompt: text,
+          negativePrompt,
+          seeds: arm.seeds,
+          sampling: drawn,
+        },
+      }
     }
-  }
 }
 
 /** True when the arm's training makes a whole base, which takes the place of the one it was trained from. */

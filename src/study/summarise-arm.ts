@@ -1,5 +1,6 @@
+import type { DreamBoothSettings } from '../config/dream-booth.ts'
 import type { LearnedToken } from '../config/textual-inversion.ts'
-import { studySubsets } from './define-study.ts'
+import { armDreamBooth, studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { Arm } from './expand-arms.ts'
 
@@ -9,9 +10,10 @@ export function summariseArm(arm: Arm, study: StudyDefinition): string {
   const parts: string[] = []
   if (train !== null) {
     const names = studySubsets(train, study).map(({ dataset }) => dataset)
+    const { dreamBooth } = armDreamBooth(train)
     const size = train.batchSize * train.accumulation
     parts.push(
-      `${describeTechnique(train.technique)} on ${names.join(' and ')}, ${train.steps} steps of ${size} ${
+      `${describeTechnique(train.technique)} on ${names.join(' and ')}${dreamBooth === null ? '' : describeDreamBooth(dreamBooth)}, ${train.steps} steps of ${size} ${
         size === 1 ? 'image' : 'images'
       } ${describePace(train.optimizer)}`,
     )
@@ -25,6 +27,11 @@ export function summariseArm(arm: Arm, study: StudyDefinition): string {
   const drawn = sampling.map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
   if (drawn.length > 0) parts.push(`drawn with ${drawn.join(', ')}`)
   return parts.length === 0 ? 'the base alone' : parts.join('; ')
+}
+
+function describeDreamBooth({ instancePrompt, classPrompt }: DreamBoothSettings): string {
+  const caption = instancePrompt === null ? '' : ` as “${instancePrompt}”`
+  return classPrompt === null ? caption : `${caption} beside class images “${classPrompt}”`
 }
 
 function describePace({ type, learningRate: rate }: NonNullable<Arm['settings']['train']>['optimizer']): string {

@@ -1,14 +1,16 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   type FailureRecord,
+  type HalvingRecord,
   type StudyImage,
   type StudyRecord,
   studyRecord,
   studyRecordFile,
   type TrainingRecord,
 } from '../artefact/study-record.ts'
+import { atomicWrite } from '../util/atomic-write.ts'
 import { describeArm, describeDesign, sampleOf } from './arm-record.ts'
 import type { Cell } from './cell.ts'
 import type { CellRecord, Judgement, TrainRecord } from './cell-record.ts'
@@ -21,34 +23,41 @@ export interface StudyResults {
   /** Of the cells that finished. */
   readonly records: ReadonlyMap<string, CellRecord>
   readonly failures: readonly FailureRecord[]
+  readonly halving?: HalvingRecord | undefined
   /** False when the study was stopped. */
   readonly finished: boolean
   readonly store: CellStore
   readonly folder: string
 }
 
-/** Writes a study's folder anew, whole or not at all: its record, and copies of the files that the record names. */
+/** Folders of the files that a record names; what else lies in a study's folder is not touched. */
+const fileFolders = ['images', 'series', 'adapters'] as const
+
+/**
+ * Writes a study's folder: copies of the files that the record names, then the record, in one moment. Names of files
+ * come from the keys of their cells, so a reader at any moment finds the files of the record that it read; what no record
+ * names any more is removed last.
+ */
 export async function writeStudyFolder(results: StudyResults): Promise<StudyRecord> {
   const { plan, records, store, folder } = results
-  const fresh = `${folder}.partial`
-  const old = `${folder}.old`
-  await rm(fresh, { recursive: true, force: true })
-  await mkdir(fresh, { recursive: true })
+  const named = new Set<string>()
   for (const cell of plan.cells) {
     const record = records.get(cell.key)
     if (record === undefined) continue
-    for (const [from, to] of filesOf(record)) await copy(join(store.folder(cell.key), from), join(fresh, to))
+    for (const [from, to] of filesOf(record)) {
+      await copy(join(store.folder(cell.key), from), join(folder, to))
+      named.add(to)
+    }
   }
   const record = studyRecord.parse(assembleRecord(results))
-  await writeFile(join(fresh, studyRecordFile), `${JSON.stringify(record, null, 2)}\n`)
-  await rm(old, { recursive: true, force: true })
-  await rename(folder, old).catch(() => undefined)
-  await rename(fresh, folder)
-  await rm(old, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  await atomicWrite(join(folder, studyRecordFile), `${JSON.stringify(record, null, 2)}\n`)
+  const kept = new Set([...named].map((path) => path.split('/').slice(0, 2).join('/')))
+  for (const part of fileFolders) await removeOthers(folder, part, kept)
   return record
 }
 
-function assembleRecord({ plan, records, failures, finished }: StudyResults): StudyRecord {
+function assembleRecord({ plan, records, failures, halving, finished }: StudyResults): StudyRecord {
   const { study, facts } = plan
   const judgements = new Map<string, readonly Judgement[]>()
   for (const [key, record] of records) if (record.kind === 'score') judgements.set(key, record.judgements)
@@ -65,6 +74,7 @@ function assembleRecord({ plan, records, failures, finished }: StudyResults): St
     sampling: { ...study.sampling },
     arms: plan.arms.map((arm) => describeArm(arm, plan, records, failures)),
     designs: [...plan.designs].flatMap(([family, layout]) => describeDesign(family, layout)),
+    halving: halving ?? null,
     trainings: plan.cells.flatMap((cell) => describeTraining(cell, records.get(cell.key))),
     images: plan.arms.flatMap((arm) => listImages(arm, plan, records, judgements)),
     metrics: measureStudy(plan, judgements),
@@ -127,8 +137,18 @@ function codeHashes({ facts }: StudyPlan): Record<string, string> {
   return Object.fromEntries(Object.entries(facts.code).map(([step, hash]) => [`code of ${step}`, hash]))
 }
 
-/** A copy that shares its blocks where the file system can. */
+/** A copy that shares its blocks where the file system can, under its name only when whole. */
 async function copy(from: string, to: string): Promise<void> {
+  const [source, copied] = await Promise.all([stat(from), stat(to).catch(() => null)])
+  if (copied?.size === source.size) return
   await mkdir(dirname(to), { recursive: true })
-  await copyFile(from, to, constants.COPYFILE_FICLONE)
+  await copyFile(from, `${to}.partial`, constants.COPYFILE_FICLONE)
+  await rename(`${to}.partial`, to)
+}
+
+/** Removes what lies in a folder and is not kept. */
+async function removeOthers(folder: string, part: string, kept: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(join(folder, part)).catch(() => [])) {
+    if (!kept.has(`${part}/${name}`)) await rm(join(folder, part, name), { recursive: true })
+  }
 }

@@ -18,7 +18,7 @@ export function canonicalJson(value: unknown): string {
 
 function canonicalText(text: string): string {
   // Half a character has no UTF-8, so two different texts would get the same bytes.
-  if (/\p{Surrogate}/u.test(text))
+  if (!text.isWellFormed())
     throw new TypeError(`canonical JSON cannot hold the lone surrogate in ${JSON.stringify(text)}`)
   return JSON.stringify(text)
 }

@@ -1,3 +1,8 @@
+export { type FetchCall, type FetchedFile, type FetchFailure, fetchFile } from './fetch-file.ts'
+export { Network, type NetworkRules, openNetwork } from './network.ts'
+export { refusingTag, reservesMining } from './opt-out.ts'
 export { Pace } from './pace.ts'
+export { addressIn, isPublicAddress } from './public-address.ts'
 export { readCapped, TooManyBytesError } from './read-capped.ts'
 export { retryAfter } from './retry-after.ts'
+export { RobotsFiles, type RobotsVerdict } from './robots.ts'

@@ -1,9 +1,12 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Command } from '../../src/cli/command.ts'
+import type { Arguments, Command } from '../../src/cli/command.ts'
 import { parseRuns } from '../../src/cli/option-values.ts'
 import { parseArguments } from '../../src/cli/parse-arguments.ts'
-import { parseSettings } from '../../src/cli/settings.ts'
+import { parseSettings, readSettings } from '../../src/cli/settings.ts'
 import { ConfigError } from '../../src/errors/index.ts'
 
 const command: Command = {
@@ -62,6 +65,35 @@ describe('parseRuns', () => {
 
   it.each(['', '3-1', '1,', 'a', '-1', '1.5', '1-99999999', '9007199254740993'])('refuses %j', (text) => {
     expect(thrownBy(() => parseRuns('seeds', text)).code).toBe('not-a-list')
+  })
+})
+
+describe('readSettings', () => {
+  const read = async (content: string, options: Arguments['options'] = {}) => {
+    const file = join(await mkdtemp(join(tmpdir(), 'phalanx-cli-')), 'settings.json')
+    await writeFile(file, content)
+    return readSettings({ positionals: [], options: { config: file, ...options } })
+  }
+
+  it('puts single settings over those of a file, and a LoRA where no technique is named', async () => {
+    const file = '{ "technique": { "type": "full", "weights": "float16" }, "steps": 2 }'
+    expect(await read(file, { set: ['steps=3', 'seed=4'] })).toEqual({ ...JSON.parse(file), steps: 3, seed: 4 })
+    expect(await read(file, { technique: 'lora' })).toMatchObject({ technique: { type: 'lora' } })
+    expect(await read('{}')).toEqual({ technique: { type: 'lora' } })
+    expect(await readSettings({ positionals: [], options: {} })).toEqual({ technique: { type: 'lora' } })
+  })
+
+  it.each([
+    ['[]', 'config-unreadable', 'no object'],
+    ['{ "steps": 2', 'config-unreadable', 'settings.json'],
+    ['{ "base": "sd-1.5" }', 'said-as-option', 'base'],
+    ['{ "dataset": "palms" }', 'said-as-option', 'dataset'],
+  ])('refuses %s with %s', async (content, code, text) => {
+    await expect(read(content)).rejects.toMatchObject({
+      name: 'ConfigError',
+      code,
+      message: expect.stringContaining(text),
+    })
   })
 })
 

@@ -1,14 +1,15 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readImageRecipe } from '../../src/artefact/recipe.ts'
 import { readRunRecord } from '../../src/artefact/record.ts'
+import { readSeries } from '../../src/artefact/series.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
-import { writeFolder } from '../dataset/image-folder.ts'
+import { image, writeFolder } from '../dataset/image-folder.ts'
 
 let folder: string
 let base: string
@@ -74,7 +75,17 @@ test('a part of an image is drawn anew from the command line, with its recipe un
 test('a training from the command line leaves a record and tells the loss of held-out images', async () => {
   await writeFolder(join(folder, 'others'), { 'd.png': 60 })
   const settings = ['technique.rank=2', 'steps=3', 'batchSize=2', 'optimizer.learningRate=1e-2']
-  const words = ['train', join(folder, 'images'), '--json', '--name', 'small', '--held-out', join(folder, 'others')]
+  const words = [
+    'train',
+    join(folder, 'images'),
+    '--json',
+    '--name',
+    'small',
+    '--held-out',
+    join(folder, 'others'),
+    '--set',
+    'heldOut.every=2',
+  ]
   const { exitCode, stdout } = await phalanx(...words, ...settings.flatMap((setting) => ['--set', setting]))
   expect(exitCode).toBe(0)
   const told = JSON.parse(stdout) as { folder: string; result: { heldOutLoss: number; sha256: string } }
@@ -83,7 +94,43 @@ test('a training from the command line leaves a record and tells the loss of hel
   expect(record.settings).toMatchObject({ steps: 3, technique: { type: 'lora', rank: 2 } })
   expect(told.result.heldOutLoss).toBeGreaterThan(0)
   expect((await stat(join(told.folder, record.result.path))).size).toBe(record.result.bytes)
-  expect(await readFile(join(told.folder, record.result.series), 'utf8')).toMatch(/"step":3/)
+  const series = await readSeries(join(told.folder, record.result.series))
+  expect(series.map(({ heldOutLoss }) => heldOutLoss !== null)).toEqual([false, true, true])
+})
+
+test('settings come from a file, and how many images have which size is told before they are trained on', async () => {
+  await writeFolder(join(folder, 'mixed'), {
+    'a.png': 10,
+    'b.png': await image(20, 30, 30),
+    'c.png': await image(30, 40, 20),
+  })
+  const config = join(folder, 'settings.json')
+  const settings = { technique: { type: 'lora', rank: 2 }, steps: 1, batchSize: 2, buckets: { step: 8, least: 8 } }
+  await writeFile(config, JSON.stringify(settings))
+  const words = ['train', join(folder, 'mixed'), '--config', config, '--set', 'steps=2', '--set', 'technique.rank=3']
+  const { exitCode, stderr, stdout } = await phalanx(...words)
+  expect(exitCode).toBe(0)
+  expect(stderr).toContain('2 images at 16 x 16 and 1 image at 24 x 8; none is left out')
+  const { settings: trained } = await readRunRecord(dirname(stdout.split('\n')[0] ?? ''))
+  expect(trained).toMatchObject({ ...settings, steps: 2, technique: { type: 'lora', rank: 3 } })
+})
+
+test('DreamBooth is trained and explained from the command line', async () => {
+  const settings = [
+    'steps=1',
+    'batchSize=2',
+    'instancePrompt=a photo of sks hand',
+    'classPrompt=a hand',
+    'classImages=2',
+  ]
+  const drawing = ['classSampling.steps=1', 'classSampling.guidance=1']
+  const words = ['--technique', 'full', ...[...settings, ...drawing].flatMap((setting) => ['--set', setting])]
+  const told = await phalanx('explain', '--dataset', join(folder, 'images'), '--no-measure', ...words)
+  expect(told.stdout).toContain('2 class images, 2 of them to be drawn first')
+  const { exitCode, stdout } = await phalanx('train', join(folder, 'images'), '--json', ...words)
+  expect(exitCode).toBe(0)
+  const { subsets } = await readRunRecord(JSON.parse(stdout).folder)
+  expect(subsets).toMatchObject([{ dataset: { images: 3 } }, { regularisation: true, dataset: { images: 2 } }])
 })
 
 test('a setting that is misspelt, and a worker that is not there, are told with the exit code of misuse or failure', async () => {

@@ -8,6 +8,8 @@ import { python } from '../worker/scripted-worker.ts'
 export interface Typed {
   /** Presses keys, after the program showed `awaited` since the last keys. Gives all that it showed until then. */
   type(awaited: string | RegExp, keys: string): Promise<string>
+  /** Ends it as closing the window does. */
+  end(): void
   /** Its exit code, and what it showed since the last keys. */
   readonly ended: Promise<{ readonly exitCode: number | undefined; readonly shown: string }>
 }
@@ -27,12 +29,13 @@ export function typed(words: readonly string[], environment: Readonly<Record<str
           expect(text).toMatch(awaited)
           return text
         },
-        { timeout: 60_000, interval: 20 },
+        { timeout: 30_000, interval: 20 },
       )
       shown = ''
       program.stdin.write(keys)
       return text
     },
+    end: () => program.kill('SIGHUP'),
     ended: program.then(({ exitCode }) => ({ exitCode, shown: stripVTControlCharacters(shown) })),
   }
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { resolve } from '../../src/config/resolve.ts'
 import { captionSettings, presentation, type SubsetInput, subsetInput, subsetsOf } from '../../src/config/subset.ts'
 
-const shown = presentation.parse({ flip: true, captionDropout: 0.2 })
+const shown = presentation.parse({ flip: true, crop: 'random', captionDropout: 0.2 })
 
 function subsetOf(input: SubsetInput & { readonly dataset?: string } = {}) {
   const { dataset = 'palms', ...how } = input
@@ -12,7 +12,7 @@ function subsetOf(input: SubsetInput & { readonly dataset?: string } = {}) {
 test('one dataset is a subset that is seen once', () => {
   const [subset] = subsetsOf({ dataset: 'palms', ...shown })
   const plain = { repeats: 1, weight: 1, regularisation: false, captions: captionSettings.parse({}) }
-  expect(subset).toEqual({ dataset: 'palms', ...plain, flip: true, captionDropout: 0.2 })
+  expect(subset).toEqual({ dataset: 'palms', ...plain, ...shown })
 })
 
 test('what a subset says itself goes before what the training says', () => {

@@ -190,6 +190,15 @@ test('parts, losses, weights and noise have their options', () => {
   ])
 })
 
+test('images are cropped at random in buckets, where their latents are not kept, and nowhere else', () => {
+  const subsets = [{}, { crop: 'random' }] as const
+  const cropped = expressTraining(jobOf({ subsets, buckets: {} }), base)
+  expect(cropped.subsets.map(({ random_crop }) => random_crop)).toEqual([undefined, true])
+  expect(cropped.options).not.toContain('--cache_latents')
+  expect(optionsOf()).toHaveProperty('cache_latents', [])
+  expect(() => expressTraining(jobOf({ subsets }), base)).toThrowError(/subsets\[1\]\.crop: without buckets/)
+})
+
 test('how texts are read has its options, and nothing is said of what is usual', () => {
   const text = { maxTokens: 225, weights: true, clipSkip: 2 } as const
   expect(optionsOf({ text })).toMatchObject({ max_token_length: ['225'], weighted_captions: [], clip_skip: ['2'] })

@@ -1,7 +1,16 @@
 import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Base, type Dataset, full, type Lab, lora, type RunEvent, textualInversion } from '../../src/index.ts'
+import {
+  type Base,
+  type Dataset,
+  full,
+  type Lab,
+  lora,
+  type RunEvent,
+  type SampleOptions,
+  textualInversion,
+} from '../../src/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { writeFolder } from '../dataset/image-folder.ts'
 
@@ -103,6 +112,47 @@ test('full training with prior preservation gives a base, and two trainings shar
   expect((await second.record).subsets[0]?.dataset).not.toEqual((await run.record).subsets[0]?.dataset)
 })
 
+test.each(['sd-2', 'sdxl'] as const)('%s learns among class images that it drew itself', async (family) => {
+  const own = await tinyBase(lab, { architecture: { family } })
+  const request = { base: own, dataset, ...short, instancePrompt: 'a photo of sks hand' }
+  const classes = { classPrompt: 'a hand of its own', classImages: 2, classSampling: sampling }
+  const run = lab.dreamBooth({ ...request, ...classes, technique: full() })
+  const tuned = await run
+  expect(tuned.description).toMatchObject({ family, prediction: own.description.prediction })
+  expect((await run.record).subsets.map(({ dataset: { images } }) => images)).toEqual([2, 2])
+  const adapter = await lab.dreamBooth({ ...request, ...classes, technique: lora({ rank: 2 }) })
+  const draw = async (drawing: Omit<SampleOptions, 'prompts' | 'seeds' | 'requests'>) => {
+    const [image] = await lab.sample({ ...drawing, prompts: ['a photo of sks hand'], seeds: [1], steps: 2 })
+    return Buffer.from(image?.pixels ?? []).toString('hex')
+  }
+  const drawn = await Promise.all([
+    draw({ base: own }),
+    draw({ base: tuned }),
+    draw({ base: own, adapters: [adapter] }),
+  ])
+  expect(new Set(drawn).size).toBe(3)
+})
+
+test('an explanation counts class images and those to be drawn, and names what has no effect', async () => {
+  const request = { base, dataset, technique: full(), ...short, classPrompt: 'a hand, explained', classImages: 3 }
+  const prior = { instancePrompt: 'a photo of sks hand', classSampling: sampling }
+  const before = await lab.explain({ ...request, ...prior })
+  // Of 4 samples an epoch 2 are class images.
+  expect(before).toMatchObject({ classImages: { images: 3, missing: 3 }, epochs: 1, idle: [] })
+  expect(before.stepCost?.seconds).toBeGreaterThan(0)
+  await lab.classImages({ base, prompt: 'a hand, explained', images: 2, ...sampling })
+  expect(await lab.explain({ ...request, ...prior, measure: false })).toMatchObject({ classImages: { missing: 1 } })
+  const published = { base: 'sd-1.5', technique: full(), classPrompt: 'a photo of a hand' } as const
+  expect(await lab.explain(published)).toMatchObject({ classImages: { images: 100, missing: 100 } })
+  const idle = await lab.explain({ base, dataset, technique: full(), measure: false, priorWeight: 2 })
+  expect(idle).toMatchObject({ classImages: null, idle: [{ setting: 'priorWeight' }] })
+  expect(() => lab.explain({ ...request, technique: textualInversion() })).toThrowError(
+    expect.objectContaining({ code: 'not-for-dreambooth' }),
+  )
+  const classFolder = join(lab.folder, 'mine')
+  await expect(lab.explain({ ...request, classFolder }).result).rejects.toMatchObject({ code: 'too-few-class-images' })
+})
+
 test('class images of a folder are taken, and refused with both numbers when they are too few', async () => {
   const classFolder = join(lab.folder, 'hands')
   await writeFolder(classFolder, { '1.png': 20, '2.png': 40, '3.png': 60 })
@@ -125,6 +175,10 @@ test('what cannot be meant is refused at once', async () => {
   expect(() => lab.dreamBooth({ ...request, ...both })).toThrowError(idle)
   expect(() => lab.dreamBooth({ ...request, technique: textualInversion() })).toThrowError(
     expect.objectContaining({ code: 'not-for-dreambooth' }),
+  )
+  // @ts-expect-error: DreamBooth makes them itself
+  expect(() => lab.dreamBooth({ ...request, subsets: [{ dataset }] })).toThrowError(
+    expect.objectContaining({ code: 'subsets-in-dreambooth' }),
   )
   // @ts-expect-error: a name that nobody knows
   expect(() => lab.dreamBooth({ ...request, clasPrompt: 'a hand' })).toThrowError(/clasPrompt/)

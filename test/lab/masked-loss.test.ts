@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Base, type Dataset, type Lab, lora, readSeries } from '../../src/index.ts'
+import { autoencoder, type Base, type Dataset, type Lab, lora, readSeries } from '../../src/index.ts'
 import { renderHand } from '../../src/render/hand-render.ts'
 import { sampleScene } from '../../src/render/scene.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
@@ -47,6 +47,35 @@ test('rendered hands are trained on by their masks, with both losses told and ke
   const plain = await lab.train(training)
   const { sha256 } = await run
   expect(sha256).not.toBe(plain.sha256)
+})
+
+test('a base made for inpainting fills in what masks show, and no other base is told to', async () => {
+  const inpainting = await tinyBase(lab, { architecture: { inpainting: true } })
+  const training = { base: inpainting, dataset: hands, technique: lora({ rank: 2 }), steps: 2, batchSize: 2 }
+  const run = lab.train({ ...training, inpaintingMasks: 'dataset' })
+  const masked = await run
+  expect((await run.record).subsets).toMatchObject([{ inpaintingMasks: 'dataset' }])
+  expect(masked.sha256).not.toBe((await lab.train(training)).sha256)
+  const idle = expect.objectContaining({ code: 'setting-without-effect', facts: { setting: 'inpaintingMasks' } })
+  expect(() => lab.train({ ...training, base, inpaintingMasks: 'dataset' })).toThrowError(idle)
+  expect(() =>
+    lab.train({
+      ...training,
+      technique: autoencoder(),
+      subsets: [{ dataset: hands, inpaintingMasks: 'dataset' }],
+      dataset: undefined,
+    }),
+  ).toThrowError(idle)
+  const said = await lab.explain({ ...training, base, inpaintingMasks: 'dataset', measure: false })
+  expect(said.idle).toMatchObject([{ setting: 'inpaintingMasks' }])
+  await writeFolder(join(lab.folder, 'other-size'), {
+    'a.png': 1,
+    'a.mask.png': await png(new Uint8Array(48 * 48).fill(255), 1),
+  })
+  await expect(lab.dataset(join(lab.folder, 'other-size'))).rejects.toMatchObject({
+    name: 'DatasetError',
+    message: expect.stringContaining('is 48x48 pixels, its image 24x16'),
+  })
 })
 
 test('a dataset without masks is refused by name, and the worker lives on', async () => {

@@ -1,7 +1,16 @@
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readSeries } from '../../src/artefact/series.ts'
-import { autoencoder, type Base, type Dataset, type Lab, lora, textualInversion } from '../../src/index.ts'
+import {
+  autoencoder,
+  type Base,
+  type Dataset,
+  type Lab,
+  lora,
+  type TrainRun,
+  textualInversion,
+} from '../../src/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { image, writeFolder } from '../dataset/image-folder.ts'
 
@@ -27,7 +36,7 @@ test('several datasets are trained on, each as it says, and recorded', async () 
     technique: lora({ rank: 2 }),
     subsets: [
       { dataset: hands, repeats: 2, flip: true },
-      { dataset: others, regularisation: true, weight: 0.5 },
+      { dataset: others, regularisation: true, weight: 0.5, crop: 'random' },
     ],
     captionDropout: 0.1,
     captions: { prefix: 'ohwx,', shuffle: true, tagDropout: 0.2 },
@@ -35,10 +44,19 @@ test('several datasets are trained on, each as it says, and recorded', async () 
   })
   await run
   const captions = { prefix: 'ohwx,', suffix: '', shuffle: true, keptTags: 0, tagDropout: 0.2 }
-  const shown = { captions, captionDropout: 0.1, flip: false, repeats: 1, weight: 1, regularisation: false }
+  const shown = {
+    captions,
+    captionDropout: 0.1,
+    flip: false,
+    crop: 'centre',
+    inpaintingMasks: 'random',
+    repeats: 1,
+    weight: 1,
+    regularisation: false,
+  }
   expect((await run.record).subsets).toEqual([
     { ...shown, repeats: 2, flip: true, dataset: { sha256: hands.sha256, images: 3 } },
-    { ...shown, weight: 0.5, regularisation: true, dataset: { sha256: others.sha256, images: 2 } },
+    { ...shown, weight: 0.5, regularisation: true, crop: 'random', dataset: { sha256: others.sha256, images: 2 } },
   ])
 })
 
@@ -80,6 +98,36 @@ test('images keep their aspects, and their sizes are told before and trained on'
   expect(() => lab.buckets({ ...request, buckets: { step: 3 } })).toThrowError(/buckets\.step: must be at least 8/)
   expect(() => lab.buckets({ ...request, buckets: { step: 8, least: 12 } })).toThrowError(/buckets\.least is 12/)
 })
+
+test('random crops are other crops, and are refused where nothing is cut off', async () => {
+  const request = { base, technique: lora({ rank: 1 }), dataset: await ramp(), crop: 'random', ...short } as const
+  const series = async (run: TrainRun<unknown>) => {
+    await run
+    return (await readSeries(join(run.folder, 'series.jsonl'))).map(({ loss }) => loss)
+  }
+  const cropped = await series(lab.train(request))
+  expect(cropped).toEqual(await series(lab.train({ ...request, name: 'again' })))
+  expect(cropped).not.toEqual(await series(lab.train({ ...request, crop: 'centre' })))
+  const buckets = { step: 8, least: 8 }
+  const idle = expect.objectContaining({
+    code: 'setting-without-effect',
+    facts: expect.objectContaining({ setting: 'crop' }),
+  })
+  expect(() => lab.train({ ...request, width: 24, height: 16 })).toThrowError(idle)
+  expect(() => lab.train({ ...request, buckets, width: 24, height: 16 })).toThrowError(idle)
+  expect(() => lab.train({ ...request, crop: 'middle' as 'centre' })).toThrowError(/crop: must be one of/)
+  const explained = { ...request, measure: false }
+  expect(await lab.explain({ ...explained, width: 24, height: 16 })).toMatchObject({ idle: [{ setting: 'crop' }] })
+  expect(await lab.explain(explained)).toMatchObject({ idle: [], remarks: [expect.stringContaining('every step')] })
+})
+
+/** One image of 24x16 that grows brighter from left to right. */
+async function ramp(): Promise<Dataset> {
+  const levels = Buffer.from(Array.from({ length: 24 * 16 }, (_, i) => 10 * (i % 24)))
+  const png = sharp(levels, { raw: { width: 24, height: 16, channels: 1 } }).png()
+  await writeFolder(join(lab.folder, 'ramp'), { '1.png': await png.toBuffer() })
+  return lab.dataset(join(lab.folder, 'ramp'))
+}
 
 test('what cannot be trained on is refused at once', () => {
   const request = { base, technique: lora(), ...short }

@@ -5,6 +5,7 @@ import { DatabaseSync } from '@photostructure/sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { CandidateInput, Outcome } from '../../src/ledger/index.ts'
 import { openLedger } from '../../src/ledger/index.ts'
+import { tables } from '../../src/ledger/tables.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -14,6 +15,11 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 const palms = { source: 'list', query: 'palms' }
 const blob = 'a'.repeat(64)
+const image = {
+  ...({ format: 'png', size: 9, width: 600, height: 512 } as const),
+  hash: '0123456789abcdef',
+  mirroredHash: 'fedcba9876543210',
+}
 
 function hit(rank: number, name: string, more: Partial<CandidateInput> = {}): CandidateInput {
   return { rank, url: `https://example.com/${name}`, ...more }
@@ -71,7 +77,7 @@ test('a search counts once, however often it is recorded', async () => {
 test('outcomes move a candidate once, and failed ones wait for their time', async () => {
   await using ledger = await openLedger(folder)
   ledger.recordSearch(palms, [hit(1, 'a'), hit(2, 'b'), hit(3, 'c')])
-  expect(ledger.recordOutcome(1, { state: 'fetched', blob })).toBe(true)
+  expect(ledger.recordOutcome(1, { state: 'fetched', blob, image })).toBe(true)
   expect(ledger.recordOutcome(1, { state: 'refused', reason: 'too-small' })).toBe(false)
   ledger.recordOutcome(2, { state: 'refused', reason: 'robots-refuse' })
   ledger.recordOutcome(3, { state: 'waiting', reason: 'server-busy', nextTry: 5000 })
@@ -81,9 +87,10 @@ test('outcomes move a candidate once, and failed ones wait for their time', asyn
     searches: 1,
     states: { waiting: 1, fetched: 1, refused: 1 },
     refusals: [{ reason: 'robots-refuse', count: 1 }],
+    duplicates: 0,
     repeated: 0,
   })
-  ledger.recordOutcome(3, { state: 'fetched', blob })
+  ledger.recordOutcome(3, { state: 'fetched', blob, image })
   expect(ledger.nextDue()).toBe(null)
 })
 
@@ -107,13 +114,51 @@ test('two hits of one rank are refused', async () => {
 
 test.each<[string, Outcome]>([
   ['a reason that is a sentence', { state: 'refused', reason: 'It is too small.' }],
-  ['a blob that is no SHA-256', { state: 'fetched', blob: '../../etc/passwd' }],
+  ['a blob that is no SHA-256', { state: 'fetched', blob: '../../etc/passwd', image }],
   ['a time that is no number', { state: 'waiting', reason: 'busy', nextTry: Number.NaN }],
 ])('an outcome with %s is refused', async (_, outcome) => {
   await using ledger = await openLedger(folder)
   ledger.recordSearch(palms, [hit(1, 'a')])
   expect(() => ledger.recordOutcome(1, outcome)).toThrow(expect.objectContaining({ code: 'invalid-settings' }))
   expect(ledger.due(0, 1)).toHaveLength(1)
+})
+
+test('kept images come with their facts, and give way to the one they are the same as', async () => {
+  await using ledger = await openLedger(folder)
+  ledger.recordSearch(palms, [hit(1, 'a'), hit(2, 'b'), hit(3, 'c'), hit(4, 'd')])
+  const other = 'b'.repeat(64)
+  for (const [id, file] of [blob, blob, other].entries())
+    ledger.recordOutcome(id + 1, { state: 'fetched', blob: file, image })
+  expect(ledger.kept(2)).toMatchObject([
+    { id: 1, blob, image, url: 'https://example.com/a' },
+    { id: 2, blob, image },
+  ])
+  expect(ledger.kept(2, 2)).toMatchObject([{ id: 3, blob: other }])
+  const { hash, mirroredHash } = image
+  expect(ledger.fingerprints()[2]).toEqual({ id: 3, blob: other, hash, mirroredHash, pixels: 600 * 512 })
+  expect(
+    ledger.refuseDuplicates([
+      { id: 2, of: 1, reason: 'same-file' },
+      { id: 3, of: 1, reason: 'near-duplicate' },
+      { id: 4, of: 1, reason: 'near-duplicate' },
+    ]),
+  ).toBe(2)
+  expect(ledger.kept(10).map(({ id }) => id)).toEqual([1])
+  expect(ledger.counts()).toMatchObject({ duplicates: 2, states: { waiting: 1, fetched: 1, refused: 2 } })
+})
+
+test('a ledger of the first version is brought up, with all that it holds', async () => {
+  const database = new DatabaseSync(join(folder, 'ledger.sqlite'))
+  database.exec(tables)
+  database.exec(
+    "insert into candidate (url_key, state, reason) values ('https://example.com/a', 'refused', 'too-small')",
+  )
+  database.close()
+  await using ledger = await openLedger(folder)
+  expect(ledger.counts().refusals).toEqual([{ reason: 'too-small', count: 1 }])
+  ledger.recordSearch(palms, [hit(1, 'b')])
+  ledger.recordOutcome(2, { state: 'fetched', blob, image })
+  expect(ledger.kept(10)).toHaveLength(1)
 })
 
 test('a file that is no ledger is refused and left as it was', async () => {
@@ -134,7 +179,7 @@ test('a ledger of a newer version is refused, by both numbers', async () => {
   const database = new DatabaseSync(join(folder, 'ledger.sqlite'))
   database.exec('pragma user_version = 99')
   database.close()
-  await expect(openLedger(folder)).rejects.toMatchObject({ code: 'newer-ledger', facts: { version: 99, known: 1 } })
+  await expect(openLedger(folder)).rejects.toMatchObject({ code: 'newer-ledger', facts: { version: 99, known: 2 } })
 })
 
 test('a folder that is a file is refused', async () => {

@@ -1,22 +1,12 @@
-import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildReport } from '../../src/report/index.ts'
+import { browserPath, openBrowser, openPage } from '../page/browser.ts'
 import { writeSampleStudy } from './sample-study.ts'
-
-const browserPath = [
-  process.env.PHALANX_CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-].find((path) => path && existsSync(path))
-
-if (!browserPath) console.warn('skipped: the report in a browser (set PHALANX_CHROMIUM to a Chromium or Chrome)')
 
 describe.skipIf(!browserPath)('the report in a browser', () => {
   let folder: string
@@ -27,10 +17,7 @@ describe.skipIf(!browserPath)('the report in a browser', () => {
     folder = await mkdtemp(join(tmpdir(), 'phalanx-report-'))
     await writeSampleStudy(folder)
     url = pathToFileURL((await buildReport(folder)).html).href
-    browser = await chromium.launch({
-      executablePath: browserPath as string,
-      args: ['--no-sandbox', '--disable-gpu'],
-    })
+    browser = await openBrowser()
   }, 60_000)
 
   afterAll(async () => {
@@ -107,15 +94,7 @@ describe.skipIf(!browserPath)('the report in a browser', () => {
     await page.close()
   })
 
-  async function open(colorScheme: 'light' | 'dark', width: number): Promise<{ page: Page; complaints: string[] }> {
-    const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme })
-    const complaints: string[] = []
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
-    page.on('requestfailed', (request) => complaints.push(request.url()))
-    await page.goto(url)
-    return { page, complaints }
+  function open(scheme: 'light' | 'dark', width: number) {
+    return openPage(browser, url, { scheme, width })
   }
 })

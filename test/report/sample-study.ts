@@ -124,7 +124,7 @@ function sampleRecord(images: readonly StudyImage[]): StudyRecord {
     name: 'four-ways-to-better-hands',
     plan: digest('plan'),
     finished: true,
-    bases: [{ name: 'tiny-hands', sha256: digest('base'), imageSize: 64, parameters: 8_912_340 }],
+    bases: [{ name: 'tiny-hands', sha256: digest('base'), family: 'sd-1', imageSize: 64, parameters: 8_912_340 }],
     datasets: [{ name: 'palms', sha256: digest('palms'), images: 240 }],
     prompts,
     seeds,
@@ -147,6 +147,7 @@ function sampleRecord(images: readonly StudyImage[]): StudyRecord {
         resolution: null,
       },
     ],
+    halving: null,
     trainings: [
       training('lora-key', ['LoRA'], 'lora', 1_840_332, 452_096),
       training('inversion-key', ['textual inversion'], 'embedding', 1_204, 128),

@@ -66,6 +66,23 @@ describe('defineStudy', () => {
       { arms: { baseline: {}, a: { train: { technique: lora() }, over: { type: ['x'] } } } },
       /could be train\.technique\.type or/,
     ],
+    [
+      'DreamBooth of what changes no weights',
+      { arms: { baseline: {}, a: { train: { technique: textualInversion(), classPrompt: 'a hand' } } } },
+      /DreamBooth changes the base's own weights/,
+    ],
+    [
+      'a setting of DreamBooth without class images',
+      { arms: { baseline: {}, a: { train: { technique: lora(), priorWeight: 2 } } } },
+      /priorWeight has no effect/,
+    ],
+    [
+      'DreamBooth of subsets',
+      {
+        arms: { baseline: {}, a: { train: { technique: lora(), classPrompt: 'x', subsets: [{ dataset: 'palms' }] } } },
+      },
+      /makes its subsets itself/,
+    ],
     ['a training that could use two datasets', { datasets: { palms: 'a', fists: 'b' } }, /must say which it uses/],
   ]
   it.each(refused)('refuses %s', (_, change, message) => {

@@ -76,11 +76,39 @@ describe('planCells', () => {
     expect(cells.map((cell) => cell.arms)).toEqual([['one', 'same'], ['classes']])
   })
 
+  it('tells DreamBooth apart by its prompts, and leaves the keys of other trainings as they are', () => {
+    const train = { technique: lora({ rank: 4 }), steps: 20 }
+    const classes = { classPrompt: 'a photo of a hand', priorWeight: 0.5 }
+    const arms = {
+      ...studyInput.arms,
+      plain: { train: { ...train, instancePrompt: null } },
+      booth: { train: { ...train, ...classes }, over: { priorWeight: [0.5, 1] } },
+    }
+    const cells = planned({ arms }).cells.filter((cell) => cell.kind === 'train')
+    expect(cells.map((cell) => cell.arms)).toEqual([
+      ['lora', 'plain'],
+      ['inversion'],
+      ['booth priorWeight=0.5'],
+      ['booth priorWeight=1'],
+    ])
+    expect(cells[0]?.key).toBe(plan.cells.find((cell) => cell.kind === 'train')?.key)
+    expect(cells[2]?.input.dreamBooth).toMatchObject(classes)
+  })
+
   it('shares a training among arms of different strength', () => {
     const arms = { baseline: {}, lora: { ...studyInput.arms.lora, over: { strength: [0.5, 1] } } }
     const kinds = planned({ arms }).cells.map((cell) => cell.kind)
     expect(kinds.filter((kind) => kind === 'train')).toHaveLength(1)
     expect(kinds.filter((kind) => kind === 'sample')).toHaveLength(6)
+  })
+
+  it('keeps a few objects a cell, however many images', () => {
+    const perCell = (seeds: number) => {
+      const { cells } = planned({ seeds, metrics: [] })
+      return countObjects(cells) / cells.length
+    }
+    expect(perCell(16)).toBeLessThan(20)
+    expect(perCell(2000)).toBe(perCell(16))
   })
 
   it('gives different keys to different settings', () => {
@@ -101,4 +129,15 @@ describe('planCells', () => {
 
 function planned(change: object) {
   return planCells(defineStudy({ ...studyInput, ...change } as StudyInput), facts)
+}
+
+function countObjects(root: unknown): number {
+  const seen = new Set<object>()
+  const waiting = [root]
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue
+    seen.add(value)
+    waiting.push(...Object.values(value))
+  }
+  return seen.size
 }

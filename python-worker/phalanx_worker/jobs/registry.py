@@ -14,6 +14,7 @@ JobFunction = Callable[[Job, JobContext], JobResult]
 JOB_MODULES: Mapping[str, str] = MappingProxyType(
     {
         "inspect-base": "phalanx_worker.jobs.inspect_base",
+        "inspect-adapter": "phalanx_worker.jobs.inspect_adapter",
         "create-base": "phalanx_worker.jobs.create_base",
         "train": "phalanx_worker.jobs.train",
         "explain": "phalanx_worker.jobs.explain",

@@ -17,7 +17,7 @@ from phalanx_worker.training.data import ImageFile, PixelStore, control_items, r
 from phalanx_worker.training.feed import Feed
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.latents import LatentKey, Posterior, latent_keys
-from phalanx_worker.training.loss_masks import MaskStore
+from phalanx_worker.training.mask_store import MaskStore
 from phalanx_worker.training.sample_order import SampleOrder
 from phalanx_worker.training.text import TextCache
 
@@ -38,8 +38,9 @@ def read_subsets(subsets: Sequence[TrainingSubset]) -> tuple[SubsetItems, ...]:
     return tuple(SubsetItems(subset, read_dataset(subset.dataset)) for subset in subsets)
 
 
-def plain_subset(dataset: DatasetReference) -> TrainingSubset:
-    """Every image once, as it is."""
+def held_out_subset(dataset: DatasetReference, trained: Sequence[TrainingSubset]) -> TrainingSubset:
+    """Every image once, as it is; filled in where it is when trained on."""
+    masked = any(subset.inpainting_masks == "dataset" for subset in trained)
     return TrainingSubset(
         dataset=dataset,
         repeats=1,
@@ -48,6 +49,8 @@ def plain_subset(dataset: DatasetReference) -> TrainingSubset:
         caption_dropout=0.0,
         captions=PLAIN,
         flip=False,
+        crop="centre",
+        inpainting_masks="dataset" if masked else "random",
     )
 
 
@@ -80,11 +83,9 @@ class FeedMaker:
         keys: dict[tuple[int, bool], LatentKey] = {}
         posteriors: dict[str, Posterior] = {}
         if self.technique.feed == "latents":
-            keys = latent_keys(self.base, store, [subset.flip for subset in of_images])
-            posteriors = self.latents(store, list(keys.values()))
-        masks = None
-        if self.settings.objective.mask is not None and self.technique.feed == "latents":
-            masks = MaskStore(store.files, [not subset.regularisation for subset in of_images])
+            keys = latent_keys(self.base, store, of_images)
+            posteriors = self.latents(store, list(keys.values())) if keys else {}
+        masks = self._masks(store, of_images)
         return Feed(
             base=self.base,
             technique=self.technique,
@@ -99,6 +100,20 @@ class FeedMaker:
             masks=masks,
             controls=_controls(subsets, store) if self.technique.reads_controls else None,
         )
+
+    def _masks(self, store: PixelStore, subsets: Sequence[TrainingSubset]) -> MaskStore | None:
+        of_loss = self.settings.objective.mask is not None
+        filled_in = [
+            index
+            for index, subset in enumerate(subsets)
+            if self.base.inpainting and subset.inpainting_masks == "dataset"
+        ]
+        if self.technique.feed != "latents" or not (of_loss or filled_in):
+            return None
+        masks = MaskStore(store.files, subsets, of_loss)
+        centred = [index for index in filled_in if subsets[index].crop == "centre"]
+        masks.check_filled_in(centred, self.base.reduction)
+        return masks
 
     def _sizes(self) -> list[CoverCrop]:
         if self.buckets is not None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from phalanx_worker.artefacts.tensors import read_metadata
 from phalanx_worker.errors import ArtefactError
-from phalanx_worker.model.adapter_file import LoraModule
+from phalanx_worker.model.adapter_file import LoraFile, LoraModule
 from phalanx_worker.model.base import Base, Family
+from phalanx_worker.model.embedding_file import EmbeddingFile
 from phalanx_worker.model.product_module import ProductModule
 
 TEXT_WIDTHS: Mapping[int, Family] = {768: "sd-1", 1024: "sd-2", 2048: "sdxl"}
@@ -24,6 +25,15 @@ VERSIONS: Mapping[str, Family] = {
 }
 """Beginnings of `ss_base_model_version` and `modelspec.architecture`."""
 SDXL_NAMES = ("lora_te2_", "lora_unet_input_blocks_", "lora_unet_middle_block_", "lora_unet_output_blocks_")
+
+
+def family_of(file: LoraFile | EmbeddingFile) -> Family | None:
+    """Of an adapter file; None when nothing tells, or its tokens disagree."""
+    if isinstance(file, LoraFile):
+        return lora_family(file.path, file.modules)
+    widths = ({part: int(tensor.shape[1]) for part, tensor in token.items()} for token in file.tokens.values())
+    families = {embedding_family(found) for found in widths}
+    return families.pop() if len(families) == 1 else None
 
 
 def lora_family(path: Path, modules: Mapping[str, LoraModule | ProductModule]) -> Family | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "3eeeb526e205f15962dce833e56d14b8a041ec4aadc5e706c27da561e5baaf0b"
+SCHEMA_SHA256 = "4fdb7c8deea924e4ab2e5853de2edb62620bc251a21627959b8e78c65fe103d8"
 
 
 class Accepted(
@@ -106,6 +106,18 @@ class AdapterBlocks(
     second_text_encoder: tuple[float, ...] | None
     text_encoder: tuple[float, ...] | None
     up: tuple[float, ...] | None
+
+
+class AdapterDescription(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-adapter",
+):
+    family: Literal["sd-1", "sd-2", "sdxl"] | None
 
 
 class AdapterReference(
@@ -916,6 +928,7 @@ class TrainClassifierResult(
 
 JobResult = (
     BaseDescription
+    | AdapterDescription
     | CreateBaseResult
     | TrainResult
     | ExtractResult
@@ -1109,8 +1122,10 @@ class TrainingSubset(
 ):
     caption_dropout: Annotated[float, Meta(ge=0, le=1)]
     captions: CaptionSettings
+    crop: Literal["centre", "random"]
     dataset: DatasetReference
     flip: bool
+    inpainting_masks: Literal["random", "dataset"]
     regularisation: bool
     repeats: Annotated[int, Meta(ge=1, le=100000)]
     weight: Annotated[float, Meta(gt=0, le=1000)]
@@ -1756,6 +1771,18 @@ class InitialImage(
     strength: Annotated[float, Meta(gt=0, le=1)]
 
 
+class InspectAdapterJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inspect-adapter",
+):
+    file: str
+
+
 class InspectBaseJob(
     Struct,
     frozen=True,
@@ -1848,7 +1875,17 @@ class TrainClassifierJob(
     settings: ClassifierSettings
 
 
-Job = InspectBaseJob | CreateBaseJob | TrainJob | ExtractJob | ExplainJob | SampleJob | TrainClassifierJob | ClassifyJob
+Job = (
+    InspectBaseJob
+    | InspectAdapterJob
+    | CreateBaseJob
+    | TrainJob
+    | ExtractJob
+    | ExplainJob
+    | SampleJob
+    | TrainClassifierJob
+    | ClassifyJob
+)
 
 
 class Replay(

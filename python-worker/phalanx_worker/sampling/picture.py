@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.protocol.messages import InitialImage
 from phalanx_worker.training.images import CoverCrop, Pixels, read_image, whole_image
-from phalanx_worker.training.masks import GREY, Mask, hidden
+from phalanx_worker.training.masks import GREY, Mask, hidden, lighter_half
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ def open_picture(initial: InitialImage, width: int, height: int) -> Picture:
             code="mask-mismatch",
             facts={"mask": initial.mask, "path": initial.file, "maskSize": _size(levels), "size": _size(pixels)},
         )
-    mask = np.asarray(Image.fromarray(levels).convert("L")) >= 128
+    mask = lighter_half(levels)
     if not mask.any():
         raise ConfigError(
             f"The mask {initial.mask} is black all over, so there is nothing to draw. Paint white what is to change.",

@@ -16,7 +16,7 @@ from phalanx_worker.protocol.messages import SampleRequest
 from phalanx_worker.sampling.picture import Picture, grey
 from phalanx_worker.sampling.walk import Kept
 from phalanx_worker.streams import Streams
-from phalanx_worker.training.latents import ENCODE_BATCH, encode
+from phalanx_worker.training.latents import encode
 from phalanx_worker.training.masks import at_latents
 
 Levels = npt.NDArray[np.uint8 | np.float32]
@@ -84,10 +84,7 @@ def sources_of(
 
 def _latents(base: Base, images: Sequence[Levels], seeds: Sequence[int], purpose: str) -> Tensor:
     distinct = list({id(image): image for image in images}.values())
-    posteriors = {}
-    for first in range(0, len(distinct), ENCODE_BATCH):
-        part = distinct[first : first + ENCODE_BATCH]
-        posteriors.update({id(image): found for image, found in zip(part, encode(base, part), strict=True)})
+    posteriors = dict(zip(map(id, distinct), encode(base, distinct), strict=True))
     rows = []
     for image, seed in zip(images, seeds, strict=True):
         posterior = posteriors[id(image)]

@@ -11,11 +11,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from phalanx_worker.errors import DatasetError
 from phalanx_worker.protocol.messages import DatasetItem, DatasetReference
 from phalanx_worker.streams import Streams
-from phalanx_worker.training.images import AlphaCrop, CoverCrop, decode_image
+from phalanx_worker.training.images import CoverCrop, Pixels, alpha_channel, cover, decode_image
+from phalanx_worker.training.view import PLAIN, View
 
 PIXEL_MEMORY = 1 << 30
 """Bytes of decoded images that are kept."""
@@ -103,6 +105,20 @@ class ImageFile:
         """Where it lies."""
         return self.root / self.item.file
 
+    @property
+    def scaled(self) -> tuple[int, int]:
+        """Width and height after scaling, before it is cropped."""
+        return self.transform.scaled(self.item.width, self.item.height)
+
+    def decode(self) -> Pixels:
+        """[height, width, 3] of all of the scaled image; raises as `decode_image`."""
+
+        def transform(image: Image.Image) -> Pixels:
+            # The size comes from the image that is trained on, so that its pictures fit it to the pixel.
+            return cover(alpha_channel(image) if self.alpha else image, self.scaled)
+
+        return decode_image(self.path, self.item.sha256, transform)
+
 
 def image_files(root: str, items: Iterable[DatasetItem], transform: CoverCrop) -> tuple[ImageFile, ...]:
     """All images of one dataset, brought to one size."""
@@ -110,25 +126,27 @@ def image_files(root: str, items: Iterable[DatasetItem], transform: CoverCrop) -
 
 
 class PixelStore:
-    """Decoded images, the latest of them kept in memory."""
+    """Decoded images, scaled, the latest of them kept in memory."""
 
     def __init__(self, files: Sequence[ImageFile]) -> None:
         self.files = tuple(files)
-        self._kept: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
+        self._kept: OrderedDict[int, Pixels] = OrderedDict()
         self._bytes = 0
 
-    def pixels(self, index: int, flipped: bool = False) -> npt.NDArray[np.uint8]:
-        """[height, width, 3] RGB, mirrored if asked; raises as `decode_image`."""
+    def pixels(self, index: int, view: View = PLAIN) -> Pixels:
+        """[height, width, 3] RGB of what a sample sees; raises as `decode_image`."""
+        return view.of(self.scaled(index), self.files[index].transform)
+
+    def scaled(self, index: int) -> Pixels:
+        """[height, width, 3] RGB of all of the scaled image; raises as `decode_image`."""
         image = self._kept.pop(index, None)
         if image is None:
-            file = self.files[index]
-            transform = AlphaCrop(file.transform) if file.alpha else file.transform
-            image = decode_image(file.path, file.item.sha256, transform)
+            image = self.files[index].decode()
             self._bytes += image.nbytes
         self._kept[index] = image
         while self._bytes > PIXEL_MEMORY and len(self._kept) > 1:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
-        return np.ascontiguousarray(image[:, ::-1]) if flipped else image
+        return image
 
 
 @dataclass

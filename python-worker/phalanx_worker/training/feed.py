@@ -16,11 +16,12 @@ from phalanx_worker.techniques.technique import Technique
 from phalanx_worker.training.batch_plan import BatchPlan
 from phalanx_worker.training.captions import worded
 from phalanx_worker.training.data import PixelStore
-from phalanx_worker.training.latents import ENCODE_BATCH, LatentKey, Posterior, encode, to_tensor, to_unit_tensor
-from phalanx_worker.training.loss_masks import MaskStore
+from phalanx_worker.training.latents import LatentKey, Posterior, encode, to_tensor, to_unit_tensor
+from phalanx_worker.training.mask_store import MaskStore
 from phalanx_worker.training.masks import at_latents, hidden, random_mask
 from phalanx_worker.training.sizes import time_ids
 from phalanx_worker.training.text import TextCache
+from phalanx_worker.training.view import Corners, View, all_corners
 
 WHOLE_PASS_BATCH = 32
 
@@ -39,10 +40,11 @@ class Feed:
     plan: BatchPlan
     text: TextCache
     keys: dict[tuple[int, bool], LatentKey]
+    """By image and whether it is mirrored, of images that are cropped at the centre."""
     posteriors: dict[str, Posterior]
-    """By text of the key; empty for techniques that train on pixels."""
+    """By text of the key; empty for techniques that train on pixels. What is cropped at random is encoded anew."""
     masks: MaskStore | None = None
-    """For a masked loss."""
+    """For a masked loss, and for what is filled in."""
     controls: PixelStore | None = None
     """Pictures that control the images, in the order of `store`, for techniques that read them."""
 
@@ -72,41 +74,53 @@ class Feed:
             yield number, self.plan.batch((step - 1) * accumulation + number)
 
     def _batch(self, step: int, samples: Sequence[int], items: Sequence[int]) -> Batch:
-        flips = [self._flipped(item, step, sample) for item, sample in zip(items, samples, strict=True)]
+        views = [self._view(item, step, sample) for item, sample in zip(items, samples, strict=True)]
         captions = tuple(self._caption(item, step, sample) for item, sample in zip(items, samples, strict=True))
         on_pixels = self.technique.feed == "pixels"
-        latents = None if on_pixels else self._latents(items, flips, step, samples)
+        latents = None if on_pixels else self._latents(items, views, step, samples)
         return Batch(
             streams=self.streams,
             step=step,
             samples=tuple(samples),
             captions=captions,
             weights=torch.tensor([self.subsets[item].weight for item in items]),
-            pixels=self._pixels(items, flips) if on_pixels else None,
+            pixels=self._pixels(items, views) if on_pixels else None,
             latents=latents,
             conditioning=None if on_pixels or self.technique.trains_text_encoder else self.text.embeddings(captions),
-            time_ids=self._time_ids(items, flips),
-            masks=self._masks(latents, items, flips),
-            controls=None if self.controls is None else self._controls(self.controls, items, flips),
-            shown=None if on_pixels or not self.base.inpainting else self._shown(items, flips, step, samples),
+            time_ids=self._time_ids(items, views),
+            masks=self._masks(latents, items, views),
+            controls=None if self.controls is None else self._controls(self.controls, items, views),
+            shown=None if on_pixels or not self.base.inpainting else self._shown(items, views, step, samples),
         )
 
-    def _time_ids(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor | None:
+    def _time_ids(self, items: Sequence[int], views: Sequence[View]) -> Tensor | None:
         if self.base.family != "sdxl" or self.technique.feed == "pixels":
             return None
-        return time_ids([self.store.files[item] for item in items], flips).to(self.base.device)
+        return time_ids([self.store.files[item] for item in items], views).to(self.base.device)
 
-    def _masks(self, latents: Tensor | None, items: Sequence[int], flips: Sequence[bool]) -> Tensor | None:
-        if self.masks is None or latents is None:
+    def _masks(self, latents: Tensor | None, items: Sequence[int], views: Sequence[View]) -> Tensor | None:
+        if self.masks is None or latents is None or self.settings.objective.mask is None:
             return None
-        return self.masks.masks(items, flips, latents.shape[-2:]).to(self.base.device)
+        return self.masks.masks(items, views, latents.shape[-2:]).to(self.base.device)
 
-    def _controls(self, store: PixelStore, items: Sequence[int], flips: Sequence[bool]) -> Tensor:
-        pictures = [store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]
+    def _controls(self, store: PixelStore, items: Sequence[int], views: Sequence[View]) -> Tensor:
+        pictures = [store.pixels(item, view) for item, view in zip(items, views, strict=True)]
         return to_unit_tensor(pictures).to(self.base.device)
 
-    def _flipped(self, item: int, step: int, sample: int) -> bool:
-        return self.subsets[item].flip and self.streams.uniform("flip", step, sample) < 0.5
+    def _view(self, item: int, step: int, sample: int) -> View:
+        subset = self.subsets[item]
+        flipped = subset.flip and self.streams.uniform("flip", step, sample) < 0.5
+        if subset.crop == "centre":
+            return View(flipped)
+        corners = self._corners(item)
+        left, top = corners[self.streams.integer("crop", len(corners), step, sample)]
+        return View(flipped, (int(left), int(top)))
+
+    def _corners(self, item: int) -> Corners:
+        used = self.settings.objective.mask is not None or self._is_masked(item)
+        showing = self.masks.corners(item) if self.masks is not None and used else None
+        file = self.store.files[item]
+        return all_corners(file.scaled, file.transform) if showing is None else showing
 
     def _caption(self, item: int, step: int, sample: int) -> str:
         subset = self.subsets[item]
@@ -115,30 +129,42 @@ class Feed:
         caption = worded(self.store.files[item].item.caption, subset.captions, self.streams, step, sample)
         return self.technique.caption(caption, self.streams, step, sample)
 
-    def _pixels(self, items: Sequence[int], flips: Sequence[bool]) -> Tensor:
-        images = [self.store.pixels(item, flipped) for item, flipped in zip(items, flips, strict=True)]
+    def _pixels(self, items: Sequence[int], views: Sequence[View]) -> Tensor:
+        images = [self.store.pixels(item, view) for item, view in zip(items, views, strict=True)]
         return to_tensor(images).to(self.base.device)
 
-    def _shown(self, items: Sequence[int], flips: Sequence[bool], step: int, samples: Sequence[int]) -> Tensor:
+    def _shown(self, items: Sequence[int], views: Sequence[View], step: int, samples: Sequence[int]) -> Tensor:
         masks, images = [], []
-        for item, flipped, sample in zip(items, flips, samples, strict=True):
-            pixels = self.store.pixels(item, flipped)
+        for item, view, sample in zip(items, views, samples, strict=True):
+            pixels = self.store.pixels(item, view)
+            given = self.masks.filled_in(item, view) if self.masks is not None and self._is_masked(item) else None
             # What is smaller than two latents may fall between them.
-            masks.append(random_mask(self.streams, step, sample, pixels.shape[:2], 2 * self.base.reduction))
+            smallest = 2 * self.base.reduction
+            drawn = random_mask(self.streams, step, sample, pixels.shape[:2], smallest) if given is None else given
+            masks.append(drawn)
             images.append(hidden(pixels, masks[-1]))
-        spans = [slice(first, first + ENCODE_BATCH) for first in range(0, len(images), ENCODE_BATCH)]
-        posteriors = [posterior for span in spans for posterior in encode(self.base, images[span])]
-        rows = []
-        for posterior, sample in zip(posteriors, samples, strict=True):
-            noise = self.streams.normal("hidden-posterior", tuple(posterior.mean.shape), step, sample)
-            rows.append(posterior.sample(torch.from_numpy(noise)))
-        latents = torch.stack(rows).mul(float(self.base.autoencoder.config.scaling_factor))
+        latents = self._sampled(encode(self.base, images), "hidden-posterior", step, samples)
         return torch.cat([at_latents(masks, (latents.shape[2], latents.shape[3])), latents], dim=1).to(self.base.device)
 
-    def _latents(self, items: Sequence[int], flips: Sequence[bool], step: int, samples: Sequence[int]) -> Tensor:
+    def _is_masked(self, item: int) -> bool:
+        """Whether what its mask shows is filled in."""
+        return self.base.inpainting and self.subsets[item].inpainting_masks == "dataset"
+
+    def _latents(self, items: Sequence[int], views: Sequence[View], step: int, samples: Sequence[int]) -> Tensor:
+        seen = list(zip(items, views, strict=True))
+        anew = iter(
+            encode(self.base, [self.store.pixels(item, view) for item, view in seen if view.corner is not None])
+        )
+        posteriors = [
+            self.posteriors[self.keys[item, view.flipped].text] if view.corner is None else next(anew)
+            for item, view in seen
+        ]
+        return self._sampled(posteriors, "posterior", step, samples).to(self.base.device)
+
+    def _sampled(self, posteriors: Sequence[Posterior], purpose: str, step: int, samples: Sequence[int]) -> Tensor:
+        """[n, channels, height, width] scaled latents, drawn from a stream of their own."""
         latents = []
-        for item, flipped, sample in zip(items, flips, samples, strict=True):
-            posterior = self.posteriors[self.keys[item, flipped].text]
-            noise = self.streams.normal("posterior", tuple(posterior.mean.shape), step, sample)
+        for posterior, sample in zip(posteriors, samples, strict=True):
+            noise = self.streams.normal(purpose, tuple(posterior.mean.shape), step, sample)
             latents.append(posterior.sample(torch.from_numpy(noise)))
-        return torch.stack(latents).mul(float(self.base.autoencoder.config.scaling_factor)).to(self.base.device)
+        return torch.stack(latents).mul(float(self.base.autoencoder.config.scaling_factor))

@@ -22,7 +22,7 @@ LARGEST_PIXELS = 100_000_000
 
 @dataclass(frozen=True)
 class CoverCrop:
-    """Scales an image to cover `width` x `height` (Lanczos) and crops at the centre."""
+    """Scales an image to cover `width` x `height` (Lanczos) and crops, at the centre unless a place is given."""
 
     width: int
     height: int
@@ -32,14 +32,14 @@ class CoverCrop:
         """Text that stands for this transform in keys of caches."""
         return f"cover-crop-lanczos-{self.width}x{self.height}"
 
-    def __call__(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+    def __call__(self, image: Image.Image) -> Pixels:
         """[height, width, 3] RGB; transparent pixels show white."""
-        picture = _opaque(image)
-        width, height = self.scaled(*picture.size)
-        if (width, height) != picture.size:
-            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-        left, top = self.corner(width, height)
-        return np.asarray(picture.crop((left, top, left + self.width, top + self.height)))
+        size = self.scaled(*image.size)
+        return self.cut(cover(image, size), *self.corner(*size))
+
+    def cut(self, scaled: Pixels, left: int, top: int) -> Pixels:
+        """A crop of the scaled image."""
+        return np.ascontiguousarray(scaled[top : top + self.height, left : left + self.width])
 
     def scaled(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of an image after scaling, before it is cropped."""
@@ -47,19 +47,14 @@ class CoverCrop:
         return max(self.width, round(width * scale)), max(self.height, round(height * scale))
 
     def corner(self, width: int, height: int) -> tuple[int, int]:
-        """Left and top of the crop in a scaled image."""
+        """Left and top of the crop at the centre of a scaled image."""
         return (width - self.width) // 2, (height - self.height) // 2
 
 
-@dataclass(frozen=True)
-class AlphaCrop:
-    """Treats the alpha channel as another transform treats the image."""
-
-    transform: CoverCrop
-
-    def __call__(self, image: Image.Image) -> npt.NDArray[np.uint8]:
-        """[height, width, 3], opaque white."""
-        return self.transform(image.convert("RGBA").getchannel("A"))
+def cover(image: Image.Image, size: tuple[int, int]) -> Pixels:
+    """[height, width, 3] RGB of an image scaled (Lanczos) to a size (width, height); transparent pixels show white."""
+    picture = _opaque(image)
+    return np.asarray(picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS))
 
 
 def whole_image(image: Image.Image) -> Pixels:
@@ -67,7 +62,12 @@ def whole_image(image: Image.Image) -> Pixels:
     return np.asarray(_opaque(image))
 
 
-def decode_image(path: Path, sha256: str, transform: CoverCrop | AlphaCrop) -> Pixels:
+def alpha_channel(image: Image.Image) -> Image.Image:
+    """What is opaque in white."""
+    return image.convert("RGBA").getchannel("A")
+
+
+def decode_image(path: Path, sha256: str, transform: Callable[[Image.Image], Pixels]) -> Pixels:
     """Read, verify and transform one image of a frozen dataset, [height, width, 3] uint8.
 
     Raises DatasetError: `changed-image` (other bytes than the dataset froze), and as `read_image`.

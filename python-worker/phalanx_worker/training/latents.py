@@ -16,7 +16,9 @@ from torch import Tensor
 from phalanx_worker.artefacts.tensors import read_metadata, read_tensors, write_tensors
 from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base, autoencoder_sha256
+from phalanx_worker.protocol.messages import TrainingSubset
 from phalanx_worker.training.data import PixelStore
+from phalanx_worker.training.view import View
 
 ENCODE_BATCH = 8
 SHARD_LENGTH = 512
@@ -51,12 +53,17 @@ class LatentKey:
     """Over image bytes, transform, mirroring, autoencoder and precision."""
 
 
-def latent_keys(base: Base, store: PixelStore, flips: Sequence[bool]) -> dict[tuple[int, bool], LatentKey]:
-    """Keys of all images of `store`, of their mirrored versions too where `flips` says so."""
+def latent_keys(base: Base, store: PixelStore, subsets: Sequence[TrainingSubset]) -> dict[tuple[int, bool], LatentKey]:
+    """Keys of all images of `store` that are cropped at the centre, of their mirrored versions too where needed.
+
+    `subsets` are those of the images.
+    """
     encoder = autoencoder_sha256(base)
     keys: dict[tuple[int, bool], LatentKey] = {}
-    for index, (file, flip) in enumerate(zip(store.files, flips, strict=True)):
-        for flipped in (False, True) if flip else (False,):
+    for index, (file, subset) in enumerate(zip(store.files, subsets, strict=True)):
+        if subset.crop == "random":
+            continue
+        for flipped in (False, True) if subset.flip else (False,):
             facts = (file.item.sha256, file.transform.key, f"flip-{flipped}", encoder, "float32")
             text = hashlib.sha256("\0".join(facts).encode()).hexdigest()
             keys[index, flipped] = LatentKey(index, flipped, text)
@@ -88,7 +95,7 @@ class LatentCache:
         for shard in _shards(missing, store):
             for first in range(0, len(shard), ENCODE_BATCH):
                 part = shard[first : first + ENCODE_BATCH]
-                images = [store.pixels(key.index, key.flipped) for key in part]
+                images = [store.pixels(key.index, View(key.flipped)) for key in part]
                 for key, posterior in zip(part, encode(base, images), strict=True):
                     self._memory[key.text] = posterior
                 done += len(part)
@@ -138,10 +145,13 @@ def _shards(keys: Sequence[LatentKey], store: PixelStore) -> list[list[LatentKey
 
 
 def encode(base: Base, images: Sequence[npt.NDArray[np.uint8 | np.float32]]) -> list[Posterior]:
-    """Posteriors of at most `ENCODE_BATCH` images with levels from 0 to 255.
+    """Posteriors of images of one size with levels from 0 to 255."""
+    spans = [slice(first, first + ENCODE_BATCH) for first in range(0, len(images), ENCODE_BATCH)]
+    return [posterior for span in spans for posterior in _encode_batch(base, images[span])]
 
-    The batch is filled up to a constant size, so that a latent does not depend on how many were encoded with it.
-    """
+
+def _encode_batch(base: Base, images: Sequence[npt.NDArray[np.uint8 | np.float32]]) -> list[Posterior]:
+    # The batch is filled up to a constant size, so that a latent does not depend on how many were encoded with it.
     filled = [*images, *[images[-1]] * (ENCODE_BATCH - len(images))]
     with torch.no_grad():
         posterior = base.autoencoder.encode(to_tensor(filled).to(base.device)).latent_dist

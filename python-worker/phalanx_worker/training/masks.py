@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
+from PIL import Image
 from torch import Tensor
 
 from phalanx_worker.streams import Streams
@@ -43,6 +44,12 @@ def random_mask(streams: Streams, step: int, sample: int, size: tuple[int, int],
     down = (np.arange(size[0]) + 0.5 - top - height / 2) / (height / 2)
     across = (np.arange(size[1]) + 0.5 - left - width / 2) / (width / 2)
     found: Mask = down[:, None] ** 2 + across**2 <= 1
+    return found
+
+
+def lighter_half(levels: Pixels) -> Mask:
+    """Of a picture that is a mask: where it is lighter than medium grey."""
+    found: Mask = np.asarray(Image.fromarray(levels).convert("L")) >= 128
     return found
 
 

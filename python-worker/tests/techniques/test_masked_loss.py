@@ -34,8 +34,9 @@ from phalanx_worker.techniques.lora import Lora
 from phalanx_worker.techniques.masked_loss import MaskedPrediction, masked_losses
 from phalanx_worker.training.data import ImageFile, read_dataset
 from phalanx_worker.training.images import CoverCrop
-from phalanx_worker.training.loss_masks import MaskStore
-from tests.small import CAPTIONS, PLAIN, Killed, Recorder, lora_technique, settings, train_job, write_manifest
+from phalanx_worker.training.mask_store import MaskStore
+from phalanx_worker.training.view import View
+from tests.small import CAPTIONS, PLAIN, Killed, Recorder, lora_technique, settings, subset, train_job, write_manifest
 
 HALF = torch.zeros(1, 1, 8, 8).index_fill_(3, torch.arange(4), 1.0)
 Outside = NothingOutside | ImageOutside | BaseOutside
@@ -167,8 +168,8 @@ def files(reference: DatasetReference, size: int = 16) -> list[ImageFile]:
 
 def test_masks_are_cropped_mirrored_and_brought_to_the_latents(tmp_path: Path) -> None:
     reference = masked_dataset(tmp_path / "images")
-    store = MaskStore(files(reference), [True] * 4)
-    masks = store.masks([0, 0], [False, True], torch.Size([8, 8]))
+    store = MaskStore(files(reference), [subset(reference)] * 4, of_loss=True)
+    masks = store.masks([0, 0], [View(), View(flipped=True)], torch.Size([8, 8]))
     # The crop takes columns 4 to 19, of which 4 to 8 are white: two latents and half of the third.
     expected = torch.tensor([1.0, 1.0, 0.5, 0, 0, 0, 0, 0]).expand(8, 8)
     assert torch.equal(masks[0, 0], expected) and torch.equal(masks[1, 0], expected.flip(1))
@@ -185,23 +186,25 @@ def test_an_alpha_channel_is_a_mask(tmp_path: Path) -> None:
         read_dataset(reference)[0], file="alpha.png", sha256=digest, mask=ItemPicture(file="alpha.png", sha256=digest)
     )
     both = [*files(reference)[:1], ImageFile(tmp_path / "images", item, CoverCrop(16, 16))]
-    masks = MaskStore(both, [True, True]).masks([0, 1], [False, False], torch.Size([8, 8]))
+    masks = MaskStore(both, [subset(reference)] * 2, of_loss=True).masks([0, 1], [View()] * 2, torch.Size([8, 8]))
     assert torch.equal(masks[0], masks[1])
     assert ImageOps.grayscale(mask).getextrema() == (0, 255)
 
 
 def test_class_images_need_no_mask(tmp_path: Path) -> None:
-    images = files(masked_dataset(tmp_path / "images", without=(2,)))
-    store = MaskStore(images, [True, True, False, True])
-    assert bool((store.masks([2], [False], torch.Size([8, 8])) == 1).all())
+    reference = masked_dataset(tmp_path / "images", without=(2,))
+    own = subset(reference)
+    store = MaskStore(files(reference), [own, own, subset(reference, regularisation=True), own], of_loss=True)
+    assert bool((store.masks([2], [View()], torch.Size([8, 8])) == 1).all())
 
 
 @pytest.mark.parametrize(
     ("made", "code"), [({"without": (1,)}, "missing-mask"), ({"shown": slice(0, 3)}, "empty-mask")]
 )
 def test_masks_that_say_nothing_are_refused(tmp_path: Path, made: dict[str, Any], code: str) -> None:
+    reference = masked_dataset(tmp_path / "images", **made)
     with pytest.raises(DatasetError) as caught:
-        MaskStore(files(masked_dataset(tmp_path / "images", **made)), [True] * 4)
+        MaskStore(files(reference), [subset(reference)] * 4, of_loss=True)
     assert caught.value.code == code
 
 

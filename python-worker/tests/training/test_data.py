@@ -19,6 +19,7 @@ from phalanx_worker.streams import Streams
 from phalanx_worker.training import images
 from phalanx_worker.training.data import EpochOrder, PixelStore, image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop, decode_image
+from phalanx_worker.training.view import View
 from tests.small import make_dataset, write_manifest
 
 
@@ -127,7 +128,7 @@ def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
 def test_mirrored_pixels_are_mirrored(tmp_path: Path) -> None:
     reference = make_dataset(tmp_path / "a", 1)
     store = PixelStore(image_files(reference.root, read_dataset(reference), CoverCrop(16, 16)))
-    assert np.array_equal(store.pixels(0, flipped=True)[:, ::-1], store.pixels(0))
+    assert np.array_equal(store.pixels(0, View(flipped=True))[:, ::-1], store.pixels(0))
 
 
 @given(st.integers(0, 1000), st.integers(1, 20), st.integers(0, 5))

@@ -9,11 +9,12 @@ import torch
 
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.load import load_base
-from phalanx_worker.protocol.messages import DatasetReference
+from phalanx_worker.protocol.messages import DatasetReference, TrainingSubset
 from phalanx_worker.training import latents
 from phalanx_worker.training.data import PixelStore, image_files, read_dataset
 from phalanx_worker.training.images import CoverCrop
 from phalanx_worker.training.latents import LatentCache, Posterior, latent_keys, to_tensor
+from tests.small import subset
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +26,13 @@ def store(dataset: DatasetReference, side: int = 16) -> PixelStore:
     return PixelStore(image_files(dataset.root, read_dataset(dataset), CoverCrop(side, side)))
 
 
+def subsets(flip: bool = False) -> list[TrainingSubset]:
+    """Of seven images."""
+    return [subset(DatasetReference(root="", manifest="", sha256=""), flip=flip)] * 7
+
+
 def fill(base: Base, folder: Path, pixels: PixelStore, flip: bool = False) -> dict[str, Posterior]:
-    keys = list(latent_keys(base, pixels, [flip] * 7).values())
+    keys = list(latent_keys(base, pixels, subsets(flip)).values())
     return LatentCache(folder, {}).fill(base, pixels, keys, lambda *_: None, warnings.append)
 
 
@@ -34,13 +40,13 @@ warnings: list[str] = []
 
 
 def test_keys_follow_content(base: Base, base_folder: Path, dataset: DatasetReference) -> None:
-    plain = {key.text for key in latent_keys(base, store(dataset), [False] * 7).values()}
-    both = {key.text for key in latent_keys(base, store(dataset), [True] * 7).values()}
-    other_size = {key.text for key in latent_keys(base, store(dataset, 32), [False] * 7).values()}
+    plain = {key.text for key in latent_keys(base, store(dataset), subsets()).values()}
+    both = {key.text for key in latent_keys(base, store(dataset), subsets(True)).values()}
+    other_size = {key.text for key in latent_keys(base, store(dataset, 32), subsets()).values()}
     changed = load_base(base_folder)
     with torch.no_grad():
         next(changed.autoencoder.parameters()).add_(1e-3)
-    other_encoder = {key.text for key in latent_keys(changed, store(dataset), [False] * 7).values()}
+    other_encoder = {key.text for key in latent_keys(changed, store(dataset), subsets()).values()}
     assert len(plain) == 7 and len(both) == 14 and plain < both
     assert plain.isdisjoint(other_size) and plain.isdisjoint(other_encoder)
 
@@ -58,7 +64,7 @@ def test_a_second_job_reads_what_the_first_computed(
 
 def test_a_latent_is_that_of_its_image_alone(base: Base, dataset: DatasetReference, tmp_path: Path) -> None:
     pixels = store(dataset)
-    keys = latent_keys(base, pixels, [False] * 7)
+    keys = latent_keys(base, pixels, subsets())
     together = fill(base, tmp_path / "a", pixels)
     alone = LatentCache(tmp_path / "b", {}).fill(base, pixels, [keys[4, False]], lambda *_: None, warnings.append)
     key = keys[4, False].text
@@ -76,7 +82,7 @@ def test_memory_beyond_the_budget_goes_to_the_present_job(
     pixels = store(dataset)
     memory: dict[str, Posterior] = {}
     cache = LatentCache(tmp_path, memory)
-    keys = latent_keys(base, pixels, [True] * 7)
+    keys = latent_keys(base, pixels, subsets(True))
     for flipped in (False, True):
         wanted = [keys[index, flipped] for index in range(7)]
         found = cache.fill(base, pixels, wanted, lambda *_: None, warnings.append)

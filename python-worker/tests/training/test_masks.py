@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,20 @@ from PIL import Image
 
 from phalanx_worker.artefacts.series import read_series
 from phalanx_worker.artefacts.tensors import read_tensors
+from phalanx_worker.errors import DatasetError
 from phalanx_worker.jobs import train
 from phalanx_worker.protocol.messages import (
     DatasetReference,
+    HeldOutSettings,
+    ItemPicture,
     LearnedToken,
     NegativeEmbeddingTechnique,
     TextualInversionTechnique,
+    TrainJob,
 )
 from phalanx_worker.streams import Streams
 from phalanx_worker.training.data import read_dataset
-from phalanx_worker.training.masks import at_latents, random_mask
+from phalanx_worker.training.masks import Mask, at_latents, random_mask
 from tests.small import (
     ARCHITECTURES,
     Killed,
@@ -32,7 +37,9 @@ from tests.small import (
     lora_technique,
     make_base,
     make_dataset,
+    subset,
     train_job,
+    write_manifest,
 )
 
 FAMILIES = ("sd-1", "sd-2", "sdxl")
@@ -85,13 +92,33 @@ def test_a_quarter_hides_everything_and_the_rest_are_rectangles_and_ellipses() -
     assert len({mask.tobytes() for mask in masks}) > 1000
 
 
+def with_masks(folder: Path, masks: list[Mask]) -> DatasetReference:
+    """Images of 16x16 beside their masks, as large."""
+    items = read_dataset(make_dataset(folder, count=len(masks)))
+    pictures = []
+    for index, mask in enumerate(masks):
+        file = folder / f"{index}.mask.png"
+        # Grey of either half: what is lighter than the middle counts.
+        Image.fromarray(np.where(mask, 128, 127).astype(np.uint8)).save(file)
+        pictures.append(ItemPicture(file=file.name, sha256=hashlib.sha256(file.read_bytes()).hexdigest()))
+    return write_manifest(
+        folder, [msgspec.structs.replace(item, mask=mask) for item, mask in zip(items, pictures, strict=True)]
+    )
+
+
+def ellipses(count: int) -> list[Mask]:
+    down, across = np.mgrid[:16, :16] + 0.5
+    return [(down - 6) ** 2 + (across - 4 - index) ** 2 < 16 for index in range(count)]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("masks", ["random", "dataset"])
 @torch.no_grad()
-def test_the_loss_is_that_of_a_plain_step(
-    folders: dict[str, Path], pair: DatasetReference, tmp_path: Path, family: str
-) -> None:
-    technique = full_technique()
-    job = train_job(folders[family], pair, tmp_path, technique=technique, seed=SEED, steps=1, accumulation=1)
+def test_the_loss_is_that_of_a_plain_step(folders: dict[str, Path], tmp_path: Path, family: str, masks: str) -> None:
+    shapes = ellipses(2)
+    pair = with_masks(tmp_path / "images", shapes)
+    changes: dict[str, Any] = {"technique": full_technique(), "seed": SEED, "steps": 1, "accumulation": 1}
+    job = train_job(folders[family], pair, tmp_path, inpainting_masks=masks, **changes)
     with torch.enable_grad():
         train.run(job, Recorder().context)
     kind = StableDiffusionXLInpaintPipeline if family == "sdxl" else StableDiffusionInpaintPipeline
@@ -102,9 +129,11 @@ def test_the_loss_is_that_of_a_plain_step(
     for sample, place in enumerate(streams.permutation("order", 2, 0)):
         item = items[int(place)]
         pixels = np.asarray(Image.open(Path(pair.root) / item.file), dtype=np.float32)
-        if job.subsets[0].flip and streams.uniform("flip", 1, sample) < 0.5:
-            pixels = pixels[:, ::-1].copy()
-        mask = random_mask(streams, 1, sample, (16, 16), 4)
+        mask = shapes[int(place)]
+        if streams.uniform("flip", 1, sample) < 0.5:
+            pixels, mask = pixels[:, ::-1].copy(), mask[:, ::-1]
+        if masks == "random":
+            mask = random_mask(streams, 1, sample, (16, 16), 4)
 
         def latents(levels: np.ndarray, purpose: str, sample: int = sample) -> Any:  # type: ignore[type-arg]
             given = torch.from_numpy(levels / 127.5 - 1).permute(2, 0, 1)[None].float()
@@ -117,7 +146,7 @@ def test_the_loss_is_that_of_a_plain_step(
         noise = torch.from_numpy(streams.normal("noise", tuple(clean.shape[1:]), 1, sample))[None]
         timestep = torch.tensor([streams.integer("timestep", 1000, 1, sample)])
         # Every second pixel: the autoencoder halves once.
-        small = torch.from_numpy(mask[::2, ::2].astype(np.float32))[None, None]
+        small = torch.from_numpy(mask[::2, ::2].astype(np.float32).copy())[None, None]
         given = torch.cat([scheduler.add_noise(clean, noise, timestep), small, hidden], dim=1)
         dropped = streams.uniform("caption-dropout", 1, sample) < job.subsets[0].caption_dropout
         encoded = pipeline.encode_prompt(
@@ -149,3 +178,44 @@ def test_a_killed_training_goes_on_bit_by_bit(
     assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
     losses = [[line.loss for line in read_series(tmp_path / run / "series.jsonl")] for run in ("whole", "halted")]
     assert losses[0] == losses[1]
+
+
+def test_given_masks_go_on_bit_by_bit_among_class_images_without_any(
+    folders: dict[str, Path], pair: DatasetReference, tmp_path: Path
+) -> None:
+    masked = with_masks(tmp_path / "images", ellipses(3))
+    held_out = HeldOutSettings(
+        dataset=with_masks(tmp_path / "apart", ellipses(2)), every=2, keep_best=False, patience=None
+    )
+
+    def job(name: str) -> TrainJob:
+        plain = train_job(folders["sd-1"], masked, tmp_path / name, steps=4, checkpoint_every=2)
+        own = subset(masked, inpainting_masks="dataset", crop="random")
+        classes = subset(pair, inpainting_masks="dataset", regularisation=True)
+        return msgspec.structs.replace(plain, subsets=(own, classes), held_out=held_out)
+
+    train.run(job("whole"), Recorder().context)
+    with pytest.raises(Killed):
+        train.run(job("halted"), Recorder(raise_after=3).context)
+    assert train.run(job("halted"), Recorder().context).resumed_from == 2
+    whole, halted = (read_series(tmp_path / name / "series.jsonl") for name in ("whole", "halted"))
+    assert [(line.loss, line.held_out_loss) for line in whole] == [(line.loss, line.held_out_loss) for line in halted]
+    assert whole[1].held_out_loss is not None
+
+
+@pytest.mark.parametrize("code", ["missing-mask", "empty-mask", "missing-held-out-mask"])
+def test_masks_that_fill_nothing_in_are_refused(
+    folders: dict[str, Path], pair: DatasetReference, tmp_path: Path, code: str
+) -> None:
+    speck = np.zeros((16, 16), np.bool_)
+    # Between the pixels that stand for latents.
+    speck[5, 7] = True
+    masked = with_masks(tmp_path / "images", [speck if code == "empty-mask" else ellipses(1)[0]])
+    dataset = pair if code == "missing-mask" else masked
+    job = train_job(folders["sd-1"], dataset, tmp_path / "run", inpainting_masks="dataset", steps=1)
+    if code == "missing-held-out-mask":
+        held_out = HeldOutSettings(dataset=pair, every=1, keep_best=False, patience=None)
+        job = msgspec.structs.replace(job, held_out=held_out)
+    with pytest.raises(DatasetError) as caught:
+        train.run(job, Recorder().context)
+    assert caught.value.code == code.replace("held-out-", "")

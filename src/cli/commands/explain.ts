@@ -4,8 +4,8 @@ import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
-import { optionText, optionTexts } from '../option-values.ts'
-import { parseSettings } from '../settings.ts'
+import { optionText } from '../option-values.ts'
+import { readSettings, settingOptions } from '../settings.ts'
 
 /** `phalanx explain`: says what a training would be. */
 export const explain: Command = {
@@ -13,28 +13,24 @@ export const explain: Command = {
   summary: 'say what a training would change, cost and write, without training',
   positionals: [],
   options: {
-    technique: { value: '<type>', text: 'as for train (lora)' },
+    ...settingOptions,
     base: { value: '<name>', text: `as for train; nothing is fetched for ${publishedNames.join(', ')} (tiny-hands)` },
     dataset: { value: '<folder>', text: 'images, to say how often each is seen, and to measure steps on' },
     'no-measure': { text: 'take no steps to see what they cost' },
-    set: { value: '<setting=value>', multiple: true, text: 'a setting by its path, as steps=400 or technique.rank=8' },
     ...labOptions,
   },
   example: 'phalanx explain --base sd-1.5 --set technique.rank=32 --set technique.alpha=1 --set steps=5000',
   run: async (given, context) => {
     const { options } = given
     const { terminal, signal } = context
-    const settings = parseSettings([
-      `technique.type=${optionText(options, 'technique') ?? 'lora'}`,
-      ...optionTexts(options, 'set'),
-    ])
+    // Names and ranges are checked by the lab, which knows them.
+    const settings = (await readSettings(given)) as Pick<ExplainRequest, 'technique'>
     const name = optionText(options, 'base') ?? 'tiny-hands'
     const folder = optionText(options, 'dataset')
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
     const explanation = await lab.explain(
       {
-        // Names and ranges are checked by the lab, which knows them.
-        ...(settings as Pick<ExplainRequest, 'technique'>),
+        ...settings,
         base: publishedNames.find((known) => known === name) ?? (await lab.base(name, { signal })),
         ...(folder !== undefined && { dataset: await lab.dataset(folder) }),
         ...(options['no-measure'] === true && { measure: false }),
@@ -59,11 +55,17 @@ function* describe(explanation: Explanation): Generator<string> {
   const { imagesPerStep, epochs } = explanation
   const seen = epochs === null ? '' : `, each image ${epochs < 10 ? epochs.toPrecision(2) : epochs.toFixed(0)} times`
   yield `takes ${formatCount(settings.steps)} steps of ${imagesPerStep} ${imagesPerStep === 1 ? 'image' : 'images'}${seen}`
+  if (explanation.classImages !== null) yield describeClassImages(explanation.classImages)
   yield* describeCost(explanation)
   if (idle.length > 0) yield 'without effect:'
   for (const { setting, reason } of idle) yield `  ${setting}: ${reason}`
   if (remarks.length > 0) yield 'note:'
   for (const remark of remarks) yield `  ${remark}`
+}
+
+function describeClassImages({ images, missing }: NonNullable<Explanation['classImages']>): string {
+  const drawn = missing === 0 ? 'all there' : `${formatCount(missing)} of them to be drawn first`
+  return `keeps the class with ${formatCount(images)} class ${images === 1 ? 'image' : 'images'}, ${drawn}`
 }
 
 const predicted = { epsilon: 'noise', v_prediction: 'velocity' } as const

@@ -4,20 +4,23 @@ import { exitCodes } from '../exit-codes.ts'
 import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
 import { loadStudy } from '../load-study.ts'
 import { showStudyRun } from '../study-in-terminal.ts'
-import { describePlan } from '../study-progress.ts'
+import { describePlan, listMissing } from '../study-plan.ts'
 
 /** `phalanx run`: prints the plan of a study, runs the missing cells and writes its report. */
 export const run: Command = {
   name: 'run',
   summary: 'run the missing cells of a study and write its report',
   positionals: ['<study.ts>'],
-  options: { ...labOptions, plan: { text: 'print the plan and end' } },
+  options: {
+    ...labOptions,
+    'dry-run': { text: 'print the plan, what is cached and missing, cost and power, and end' },
+  },
   example: 'phalanx run study.ts --lab ./phalanx-lab',
   run: async (given, context) => {
     const { terminal } = context
     const study = await loadStudy(given.positionals[0] as string)
-    await using lab = await openLabInTerminal(labPlaceOf(given), context)
-    if (given.options.plan) {
+    await using lab = await openLabInTerminal({ ...labPlaceOf(given), wait: true }, context)
+    if (given.options['dry-run']) {
       const planned = await planStudy(lab, study)
       const cells = planned.plan.cells.map(({ kind, key, label }) => ({
         kind,
@@ -25,7 +28,10 @@ export const run: Command = {
         label,
         cached: planned.cached.has(key),
       }))
-      terminal.result({ study: study.name, plan: planned.plan.sha256, cells }, () => describePlan(planned))
+      const { plan, expected, power } = planned
+      terminal.result({ study: study.name, plan: plan.sha256, cells, expected, power }, () =>
+        [describePlan(planned), listMissing(planned)].join('\n'),
+      )
       return exitCodes.success
     }
     const { outcome, report, exitCode } = await showStudyRun(lab, study, context)

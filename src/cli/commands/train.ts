@@ -1,15 +1,13 @@
-import { technique } from '../../config/technique.ts'
-import type { TrainRequest } from '../../lab/index.ts'
-import { formatBytes } from '../../report/format.ts'
+import { type DreamBoothInput, splitDreamBooth } from '../../config/dream-booth.ts'
+import type { BucketCount, TrainRequest } from '../../lab/index.ts'
+import { formatBytes, formatCount, listWords } from '../../report/format.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
-import { optionText, optionTexts } from '../option-values.ts'
+import { optionText } from '../option-values.ts'
 import { RunStatus } from '../run-status.ts'
-import { parseSettings } from '../settings.ts'
+import { readSettings, settingOptions } from '../settings.ts'
 import { describeUnreadCaptions } from '../unread-text.ts'
-
-const types = technique.options.map(({ shape }) => shape.type.value)
 
 /** `phalanx train`: trains a technique on a folder of images. */
 export const train: Command = {
@@ -17,12 +15,11 @@ export const train: Command = {
   summary: 'train a technique on a folder of images; goes on where it was stopped',
   positionals: ['<dataset>'],
   options: {
-    technique: { value: '<type>', text: `${types.join(', ')} (lora)` },
+    ...settingOptions,
     base: baseOption,
     caption: { value: '<text>', text: 'one caption for all images; what the folder says by default' },
     'held-out': { value: '<dataset>', text: 'images that are not trained on, whose loss is told now and then' },
     name: { value: '<name>', text: "name of the run's folder and of its file" },
-    set: { value: '<setting=value>', multiple: true, text: 'a setting by its path, as steps=400 or technique.rank=8' },
     ...labOptions,
   },
   example: 'phalanx train ./data/palms --set technique.rank=8 --set optimizer.learningRate=5e-4 --set steps=400',
@@ -32,22 +29,24 @@ export const train: Command = {
     const [caption, name] = [optionText(options, 'caption'), optionText(options, 'name')]
     const captions = caption === undefined ? {} : { caption }
     const heldOut = optionText(options, 'held-out')
-    const settings = parseSettings([
-      `technique.type=${optionText(options, 'technique') ?? 'lora'}`,
-      ...optionTexts(options, 'set'),
-    ])
+    // Names and ranges are checked by the lab, which knows them.
+    const settings = (await readSettings(given)) as Pick<TrainRequest, 'technique' | 'heldOut'>
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
-    const run = lab.train(
-      {
-        // Names and ranges are checked by the lab, which knows them.
-        ...(settings as Pick<TrainRequest, 'technique'>),
-        base: await lab.base(optionText(options, 'base') ?? 'tiny-hands', { signal }),
-        dataset: await lab.dataset(positionals[0] as string, captions),
-        ...(heldOut === undefined ? {} : { heldOut: { dataset: await lab.dataset(heldOut, captions) } }),
-        name,
-      },
-      { signal },
-    )
+    const dataset = await lab.dataset(positionals[0] as string, captions)
+    const request: TrainRequest & DreamBoothInput = {
+      ...settings,
+      base: await lab.base(optionText(options, 'base') ?? 'tiny-hands', { signal }),
+      dataset,
+      ...(heldOut !== undefined && { heldOut: { ...settings.heldOut, dataset: await lab.dataset(heldOut, captions) } }),
+      ...(name !== undefined && { name }),
+    }
+    const { dreamBooth, training } = splitDreamBooth(request)
+    const buckets = lab.buckets(training)
+    terminal.note(describeBuckets(buckets))
+    const run =
+      dreamBooth === null
+        ? lab.train(training, { signal })
+        : lab.dreamBooth({ ...training, ...dreamBooth, dataset }, { signal })
     terminal.note(`Training ${run.name} in ${run.folder}`)
     const status = new RunStatus(terminal)
     for await (const event of run) status.show(event)
@@ -55,10 +54,20 @@ export const train: Command = {
     const { result } = await record
     if (result.truncatedCaptions > 0) terminal.note(describeUnreadCaptions(result.truncatedCaptions))
     terminal.result(
-      { folder, result },
+      { folder, buckets, result },
       () =>
         `${folder}/${result.path}\n${result.kind}, ${formatBytes(result.bytes)}, final loss ${result.finalLoss.toFixed(4)}${result.heldOutLoss === null ? '' : `, held out ${result.heldOutLoss.toFixed(4)}`}`,
     )
     return exitCodes.success
   },
+}
+
+/** Whatever their number, all images are seen: what a batch lacks at the end makes it smaller. */
+function describeBuckets(buckets: readonly BucketCount[]): string {
+  const counts = buckets.map(
+    ({ width, height, images }) =>
+      `${formatCount(images)} ${images === 1 ? 'image' : 'images'} at ${width} x ${height}`,
+  )
+  const told = listWords(counts)
+  return buckets.length === 1 ? told : `${told}; none is left out: the last batch of a size may be smaller`
 }

@@ -4,6 +4,7 @@ import { packageRoot } from '../../util/package-root.ts'
 import { ensureEnvironment } from '../../worker/environment.ts'
 import { startWorker } from '../../worker/index.ts'
 import type { Command } from '../command.ts'
+import { ended } from '../ended.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { showProgress } from '../lab-options.ts'
 import { optionText } from '../option-values.ts'
@@ -40,17 +41,4 @@ export const worker: Command = {
     await ended(signal)
     return exitCodes.interrupted
   },
-}
-
-function ended(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    // A pending promise alone does not keep the process alive.
-    const alive = setInterval(() => undefined, 60_000)
-    const end = (): void => {
-      clearInterval(alive)
-      resolve()
-    }
-    if (signal.aborted) end()
-    else signal.addEventListener('abort', end, { once: true })
-  })
 }

@@ -1,6 +1,6 @@
 import type { ArmRecord, StudyRecord } from '../../artefact/study-record.ts'
+import { type Html, html } from '../../page/html.ts'
 import { formatBytes, formatCount, formatSeconds } from '../format.ts'
-import { type Html, html } from '../html.ts'
 
 const none = html`<span class="none">–</span>`
 

@@ -1,6 +1,6 @@
 import type { TrainingRecord } from '../../artefact/study-record.ts'
+import { type Html, html } from '../../page/html.ts'
 import { formatCount, listWords } from '../format.ts'
-import { type Html, html } from '../html.ts'
 import type { LossPoint, ReportModel } from '../model.ts'
 
 const width = 340

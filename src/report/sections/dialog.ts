@@ -1,4 +1,4 @@
-import { type Html, html } from '../html.ts'
+import { type Html, html } from '../../page/html.ts'
 
 /** The enlarged view: one image, its facts, and the same prompt and seed in every arm. Filled by the page's script. */
 export function renderDialog(): Html {

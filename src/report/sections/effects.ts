@@ -1,7 +1,7 @@
 import type { DesignRecord, EffectRecord, MetricRecord, StudyRecord } from '../../artefact/study-record.ts'
+import { type Html, html } from '../../page/html.ts'
 import { formatProbability, listWords, metricFormat, numberWord, sentenceStart } from '../format.ts'
 import { isClear } from '../headline.ts'
-import { type Html, html } from '../html.ts'
 
 /** What each setting that arms vary changes on the average, a table for each design; nothing without one. */
 export function renderEffects(metric: MetricRecord, study: StudyRecord): Html[] {

@@ -1,6 +1,6 @@
 import type { StudyRecord } from '../../artefact/study-record.ts'
+import { type Html, html } from '../../page/html.ts'
 import { numberWord, sentenceStart } from '../format.ts'
-import { type Html, html } from '../html.ts'
 
 /** Cells that failed or had to be left out; nothing when all went well. */
 export function renderFailures(study: StudyRecord): Html | null {

@@ -1,6 +1,6 @@
 import type { FigureRecord, StudyRecord } from '../../artefact/study-record.ts'
+import { type Html, html } from '../../page/html.ts'
 import { formatRuns, sentenceStart } from '../format.ts'
-import { type Html, html } from '../html.ts'
 import type { ReportImage, ReportModel } from '../model.ts'
 
 type Dimension = FigureRecord['rows']

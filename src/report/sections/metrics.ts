@@ -1,7 +1,7 @@
 import type { MetricRecord, MetricRow, StudyRecord } from '../../artefact/study-record.ts'
+import { type Html, html } from '../../page/html.ts'
 import { formatProbability, listWords, metricFormat, sentenceStart } from '../format.ts'
 import { isClear } from '../headline.ts'
-import { type Html, html } from '../html.ts'
 import { type Domain, differenceDomain, renderAxis, renderInterval, valueDomain } from '../interval-plot.ts'
 import { renderEffects } from './effects.ts'
 

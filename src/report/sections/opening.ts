@@ -1,5 +1,5 @@
+import { type Html, html } from '../../page/html.ts'
 import { formatCount, numberWord } from '../format.ts'
-import { type Html, html } from '../html.ts'
 import type { ReportModel } from '../model.ts'
 
 /** Title, the two sentences, and the extent of the study in one line. */

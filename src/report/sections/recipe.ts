@@ -1,6 +1,6 @@
 import type { ArmRecord, StudyRecord } from '../../artefact/study-record.ts'
+import { type Html, html } from '../../page/html.ts'
 import { formatCount, formatRuns } from '../format.ts'
-import { type Html, html } from '../html.ts'
 
 /** Everything a repeat needs: settings of every arm, data, seeds, versions and hashes. */
 export function renderRecipe(study: StudyRecord): Html {
@@ -9,7 +9,7 @@ export function renderRecipe(study: StudyRecord): Html {
 <dl>
 ${study.bases.map(
   (base) =>
-    html`<dt>base</dt><dd>${base.name}, ${base.imageSize} × ${base.imageSize} pixels, ${formatCount(base.parameters)} parameters ${hash(base.sha256)}</dd>`,
+    html`<dt>base</dt><dd>${base.name}, family ${base.family}, ${base.imageSize} × ${base.imageSize} pixels, ${formatCount(base.parameters)} parameters ${hash(base.sha256)}</dd>`,
 )}
 ${study.datasets.map(
   (dataset) =>

@@ -1,0 +1,1 @@
+export { type OpenRating, type OpenRatingOptions, openRating } from './open-rating.ts'
