@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { lora, readSeries } from '../../src/index.ts'
+import { lora } from '../../src/index.ts'
 import { openTestLab } from '../../src/testing/index.ts'
 import { writeFolder } from '../dataset/image-folder.ts'
 
@@ -85,10 +85,6 @@ test.skipIf(!process.env.KOHYA_HOME)(
     const { result } = await again.record
     expect(result.resumedFrom).toBeGreaterThanOrEqual(2)
     expect(steps).toEqual([1, 2, 3, 4].filter((step) => step > result.resumedFrom))
-    const series = await readSeries(result.series)
-    expect(series.map(({ step, loss }) => ({ step, finite: Number.isFinite(loss) }))).toEqual(
-      [1, 2, 3, 4].map((step) => ({ step, finite: true })),
-    )
   },
   900_000,
 )
