@@ -3,7 +3,9 @@ import { z } from 'zod'
 /**
  * Training of a ControlNet (Zhang et al., 2023): a copy of the UNet's encoder learns to read a picture, such as a depth
  * map, and adds to the UNet's features through convolutions that begin at zero. The base is frozen. The dataset names
- * the picture of every image. The result is a folder in the layout of diffusers.
+ * the picture of every image. The result is a folder in the layout of diffusers, and beside it `<name>.safetensors`, the
+ * one file that A1111 and ComfyUI read: in the layout of the first publication for SD 1 and 2, in that of diffusers for
+ * SDXL, whose networks were always shared so.
  */
 export const controlNetTechnique = z
   .strictObject({

@@ -8,8 +8,9 @@ import { canonicalJson } from '../util/canonical-json.ts'
 import { mapParallel } from '../util/map-parallel.ts'
 import { type BlobStore, guarded, openBlobStore } from './blob-store.ts'
 import { attributionText, forbidsDerivatives, licencesText } from './licences.ts'
-import { itemOf, manifestOf, manifestText, type SetItem, type SetManifest } from './manifest.ts'
+import { itemOf, manifestOf, manifestText, type SetItem, type SetManifest, shownAddress } from './manifest.ts'
 import { formOf, writeImage } from './plain-image.ts'
+import { type RefusalExamples, setPage } from './set-page.ts'
 import { views } from './views.ts'
 
 export interface FreezeOptions {
@@ -20,7 +21,7 @@ export interface FreezeOptions {
 
 /** A set that changes no more. */
 export interface FrozenSet {
-  /** Holds `manifest.json`, `metadata.jsonl`, `photos.jsonl`, `images`, `LICENSES.md` and `attribution.jsonl`. */
+  /** Holds `manifest.json`, `index.html` to look at, `metadata.jsonl`, `photos.jsonl`, `images`, `LICENSES.md` and `attribution.jsonl`. */
   readonly folder: string
   /** Of the manifest; the folder's name. */
   readonly sha256: string
@@ -30,6 +31,7 @@ export interface FrozenSet {
 }
 
 const pageSize = 1000
+const examplesPerReason = 3
 
 /**
  * Freezes what a set's folder has by now into `frozen/<sha256>`, which is there whole or not at all and is the same
@@ -54,9 +56,11 @@ export async function freezeSet(setFolder: string, options: FreezeOptions = {}):
   const manifest = manifestOf(items)
   const { text, sha256 } = manifestText(manifest)
   const folder = join(root, 'frozen', sha256)
+  const noDerivatives = all.length - items.length
+  const page = setPage(manifest, { sha256, noDerivatives, refusals: refusalsOf(ledger) })
   if ((await stat(folder).catch(() => null)) === null)
-    await guarded(root, () => writeSet(folder, blobs, items, text, signal))
-  return { folder, sha256, views: manifest.views, noDerivatives: all.length - items.length }
+    await guarded(root, () => writeSet(folder, blobs, { items, manifest: text, page }, signal))
+  return { folder, sha256, views: manifest.views, noDerivatives }
 }
 
 function* keptEntries(ledger: Ledger): Generator<KeptEntry> {
@@ -69,12 +73,20 @@ function* keptEntries(ledger: Ledger): Generator<KeptEntry> {
   }
 }
 
+function refusalsOf(ledger: Ledger): RefusalExamples[] {
+  const examples = ledger.refused(examplesPerReason)
+  return ledger.counts().refusals.map(({ reason, count }) => ({
+    reason,
+    count,
+    examples: examples.filter((one) => one.reason === reason).map(({ url }) => shownAddress(url)),
+  }))
+}
+
 /** In a folder that takes its name when all is there. */
 async function writeSet(
   folder: string,
   blobs: BlobStore,
-  items: readonly SetItem[],
-  manifest: string,
+  { items, manifest, page }: { items: readonly SetItem[]; manifest: string; page: string },
   signal: AbortSignal,
 ): Promise<void> {
   const partial = `${folder}.partial`
@@ -95,6 +107,7 @@ async function writeSet(
   }
   await atomicWrite(join(partial, 'LICENSES.md'), licencesText(items))
   await atomicWrite(join(partial, 'attribution.jsonl'), attributionText(items))
+  await atomicWrite(join(partial, 'index.html'), page)
   await atomicWrite(join(partial, 'manifest.json'), manifest)
   await rename(partial, folder)
 }

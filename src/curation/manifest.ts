@@ -28,6 +28,11 @@ export interface SetManifest {
   readonly items: readonly SetItem[]
 }
 
+/** An address without the folders of this machine, which say nothing to others. */
+export function shownAddress(url: string): string {
+  return url.startsWith('file:') ? `file:${posix.basename(url)}` : url
+}
+
 export function itemOf(entry: KeptEntry, form: ImageForm): SetItem {
   const { blob, image, url, page, source, query, creator, attribution, licence, licenceUrl } = entry
   const caption = oneLine(entry.caption)
@@ -37,7 +42,7 @@ export function itemOf(entry: KeptEntry, form: ImageForm): SetItem {
     ...{ form, blob, width: image.width, height: image.height },
     caption,
     captionSource: caption === '' ? 'none' : entry.captionSource,
-    url: url.startsWith('file:') ? `file:${posix.basename(url)}` : url,
+    url: shownAddress(url),
     ...{ page, source, query, creator, attribution, licence, licenceUrl },
   }
 }

@@ -73,6 +73,7 @@ const imageRow = z.object({
   mirrored_hash: z.string(),
   blob: z.string(),
 })
+const refusedRow = z.object({ reason: z.string(), url: z.string() })
 const counted = z.object({ name: z.string(), count: z.int() })
 const total = z.object({ count: z.int() })
 
@@ -204,6 +205,14 @@ export class Ledger implements AsyncDisposable {
       ).count,
       repeated: hits - this.#total('candidate'),
     }
+  }
+
+  /** Addresses of refused candidates, the first few of each reason in the order in which they were found. */
+  refused(perReason: number): { readonly reason: string; readonly url: string }[] {
+    const sql = `select reason, url_key as url from
+      (select *, row_number() over (partition by reason order by id) as place from candidate where state = 'refused')
+      where place <= ? order by reason, id`
+    return this.#database.all(sql, perReason).map((row) => refusedRow.parse(row))
   }
 
   /** Closes the file and lets others open it. Closing again does nothing. */

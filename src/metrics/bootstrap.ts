@@ -13,6 +13,14 @@ export type ClusteredValues = readonly (readonly number[])[]
  */
 export type ResamplingScope = 'seeds' | 'prompts-and-seeds'
 
+/** Prompts from which on intervals speak for prompts not tried; with fewer, how prompts differ cannot be known. */
+const promptsForGeneralisation = 8
+
+/** What intervals may claim, by the number of prompts. */
+export function scopeOf(prompts: number): ResamplingScope {
+  return prompts >= promptsForGeneralisation ? 'prompts-and-seeds' : 'seeds'
+}
+
 export interface BootstrapOptions {
   readonly scope: ResamplingScope
   readonly seed: number

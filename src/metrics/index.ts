@@ -7,6 +7,7 @@ export {
   type MeanEstimate,
   pairedDifferences,
   type ResamplingScope,
+  scopeOf,
 } from './bootstrap.ts'
 export {
   type BradleyTerryFit,

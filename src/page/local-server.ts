@@ -67,7 +67,8 @@ export async function openLocalServer({ routes, host, port }: LocalServerOptions
   return { link: `${origin}${entrance}?token=${token}`, origin, close, [Symbol.asyncDispose]: close }
 }
 
-function requireAddress(host: string): void {
+/** Refuses what is no single address. Throws ConfigError (`invalid-host`). */
+export function requireAddress(host: string): void {
   if (isIP(host) !== 0 && !wildcards.has(host)) return
   throw new ConfigError({
     code: 'invalid-host',

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
+import { ratingsOf } from '../artefact/rating-record.ts'
 import type { RatingInput } from '../config/rating.ts'
 import { ArtefactError, ConfigError } from '../errors/index.ts'
-import { type LocalServer, openLocalServer } from '../page/local-server.ts'
+import { type LocalServer, openLocalServer, requireAddress } from '../page/local-server.ts'
 import { takeLock } from '../util/file-lock.ts'
-import { openRatingPlace, type RatingPlace, ratingFiles, ratingsOf } from './rating-folder.ts'
+import { openRatingPlace, type RatingPlace, ratingFiles } from './rating-folder.ts'
 import { RatingSession } from './rating-session.ts'
 import { ratingRoutes } from './routes.ts'
 
@@ -35,6 +36,7 @@ const ratingName = /^[a-z0-9][a-z0-9-]{0,59}$/
  */
 export async function openRating(options: OpenRatingOptions): Promise<OpenRating> {
   requireName(options.name)
+  requireAddress(options.host)
   const place = await openRatingPlace(options.study, options.name, options.settings)
   const session = new RatingSession(place, await lockRating(place))
   let server: LocalServer

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { isAbsolute, join, normalize, sep } from 'node:path'
+import { ratingRecordFile, ratingsOf, readRating } from '../artefact/rating-record.ts'
 import { readStudyFile, readStudyRecord } from '../artefact/read-study.ts'
 import type { StudyRecord } from '../artefact/study-record.ts'
 import { defaultRatingMode, type RatingInput, ratingSettings } from '../config/rating.ts'
@@ -30,30 +31,27 @@ export const ratingFiles = Object.freeze({
 })
 
 /**
- * Folder of a study's ratings. It lies beside the study's folder, which is written anew by every run; what people said
- * is not.
- */
-export function ratingsOf(study: string): string {
-  return `${study}.ratings`
-}
-
-/**
  * Opens a rating, or freezes a new one when there is none of that name. Throws ConfigError for settings that cannot be
- * used, also for ones that differ from those it began with (`rating-began-otherwise`), and ArtefactError for a study
- * or a protocol that cannot be read, or whose images changed.
+ * used, also for ones that differ from those it began with (`rating-began-otherwise`), and for a rating that is closed
+ * (`rating-closed`), and ArtefactError for a study or a protocol that cannot be read, or whose images changed.
  */
 export async function openRatingPlace(study: string, name: string, input: RatingInput): Promise<RatingPlace> {
   const folder = join(ratingsOf(study), name)
   const begun = await readProtocol(folder)
+  await requireOpen(folder, name)
   const protocol = begun === null ? await freezeProtocol(study, input, folder) : await resume(begun, study, name, input)
   await mkdir(join(folder, ratingFiles.votes), { recursive: true })
   return { study, folder, protocol, digest: digestOf(protocol) }
 }
 
-/** A rating that was begun. Throws ConfigError (`rating-not-begun`), ArtefactError (`broken-rating`). */
+/**
+ * A rating that was begun and is not closed. Throws ConfigError (`rating-not-begun`, `rating-closed`), ArtefactError
+ * (`broken-rating`).
+ */
 export async function findRatingPlace(study: string, name: string): Promise<RatingPlace> {
   const folder = join(ratingsOf(study), name)
   const protocol = await readProtocol(folder)
+  await requireOpen(folder, name)
   if (protocol !== null) return { study, folder, protocol, digest: digestOf(protocol) }
   const names = await readdir(ratingsOf(study)).catch(() => [])
   throw new ConfigError({
@@ -70,6 +68,16 @@ export async function voteFiles({ folder }: RatingPlace): Promise<string[]> {
     .filter((name) => name.endsWith('.jsonl'))
     .sort()
     .map((name) => join(folder, ratingFiles.votes, name))
+}
+
+async function requireOpen(folder: string, name: string): Promise<void> {
+  if ((await readRating(folder)) === null) return
+  const path = join(folder, ratingRecordFile)
+  throw new ConfigError({
+    code: 'rating-closed',
+    message: `The rating "${name}" is closed; its results are in ${path}. Begin another one with --name.`,
+    facts: { name, path },
+  })
 }
 
 async function readProtocol(folder: string): Promise<RatingProtocol | null> {

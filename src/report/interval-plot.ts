@@ -13,11 +13,12 @@ export interface Domain {
 const margin = 0.06
 const middle = 11
 
-/** Shares and probabilities span 0 to 1; distances span what was seen, zero included. The baseline is the reference. */
+/** Shares and probabilities span 0 to 1; others span what was seen, zero included. The baseline is the reference. */
 export function valueDomain(metric: MetricRecord): Domain {
   const baseline = metric.rows.find((row) => row.difference === null && row.estimate !== null)?.estimate?.value ?? null
   const reference = metric.rows.some((row) => row.difference !== null) ? baseline : null
-  if (metric.unit !== 'distance') return { low: 0, high: 1, ticks: [0, 0.5, 1], reference }
+  if (metric.unit === 'share' || metric.unit === 'probability')
+    return { low: 0, high: 1, ticks: [0, 0.5, 1], reference }
   const ends = metric.rows.flatMap((row) => (row.estimate ? [row.estimate.low, row.estimate.high] : []))
   const high = roundUp(Math.max(1e-9, ...ends))
   const low = Math.min(0, ...ends)

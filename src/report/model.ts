@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import sharp from 'sharp'
+import { type RatingRecord, readRatings } from '../artefact/rating-record.ts'
 import { readStudyFile, readStudyRecord } from '../artefact/read-study.ts'
 import { readSeries } from '../artefact/series.ts'
 import type { StudyImage, StudyRecord } from '../artefact/study-record.ts'
@@ -20,6 +21,8 @@ export interface LossPoint {
 export interface ReportModel {
   readonly study: StudyRecord
   readonly headline: Headline
+  /** What people said, of closed ratings. */
+  readonly ratings: readonly RatingRecord[]
   readonly images: readonly ReportImage[]
   /** Loss series by the training's key. */
   readonly losses: ReadonlyMap<string, readonly LossPoint[]>
@@ -42,7 +45,7 @@ export async function readReportModel(folder: string): Promise<ReportModel> {
       lines.flatMap(({ step, loss }) => (loss === null ? [] : [{ step, loss }])),
     )
   }
-  return { study, headline: writeHeadline(study), images, losses }
+  return { ratings: await readRatings(folder), study, headline: writeHeadline(study), images, losses }
 }
 
 async function inlineImage(path: string): Promise<string> {

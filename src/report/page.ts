@@ -10,6 +10,7 @@ import { renderFigures } from './sections/figures.ts'
 import { renderHalving } from './sections/halving.ts'
 import { renderMetrics } from './sections/metrics.ts'
 import { renderOpening } from './sections/opening.ts'
+import { renderRatings } from './sections/ratings.ts'
 import { renderRecipe } from './sections/recipe.ts'
 import { pageStyle } from './style.ts'
 
@@ -35,6 +36,7 @@ ${renderFailures(model.study)}
 ${renderHalving(model.study)}
 ${renderFigures(model)}
 ${renderMetrics(model.study)}
+${renderRatings(model.ratings, model.study)}
 ${renderCurves(model)}
 ${renderCost(model.study)}
 ${renderRecipe(model.study)}

@@ -53,7 +53,7 @@ td, tbody th { padding: .12rem .6rem .12rem 0; vertical-align: middle; }
 .intervals { table-layout: fixed; }
 .intervals .arm { width: 15%; }
 .intervals .value { width: 14%; }
-.intervals .change { width: 17%; }
+.intervals .change { width: 19%; }
 .intervals .p { width: 6%; }
 .intervals tbody td.plot + td { padding-left: .4rem; }
 .intervals th[scope=row] { overflow-wrap: anywhere; line-height: 1.2; }
@@ -99,6 +99,12 @@ summary span { margin-left: .4em; color: var(--soft); }
 .failures h2 { color: var(--accent); }
 .failures p { max-width: 40em; }
 .message { white-space: pre-wrap; }
+
+.ratings { width: auto; margin: .8rem 0; border-collapse: collapse; font-size: .92rem; font-variant-numeric: lining-nums; }
+.ratings caption { text-align: left; font-style: italic; }
+.ratings th, .ratings td { padding: .15rem 1.2rem .15rem 0; text-align: left; font-weight: 400; vertical-align: baseline; }
+.ratings thead th { color: var(--soft); font-style: italic; }
+details .ratings { display: block; overflow-x: auto; }
 
 dialog { width: min(52rem, calc(100vw - 2rem)); max-height: calc(100vh - 2rem); padding: 2rem; border: 1px solid var(--rule); background: var(--paper); color: var(--ink); overflow: auto; }
 dialog::backdrop { background: rgb(20 18 15 / .72); }

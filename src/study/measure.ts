@@ -1,12 +1,12 @@
 import type { MetricRecord, MetricRow } from '../artefact/study-record.ts'
-import { holm, kernelDistanceDifference, kernelDistanceInterval } from '../metrics/index.ts'
+import { holm, kernelDistanceDifference, kernelDistanceInterval, scopeOf } from '../metrics/index.ts'
 import { RandomStream } from '../util/random.ts'
 import { baselineOf } from './baseline.ts'
 import type { Judgement } from './cell-record.ts'
 import { describeMetric } from './describe-metric.ts'
 import { type EffectRow, estimateEffects } from './effects.ts'
 import type { MetricDefinition } from './metric-definition.ts'
-import { type ArmValues, compareArms, estimateArm, scopeOf } from './paired-values.ts'
+import { type ArmValues, compareArms, estimateArm } from './paired-values.ts'
 import { type PlannedArm, promptsOf, type StudyPlan } from './plan.ts'
 
 /** Judgements by the key of their score cell; cells that failed are missing. */

@@ -27,15 +27,8 @@ export interface StatisticsOptions {
 type Estimate = NonNullable<MetricRow['estimate']>
 type Difference = Omit<NonNullable<MetricRow['difference']>, 'adjustedP'>
 
-/** Prompts from which on intervals speak for prompts not tried; with fewer, how prompts differ cannot be known. */
-const promptsForGeneralisation = 8
 /** Of bootstrap and permutation draws: the same study gives the same report. */
 const drawSeed = 1
-
-/** What the intervals of a metric may claim, by its number of prompts. */
-export function scopeOf(prompts: number): ResamplingScope {
-  return prompts >= promptsForGeneralisation ? 'prompts-and-seeds' : 'seeds'
-}
 
 /** Mean of an arm's values with its interval: Wilson for shares of fixed prompts, else the bootstrap. */
 export function estimateArm(values: ArmValues, { yesNo, scope }: StatisticsOptions): Estimate | null {

@@ -1,7 +1,6 @@
-import { smallestMeanEffect, smallestProportionDifference } from '../metrics/index.ts'
+import { scopeOf, smallestMeanEffect, smallestProportionDifference } from '../metrics/index.ts'
 import { baselineOf } from './baseline.ts'
 import { describeMetric } from './describe-metric.ts'
-import { scopeOf } from './paired-values.ts'
 import { promptsOf, type StudyPlan } from './plan.ts'
 
 /** The smallest difference that a study will see in four of five tries, should it be there. */

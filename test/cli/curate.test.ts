@@ -37,7 +37,7 @@ test('a list of files becomes a frozen set, once', async () => {
   const again = await curate(...words)
   expect(again.exitCode).toBe(0)
   expect(again.stdout).toMatch(/2 kept, 1 refused:\n {2}missing-file +1\nphotos\+drawings: 2 images/)
-  expect(again.stdout.endsWith(frozen.folder)).toBe(true)
+  expect(again.stdout.endsWith(join(frozen.folder, 'index.html'))).toBe(true)
 })
 
 test.each<[string, string[], string]>([

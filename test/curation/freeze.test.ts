@@ -44,6 +44,7 @@ test('a frozen set is a dataset, with its views, and named by what is in it', as
     { name: 'b.jpg', bytes: await jpeg(2), caption: 'Drawings of a fist' },
     { name: 'c.jpg', bytes: await jpeg(3), query: 'drawing of a hand' },
     { name: 'd.jpg', bytes: await jpeg(4), caption: 'withdrawing a hand', licence: 'cc by 4.0' },
+    { name: 'e.jpg', bytes: await jpeg(5, 16) },
   ])
   const frozen = await freezeSet(set)
   expect(frozen.views.map(({ name, images }) => [name, images])).toEqual([
@@ -66,6 +67,10 @@ test('a frozen set is a dataset, with its views, and named by what is in it', as
   expect(all.items.map((item) => item.sha256).toSorted()).toEqual(items.map(({ blob }) => blob).toSorted())
   expect(items[0]).toMatchObject({ form: 'original', creator: 'Ann', captionSource: 'list', width: 64 })
   expect(await readFile(join(frozen.folder, 'LICENSES.md'), 'utf8')).toContain('| cc by 4.0 | 2 |')
+  const page = await readFile(join(frozen.folder, 'index.html'), 'utf8')
+  expect(page).toContain('<h1>4 images</h1>')
+  // Others who get the set have no use for the folders of this machine.
+  expect(page + text).not.toContain(folder)
   expect((await readFile(join(frozen.folder, 'attribution.jsonl'), 'utf8')).split('\n')).toHaveLength(5)
 })
 

@@ -144,7 +144,12 @@ test('kept images come with their facts, and give way to the one they are the sa
     ]),
   ).toBe(2)
   expect(ledger.kept(10).map(({ id }) => id)).toEqual([1])
-  expect(ledger.counts()).toMatchObject({ duplicates: 2, states: { waiting: 1, fetched: 1, refused: 2 } })
+  ledger.recordOutcome(4, { state: 'refused', reason: 'near-duplicate' })
+  expect(ledger.refused(1)).toEqual([
+    { reason: 'near-duplicate', url: 'https://example.com/c' },
+    { reason: 'same-file', url: 'https://example.com/b' },
+  ])
+  expect(ledger.counts()).toMatchObject({ duplicates: 2, states: { waiting: 0, fetched: 1, refused: 3 } })
 })
 
 test('a ledger of the first version is brought up, with all that it holds', async () => {

@@ -54,25 +54,27 @@ test('a vote that was answered outlives the process, and Ctrl-C ends it', async 
 
   const second = phalanxRate(study)
   expect(await (await enter(second))('/raters/ann')).toMatchObject({ position: 1, total: 5 })
+  const early = await phalanxRate(study, '--close', '--json')
+  expect([early.exitCode, JSON.parse(early.stdout).error.code]).toEqual([1, 'rating-in-use'])
   second.kill('SIGINT')
   expect(await second).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('each rater enters a name') })
-})
+
+  const closed = await phalanxRate(study, '--close')
+  expect(closed.exitCode).toBe(0)
+  expect(closed.stdout).toMatch(/LoRA: .*2 clusters(.|\n)*report\.html$/)
+  const after = await phalanxRate(study, '--json')
+  expect([after.exitCode, JSON.parse(after.stdout).error.code]).toEqual([2, 'rating-closed'])
+}, 120_000)
 
 test('what cannot be used is misuse, with what to do instead', async () => {
   const cases = [
-    [['--mode', 'pears'], 'invalid-settings'],
     [['--mode', 'count', '--catches', '0.1'], 'invalid-settings'],
-    [['--arm', 'lara'], 'unknown-arm'],
-    [['--name', '../x'], 'invalid-rating-name'],
     [['--host', '0.0.0.0'], 'invalid-host'],
+    [['--close', '--count', '3'], 'option-without-effect'],
+    [['--close'], 'rating-not-begun'],
   ] as const
   for (const [words, code] of cases) {
-    const { exitCode, stdout } = await phalanxRate(
-      study,
-      '--json',
-      ...(words[0] === '--name' ? [] : ['--name', 'misuse']),
-      ...words,
-    )
+    const { exitCode, stdout } = await phalanxRate(study, '--json', '--name', 'misuse', ...words)
     expect([exitCode, JSON.parse(stdout).error.code]).toEqual([2, code])
   }
-}, 60_000)
+}, 120_000)

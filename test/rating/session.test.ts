@@ -1,10 +1,10 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { StudyRecord } from '../../src/artefact/study-record.ts'
-import { lockRating } from '../../src/rating/open-rating.ts'
+import { lockRating, openRating } from '../../src/rating/open-rating.ts'
 import { openRatingPlace } from '../../src/rating/rating-folder.ts'
 import { RatingSession } from '../../src/rating/rating-session.ts'
 import { readLog, VoteLog } from '../../src/rating/vote-log.ts'
@@ -122,6 +122,10 @@ describe('a rating', () => {
     await session.close()
     await expect(openRatingPlace(study, 'kept', { count: 6 })).rejects.toMatchObject({ code: 'rating-began-otherwise' })
     await expect(openRatingPlace(study, 'other', { cuont: 6 } as object)).rejects.toThrow(/count/)
+    const served = { study, settings: {}, host: '127.0.0.1', port: 0 }
+    await expect(openRating({ ...served, name: '../x' })).rejects.toMatchObject({ code: 'invalid-rating-name' })
+    await expect(openRating({ ...served, name: 'new', host: '::' })).rejects.toMatchObject({ code: 'invalid-host' })
+    await expect(access(join(`${study}.ratings`, 'new'))).rejects.toThrow('ENOENT')
     await using again = await begin('kept', {})
     expect(await again.view('ann')).toMatchObject({ position: 1, total: 5 })
   })
@@ -166,6 +170,15 @@ describe('the votes on disk', () => {
       const { votes } = await readLog(path, 'p')
       expect(votes.map(({ outcome }) => outcome)).toEqual(['left', 'tie'])
     }
+  })
+
+  it('heed nothing that an attempt left which was not flushed', async () => {
+    const path = join(folder, 'unflushed.jsonl')
+    const log = await VoteLog.open(path, 'ann', 'p')
+    await appendFile(path, `${JSON.stringify({ type: 'vote', position: 0, ...given, at: 'x'.repeat(500) })}\n`)
+    await log.add({ position: 0, outcome: 'tie', milliseconds: 1 })
+    await log.close()
+    expect((await readLog(path, 'p')).votes.map(({ outcome }) => outcome)).toEqual(['tie'])
   })
 
   it('do not count a vote that could not be written', async () => {

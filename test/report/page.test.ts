@@ -4,33 +4,32 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { closeRating } from '../../src/rating/index.ts'
 import { buildReport } from '../../src/report/index.ts'
-import { browserPath, openBrowser, openPage } from '../page/browser.ts'
+import { browserPath, looks, openBrowser, openPage } from '../page/browser.ts'
+import { careful, rateStudy } from '../rating/made-up-raters.ts'
 import { writeSampleStudy } from './sample-study.ts'
 
 describe.skipIf(!browserPath)('the report in a browser', () => {
+  let parent: string
   let folder: string
   let url: string
   let browser: Browser
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'phalanx-report-'))
+    parent = await mkdtemp(join(tmpdir(), 'phalanx-report-'))
+    folder = join(parent, 'study')
     await writeSampleStudy(folder)
+    await rateStudy(folder, 'main', { catches: 0.1, repeats: 0.1 }, { ann: careful, ben: careful, zed: () => 'left' })
+    await closeRating(folder, 'main')
     url = pathToFileURL((await buildReport(folder)).html).href
     browser = await openBrowser()
   }, 60_000)
 
   afterAll(async () => {
     await browser?.close()
-    await rm(folder, { recursive: true, force: true })
+    await rm(parent, { recursive: true, force: true })
   })
-
-  const looks = [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 360],
-    ['dark', 360],
-  ] as const
 
   it.each(looks)('%s, %i pixels wide: fits, decodes every image, stays silent, enlarges', async (scheme, width) => {
     const { page, complaints } = await open(scheme, width)

@@ -8,22 +8,20 @@ from pathlib import Path
 
 import torch
 from diffusers import ControlNetModel
-from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 from torch import Tensor
 
-from phalanx_worker.artefacts.tensors import read_metadata, read_tensors, save_tensors, tensors_sha256
+from phalanx_worker.artefacts.tensors import read_metadata, read_tensors, save_tensors, tensors_sha256, write_tensors
 from phalanx_worker.artefacts.unchanged import unchanged
 from phalanx_worker.errors import ArtefactError
-from phalanx_worker.model.base import Base
+from phalanx_worker.model.base import Base, Family
 from phalanx_worker.model.conditioning import Conditioning, Residuals, added_conditions
+from phalanx_worker.model.control_net_names import HINT, PREFIX, hint_channels, ldm_control_net_path
 from phalanx_worker.model.save import StoredType, module_config, typed, write_json
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 STORED_NAMES = (WEIGHTS, "diffusion_pytorch_model.fp16.safetensors")
 HINT_NAMES = ("controlnet_cond_embedding.", "input_hint_block.")
 """Parts of tensor names, in the layouts of diffusers and of the first publication, that only ControlNets have."""
-FIRST_PUBLISHED_CHANNELS = (16, 32, 96, 256)
-"""Of the levels that read the picture, in every file of the first publication's layout."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +112,9 @@ def read_control_net(path: Path, base: Base) -> ControlNet:
             code="not-a-control-net",
             facts={"path": str(path)},
         )
-    found: Mapping[str, Tensor] = convert_controlnet_checkpoint(dict(tensors), base.unet.config)
-    module = _empty(base, _hint_channels(tensors))
+    module = _empty(base, hint_channels(tensors))
     wanted = module.state_dict()
+    found = _by_own_names(tensors, module)
     differing = sorted(
         name
         for name in wanted.keys() | found.keys()
@@ -138,6 +136,20 @@ def write_control_net(module: ControlNetModel, folder: Path, weights: StoredType
     """Write a network into a folder that exists, in the layout of diffusers."""
     write_json(folder / "config.json", module_config(module))
     save_tensors(folder / WEIGHTS, typed(module.state_dict(), weights), {"format": "pt", **metadata})
+
+
+def write_control_net_file(
+    module: ControlNetModel, path: Path, family: Family, weights: StoredType, metadata: Mapping[str, str]
+) -> None:
+    """Write a network as the one file that the web UIs read; it appears when it is whole.
+
+    For SD 1 and 2 it has the names of the first publication. For SDXL, whose networks were shared in the layout of
+    diffusers from the first, it has those. Raises ArtefactError (`disk-full`, `written-differently`).
+    """
+    state = typed(module.state_dict(), weights)
+    if family != "sdxl":
+        state = {PREFIX + ldm_control_net_path(name, module.config): tensor for name, tensor in state.items()}
+    write_tensors(path, state, {"format": "pt", **metadata})
 
 
 def control_net_metadata(path: Path) -> dict[str, str]:
@@ -170,13 +182,11 @@ def _weight_file(path: Path) -> Path:
     )
 
 
-def _hint_channels(tensors: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """Channels of the levels that read the picture; each level but the first begins with a stride."""
-    first = tensors.get("controlnet_cond_embedding.conv_in.weight")
-    if first is None:
-        return FIRST_PUBLISHED_CHANNELS
-    channels = [int(first.shape[0])]
-    # Every level has two convolutions, the second of which leads to the next.
-    while (weight := tensors.get(f"controlnet_cond_embedding.blocks.{2 * len(channels) - 1}.weight")) is not None:
-        channels.append(int(weight.shape[0]))
-    return tuple(channels)
+def _by_own_names(tensors: Mapping[str, Tensor], module: ControlNetModel) -> Mapping[str, Tensor]:
+    """Tensors by their names in diffusers; those that have none there keep the ones they have."""
+    if any(name.startswith(HINT) for name in tensors):
+        return tensors
+    # Some files are a whole checkpoint beside the network, others the network without the prefix.
+    prefix = PREFIX if any(name.startswith(PREFIX) for name in tensors) else ""
+    own = {prefix + ldm_control_net_path(name, module.config): name for name in module.state_dict()}
+    return {own.get(name, name): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

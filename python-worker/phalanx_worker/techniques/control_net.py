@@ -8,6 +8,7 @@ from typing import ClassVar, final
 from torch import Tensor, nn
 
 from phalanx_worker.artefacts.atomic import whole_folder
+from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.conditioning import predict
 from phalanx_worker.model.control_net import (
@@ -17,6 +18,7 @@ from phalanx_worker.model.control_net import (
     read_control_net,
     residuals_of,
     write_control_net,
+    write_control_net_file,
 )
 from phalanx_worker.model.save import folder_bytes, tensor_bytes
 from phalanx_worker.protocol.messages import ControlNetTechnique, Objective
@@ -29,7 +31,10 @@ from phalanx_worker.techniques.technique import ExportRequest, ParameterGroup, W
 
 @final
 class ControlNetTraining(DenoisingTechnique):
-    """Its result is a folder in the layout of diffusers. The base is frozen and stays as it is."""
+    """Its result is a folder in the layout of diffusers, and beside it the file that the web UIs read.
+
+    The base is frozen and stays as it is.
+    """
 
     reads_controls: ClassVar[bool] = True
 
@@ -61,15 +66,24 @@ class ControlNetTraining(DenoisingTechnique):
         return [ParameterGroup(dict(self._module().named_parameters()), None)]
 
     def result_bytes(self) -> int:
-        return tensor_bytes(self._module().state_dict(), self._settings.weights)
+        return 2 * tensor_bytes(self._module().state_dict(), self._settings.weights)
 
     def export(self, request: ExportRequest) -> WrittenArtefact:
         path = request.folder / request.name
+        metadata = {"modelspec.title": request.name, **request_metadata(request)}
         with whole_folder(path) as folder:
-            metadata = {"modelspec.title": request.name, **request_metadata(request)}
             write_control_net(self._module(), folder, self._settings.weights, metadata)
         written = read_control_net(path, self.base)
-        return WrittenArtefact("control-net", path, written.sha256, folder_bytes(path))
+        file = path.with_name(f"{path.name}.safetensors")
+        write_control_net_file(self._module(), file, self.base.family, self._settings.weights, metadata)
+        if read_control_net(file, self.base).sha256 != written.sha256:
+            raise ArtefactError(
+                f"{file} does not hold what {path} holds. Check the disk, then train again: the training goes on from "
+                "its last checkpoint.",
+                code="written-differently",
+                facts={"path": str(file)},
+            )
+        return WrittenArtefact("control-net", path, written.sha256, folder_bytes(path) + file.stat().st_size)
 
     def detach(self) -> None:
         self._net = None

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import type { CurationInput } from '../../config/curation.ts'
 import type { SourceInput } from '../../config/source.ts'
 import { type CurationEvent, curate as curateSet, freezeSet } from '../../curation/index.ts'
@@ -66,7 +66,9 @@ export const curate: Command = {
     if (frozen.noDerivatives > 0)
       terminal.note(`${frozen.noDerivatives} images were left out, as their licences forbid derived works.`)
     terminal.result({ ...curated, frozen }, () =>
-      [...frozen.views.map(({ name, images }) => `${name}: ${images} images`), frozen.folder].join('\n'),
+      [...frozen.views.map(({ name, images }) => `${name}: ${images} images`), join(frozen.folder, 'index.html')].join(
+        '\n',
+      ),
     )
     return exitCodes.success
   },

@@ -1,10 +1,14 @@
 import { resolve as absolute } from 'node:path'
+import type { MetricRecord, MetricRow } from '../../artefact/study-record.ts'
 import type { RatingInput } from '../../config/rating.ts'
-import { openRating } from '../../rating/index.ts'
+import { ConfigError } from '../../errors/index.ts'
+import { closeRating, openRating } from '../../rating/index.ts'
+import { buildReport } from '../../report/index.ts'
 import type { Arguments, Command } from '../command.ts'
 import { ended } from '../ended.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { optionNumber, optionText, optionTexts } from '../option-values.ts'
+import type { Terminal } from '../terminal.ts'
 
 /** `phalanx rate`: serves a page on which people compare or count in the images of a study without knowing the arms. */
 export const rate: Command = {
@@ -22,13 +26,16 @@ export const rate: Command = {
     seed: { value: '<seed>', text: 'seed of the choice, the orders and the sides (0)' },
     host: { value: '<address>', text: 'address of this machine to serve on (127.0.0.1: seen from here alone)' },
     port: { value: '<port>', text: 'port to serve on (a free one)' },
+    close: { text: 'end the rating for good, and write its results into its folder and the report' },
   },
   example: 'phalanx rate phalanx-lab/studies/demo',
   run: async (given, { terminal, signal }) => {
-    const [folder = ''] = given.positionals
+    const study = absolute(given.positionals[0] as string)
+    const name = optionText(given.options, 'name') ?? 'main'
+    if (given.options.close) return close(study, name, given, terminal)
     await using rating = await openRating({
-      study: absolute(folder),
-      name: optionText(given.options, 'name') ?? 'main',
+      study,
+      name,
       settings: settingsOf(given),
       host: optionText(given.options, 'host') ?? '127.0.0.1',
       port: optionNumber(given.options, 'port') ?? 0,
@@ -39,6 +46,30 @@ export const rate: Command = {
     await ended(signal)
     return exitCodes.interrupted
   },
+}
+
+async function close(study: string, name: string, given: Arguments, terminal: Terminal): Promise<number> {
+  const vain = Object.keys(given.options).filter((option) => !['close', 'name', 'json'].includes(option))
+  if (vain.length > 0) {
+    throw new ConfigError({
+      code: 'option-without-effect',
+      message: `--close only ends a rating that was begun: leave out ${vain.map((option) => `--${option}`).join(', ')}.`,
+      facts: { options: vain },
+    })
+  }
+  const result = await closeRating(study, name)
+  const report = await buildReport(study)
+  terminal.result({ ...result, report: report.html }, () =>
+    [...result.metric.rows.map((row) => describeRow(row, result.metric)), report.html].join('\n'),
+  )
+  return exitCodes.success
+}
+
+/** An arm's result in a line. */
+function describeRow({ arm, estimate, reason }: MetricRow, { label }: MetricRecord): string {
+  if (estimate === null) return `${arm}: ${reason}`
+  const [value, low, high] = [estimate.value, estimate.low, estimate.high].map((number) => number.toFixed(2))
+  return `${arm}: ${label} ${value} (${low} to ${high})`
 }
 
 /** What was said; what was not takes the defaults, or what the rating began with. */

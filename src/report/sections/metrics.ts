@@ -17,7 +17,8 @@ ${study.metrics.map((metric) => renderMetric(metric, study))}
 </section>`
 }
 
-function renderMetric(metric: MetricRecord, study: StudyRecord): Html {
+/** One metric. `counted` says what its rows are made of. */
+export function renderMetric(metric: MetricRecord, study: StudyRecord, counted: 'images' | 'votes' = 'images'): Html {
   const scales = { value: valueDomain(metric), difference: differenceDomain(metric) }
   const compared = metric.rows.some((row) => row.difference !== null)
   const write = metricFormat(metric)
@@ -33,7 +34,7 @@ function renderMetric(metric: MetricRecord, study: StudyRecord): Html {
     compared && html`<td class="plot">${renderAxis(scales.difference, write.difference)}</td><td></td><td></td>`
   }</tr></tfoot>
 </table>
-<p class="note">${metric.description} ${promptsNote(metric, study)} ${scopeSentence(metric)}</p>
+<p class="note">${metric.description} ${promptsNote(metric, study, counted)} ${scopeSentence(metric)}</p>
 ${renderEffects(metric, study)}
 ${metric.validity && html`<details class="note"><summary>How far this can be trusted</summary><p>${metric.validity}</p></details>`}
 </div>`
@@ -72,15 +73,15 @@ function scopeSentence(metric: MetricRecord): string {
     : 'Intervals speak for new prompts of this kind as well as new seeds.'
 }
 
-function promptsNote(metric: MetricRecord, study: StudyRecord): string {
+function promptsNote(metric: MetricRecord, study: StudyRecord, counted: string): string {
   const methods = [...new Set(metric.rows.flatMap((row) => [row.estimate?.method, row.difference?.method]))]
   const made = methods.filter((method) => method !== undefined)
-  const images = Math.max(0, ...metric.rows.map((row) => row.count))
+  const most = Math.max(0, ...metric.rows.map((row) => row.count))
   const where =
     metric.prompts.length === study.prompts.length
       ? 'On all prompts'
       : `On ${listWords(metric.prompts.map((index) => `“${study.prompts[index]}”`))}`
-  return `${where}, ${images} images an arm. Intervals: ${listWords(made)}.`
+  return `${where}, ${most} ${counted} an arm. Intervals: ${listWords(made)}.`
 }
 
 function range(low: string, high: string): string {
