@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ratingsEnding } from '../artefact/rating-record.ts'
 import { dreamBoothSettings } from '../config/dream-booth.ts'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
 import { presentation, subsetInput } from '../config/subset.ts'
@@ -106,7 +107,10 @@ export type FigureInput = z.input<typeof figureDefinition>
 
 export const studyDefinition = z.strictObject({
   /** Also the name of the study's folder. */
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dots and hyphens, at most 100'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dots and hyphens, at most 100')
+    .refine((name) => !name.endsWith(ratingsEnding), `must not end with ${ratingsEnding}, as folders of ratings do`),
   /** Bases by name or path; every arm runs on each. */
   bases: z.array(z.string().min(1)).min(1),
   arms: z.record(name, armDefinition),
