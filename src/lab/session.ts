@@ -4,6 +4,7 @@ import { openControlNet } from '../artefact/control-net.ts'
 import { labFolders } from '../artefact/run-folder.ts'
 import type { Family } from '../config/architecture.ts'
 import type { TechniqueInput } from '../config/technique.ts'
+import type { WorkerSettings } from '../config/worker.ts'
 import { type Dataset, type DatasetOptions, ImageInspector, openDataset } from '../dataset/index.ts'
 import { KohyaTrainings } from '../kohya/index.ts'
 import type { TrainResult } from '../protocol/results.ts'
@@ -42,6 +43,7 @@ export interface SessionParts {
   readonly lock: FileLock
   readonly workers: readonly Worker[]
   readonly installed: Installed
+  readonly settings: WorkerSettings
   readonly onProgress: OpenLabOptions['onProgress']
 }
 
@@ -52,16 +54,17 @@ export class LabSession implements api.Lab {
   readonly #installed: Installed
   readonly #onProgress: OpenLabOptions['onProgress']
   readonly #inspector = new ImageInspector()
-  readonly #kohya = new KohyaTrainings()
+  readonly #kohya: KohyaTrainings
   readonly #classImages: ClassImages
   readonly #trainPlace: DreamBoothPlace
 
-  constructor({ folder, lock, workers, installed, onProgress }: SessionParts) {
+  constructor({ folder, lock, workers, installed, settings, onProgress }: SessionParts) {
     this.folder = folder
     this.#lock = lock
     this.#pool = new WorkerPool(workers)
     this.#installed = installed
     this.#onProgress = onProgress
+    this.#kohya = new KohyaTrainings(settings)
     const dataset = this.dataset.bind(this)
     this.#classImages = new ClassImages({ folder, dataset, sample: (request) => this.sample(request) })
     this.#trainPlace = {

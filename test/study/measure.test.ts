@@ -69,6 +69,19 @@ describe('measureStudy', () => {
     }
   })
 
+  it('compares an arm that draws some of the seeds on these alone', () => {
+    const arms = { baseline: {}, few: { negativePrompt: 'x', seeds: [11, 12] } }
+    const metrics = [fingerCount({ expected: { [palm]: 5 } }), kernelDistanceTo('palms', { prompts: [palm] })]
+    const some = planned({ seeds: 12, arms, metrics })
+    const [count, kernel] = measureStudy(
+      some,
+      judge(some, (arm, seed) => (arm === 'few' || seed > 6 ? 5 : 4)),
+    )
+    expect(row(count, 'baseline').estimate?.value).toBe(0.5)
+    expect(row(count, 'few')).toMatchObject({ count: 2, estimate: { value: 1 }, difference: { value: 0 } })
+    expect(row(kernel, 'few').reason).toMatch(/some of the seeds only/)
+  })
+
   it('says when the baseline is missing', () => {
     const judgements = new Map(judge(plan, () => 5))
     judgements.delete(plan.arms[0]?.scores[0] ?? '')
