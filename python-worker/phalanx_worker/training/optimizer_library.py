@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
+from io import StringIO
 
 import torch
 
@@ -49,11 +51,16 @@ def library_optimizer(
     create = getattr(import_module(wanted.module), wanted.name)
     # One kernel for all parameters.
     kernel = {"fused": True} if isinstance(settings, AdamwOptimizer) else {}
-    library = create(
-        [{"params": list(group.parameters.values()), "lr": rate} for group, rate in zip(groups, rates, strict=True)],
-        **wanted.arguments,
-        **kernel,
-    )
+    # Prodigy prints a line that its users know already.
+    with redirect_stdout(StringIO()):
+        library = create(
+            [
+                {"params": list(group.parameters.values()), "lr": rate}
+                for group, rate in zip(groups, rates, strict=True)
+            ],
+            **wanted.arguments,
+            **kernel,
+        )
     assert isinstance(library, torch.optim.Optimizer)
     return library
 

@@ -134,6 +134,12 @@ def test_steps_are_those_of_the_library(name: str) -> None:
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_making_one_prints_nothing(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Optimizer(OPTIMIZERS[name], [ParameterGroup({"a": nn.Parameter(torch.zeros(2))}, OPTIMIZERS[name].learning_rate)])
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("name", ["adamw", "adafactor", "lion", "schedule-free"])
 def test_groups_have_rates_of_their_own(name: str) -> None:
     settings = OPTIMIZERS[name]
