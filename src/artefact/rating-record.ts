@@ -66,12 +66,15 @@ export const ratingRecord = z.strictObject({
 })
 export type RatingRecord = z.output<typeof ratingRecord>
 
+/** Ending of a folder of ratings; no study has it. */
+export const ratingsEnding = '.ratings'
+
 /**
  * Folder of a study's ratings. It lies beside the study's folder, which is written anew by every run; what people said
  * is not.
  */
 export function ratingsOf(study: string): string {
-  return `${resolve(study)}.ratings`
+  return `${resolve(study)}${ratingsEnding}`
 }
 
 /** Results of all closed ratings of a study, by name. Throws ArtefactError (`broken-rating`). */

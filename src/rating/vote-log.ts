@@ -90,6 +90,8 @@ export class VoteLog {
       if (bytesWritten < text.length) throw new Error(`only ${bytesWritten} of ${text.length} bytes were written`)
       await this.#file.sync()
     } catch (cause) {
+      // It was told that it does not count, so it must not be found by who opens the file next.
+      await this.#file.truncate(this.#bytes).catch(() => undefined)
       throw new ArtefactError({
         code: 'votes-not-written',
         message: `The vote could not be written to ${this.#path} and does not count: ${cause instanceof Error ? cause.message : cause}. Make room and vote again.`,

@@ -1,5 +1,8 @@
 import { z } from 'zod'
+import { ratingsEnding } from '../artefact/rating-record.ts'
+import { bestOfStudy } from '../config/best.ts'
 import { dreamBoothSettings } from '../config/dream-booth.ts'
+import { metricDefinition } from '../config/metric.ts'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
 import { presentation, subsetInput } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
@@ -8,7 +11,6 @@ import { budgetDefinition } from './budget.ts'
 import { designDefinition } from './design.ts'
 import { exceptionDefinition } from './exception.ts'
 import { halvingDefinition } from './halving.ts'
-import { metricDefinition } from './metric-definition.ts'
 
 const name = z
   .string()
@@ -42,6 +44,8 @@ export const armDefinition = z.strictObject({
         .array(subsetInput.extend({ dataset: z.string() }))
         .nullable()
         .default(null),
+      /** A metric of pictures that chooses the result; null takes the last weights. Prompts are drawn as it words them. */
+      best: bestOfStudy.nullable().default(null),
     })
     .nullable()
     .default(null),
@@ -106,7 +110,10 @@ export type FigureInput = z.input<typeof figureDefinition>
 
 export const studyDefinition = z.strictObject({
   /** Also the name of the study's folder. */
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dots and hyphens, at most 100'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dots and hyphens, at most 100')
+    .refine((name) => !name.endsWith(ratingsEnding), `must not end with ${ratingsEnding}, as folders of ratings do`),
   /** Bases by name or path; every arm runs on each. */
   bases: z.array(z.string().min(1)).min(1),
   arms: z.record(name, armDefinition),

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { resolve as absolute, join } from 'node:path'
+import { ratingsEnding } from '../artefact/rating-record.ts'
 import { labFolders } from '../artefact/run-folder.ts'
 import { takeFolder } from '../lab/index.ts'
 import { folderBytes } from '../util/folder-bytes.ts'
@@ -62,7 +63,7 @@ async function referredKeys(root: string): Promise<Set<string>> {
   const entries = await readdir(studies, { withFileTypes: true }).catch(() => [])
   const keys = new Set<string>()
   for (const entry of entries) {
-    if (!entry.isDirectory()) continue
+    if (!entry.isDirectory() || entry.name.endsWith(ratingsEnding)) continue
     for (const key of await readPlannedKeys(join(studies, entry.name))) keys.add(key)
   }
   return keys

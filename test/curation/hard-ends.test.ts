@@ -8,8 +8,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { packageRoot } from '../../src/util/package-root.ts'
 import { RandomStream } from '../../src/util/random.ts'
 import { sha256 } from '../../src/util/sha256.ts'
+import { canMount, runOnSmallDisk } from '../util/small-disk.ts'
 import { jpeg, webSite } from './local-web-site.ts'
 
+const curator = join(packageRoot(), 'test', 'curation', 'fixtures', 'curator.ts')
 const images = 40
 const kills = 6
 let folder: string
@@ -19,8 +21,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
 function run(set: string, port: number) {
-  const script = join(packageRoot(), 'test', 'curation', 'fixtures', 'curator.ts')
-  return execa(process.execPath, ['--import', 'tsx', script, set, join(folder, 'list.jsonl'), String(port)], {
+  return execa(process.execPath, ['--import', 'tsx', curator, set, join(folder, 'list.jsonl'), String(port)], {
     ...{ cwd: packageRoot(), reject: false },
   })
 }
@@ -37,7 +38,7 @@ async function content(set: string) {
   return { candidates, facts, files: files.map((file) => basename(file)).toSorted() }
 }
 
-test('killed at random moments it makes and freezes the set of one that was not', { timeout: 240_000 }, async () => {
+test('killed at random moments it makes and freezes the set of one that was not', { timeout: 900_000 }, async () => {
   const files: Record<string, Buffer | ((response: ServerResponse) => void)> = {}
   // Every fifth is a copy, every seventh a smaller version, some are not there.
   for (let i = 0; i < images; i++) {
@@ -70,4 +71,25 @@ test('killed at random moments it makes and freezes the set of one that was not'
   expect(await content(killed)).toEqual(await content(whole))
   // Only what was on its way when it was killed is asked again.
   expect(site.asked().length - before).toBeLessThanOrEqual(images + done * 4)
+})
+
+test('a disk that is full at whatever moment loses nothing, and with room it goes on', {
+  timeout: 900_000,
+}, async (context) => {
+  if (!canMount(folder)) context.skip('needs a Linux that lets this user mount a small disk (unshare -Urm)')
+  const files: Record<string, Buffer> = {}
+  for (let i = 0; i < 12; i++) files[`/${i}.jpg`] = await jpeg(i, 256)
+  await using site = await webSite(files)
+  const urls = Object.keys(files).map((path) => site.at(path))
+  await writeFile(join(folder, 'list.jsonl'), urls.map((url) => `${JSON.stringify({ url })}\n`).join(''))
+  const { stdout: uninterrupted } = await run(join(folder, 'whole'), site.port)
+  const ends = new Set<string>()
+  // From a disk that is full with the ledger to one that holds all but the frozen copies.
+  for (let kilobytes = 120; kilobytes <= 480; kilobytes += 120) {
+    const copy = join(folder, String(kilobytes))
+    const stdout = await runOnSmallDisk(copy, kilobytes, curator, join(folder, 'list.jsonl'), String(site.port))
+    ends.add(stdout.split('\n').at(-1) ?? '')
+    expect((await run(copy, site.port)).stdout).toBe(uninterrupted)
+  }
+  expect([...ends].filter((end) => end !== uninterrupted.split('\n').at(-1))).toEqual(['failed disk-full'])
 })

@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openLedger } from '../../src/ledger/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
 import { RandomStream } from '../../src/util/random.ts'
+import { canMount, runOnSmallDisk } from '../util/small-disk.ts'
 
 const writer = join(packageRoot(), 'test', 'ledger', 'fixtures', 'ledger-writer.ts')
 const script = ['--import', 'tsx', writer]
@@ -34,7 +34,7 @@ function rows(root: string): unknown[] {
   }
 }
 
-test('a writer killed at random moments ends with the rows of one that was not', { timeout: 120_000 }, async () => {
+test('a writer killed at random moments ends with the rows of one that was not', { timeout: 900_000 }, async () => {
   const whole = join(folder, 'whole')
   const killed = join(folder, 'killed')
   expect((await write(whole, '20', '60')).stdout).toMatch(/done$/)
@@ -55,7 +55,7 @@ test('a writer killed at random moments ends with the rows of one that was not',
   expect(rows(killed)).toEqual(rows(whole))
 })
 
-test('of two processes the second is refused, or waits until the first has ended', { timeout: 60_000 }, async () => {
+test('of two processes the second is refused, or waits until the first has ended', { timeout: 300_000 }, async () => {
   const first = write(folder, '2000', '20')
   await once(first.stdout, 'data')
   await expect(openLedger(folder)).rejects.toMatchObject({
@@ -74,21 +74,12 @@ test('of two processes the second is refused, or waits until the first has ended
   expect(ledger.counts().searches).toBeGreaterThan(0)
 })
 
-test('a disk that is full at whatever write loses nothing that was recorded', { timeout: 240_000 }, async (context) => {
-  if (!canMount()) context.skip('needs a Linux that lets this user mount a small disk (unshare -Urm)')
+test('a disk that is full at whatever write loses nothing that was recorded', { timeout: 900_000 }, async (context) => {
+  if (!canMount(folder)) context.skip('needs a Linux that lets this user mount a small disk (unshare -Urm)')
   const codes = new Set<string>()
   for (let kilobytes = 8; kilobytes <= 400; kilobytes += 28) {
-    // The disk is gone when its process has ended, so a copy is taken while it stands.
     const copy = join(folder, String(kilobytes))
-    await mkdir(join(copy, 'disk'), { recursive: true })
-    const steps = `mount -t tmpfs -o size=${kilobytes}k small "$1/disk" || exit 9
-      "$2" --import tsx "$3" "$1/disk" 30 20; cp "$1"/disk/ledger.sqlite* "$1" 2>/dev/null; exit 0`
-    const { stdout, exitCode } = await execa(
-      'unshare',
-      ['-Urm', 'sh', '-c', steps, 'sh', copy, process.execPath, writer],
-      { cwd: packageRoot(), reject: false },
-    )
-    expect(exitCode).toBe(0)
+    const stdout = await runOnSmallDisk(copy, kilobytes, writer, '30', '20')
     const lines = stdout.split('\n')
     const last = lines.at(-1) ?? ''
     codes.add(last)
@@ -101,12 +92,3 @@ test('a disk that is full at whatever write loses nothing that was recorded', { 
   }
   expect(codes).toContain('failed disk-full')
 })
-
-function canMount(): boolean {
-  try {
-    execFileSync('unshare', ['-Urm', 'sh', '-c', `mount -t tmpfs -o size=64k small "${folder}"`], { stdio: 'pipe' })
-    return true
-  } catch {
-    return false
-  }
-}

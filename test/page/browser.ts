@@ -12,6 +12,14 @@ export const browserPath = [
 
 if (!browserPath) console.warn('skipped: pages in a browser (set PHALANX_CHROMIUM to a Chromium or Chrome)')
 
+/** Looks that every page is opened in. */
+export const looks = [
+  ['light', 1280],
+  ['dark', 1280],
+  ['light', 360],
+  ['dark', 360],
+] as const
+
 /** Starts the browser without a window. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: browserPath as string, args: ['--no-sandbox', '--disable-gpu'] })

@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RatingInput } from '../../src/config/rating.ts'
 import { type OpenRating, openRating } from '../../src/rating/index.ts'
-import { browserPath, openBrowser, openPage } from '../page/browser.ts'
+import { browserPath, looks, openBrowser, openPage } from '../page/browser.ts'
 import { writeSampleStudy } from '../report/sample-study.ts'
 
 describe.skipIf(!browserPath)('the page of a rating', () => {
@@ -25,13 +25,6 @@ describe.skipIf(!browserPath)('the page of a rating', () => {
     await browser?.close()
     await rm(folder, { recursive: true, force: true })
   })
-
-  const looks = [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 360],
-    ['dark', 360],
-  ] as const
 
   it.each(looks)(
     '%s, %i pixels wide: asks for a name, shows a pair that fits, names no arm, stays silent',

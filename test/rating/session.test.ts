@@ -172,6 +172,15 @@ describe('the votes on disk', () => {
     }
   })
 
+  it('heed nothing that an attempt left which was not flushed', async () => {
+    const path = join(folder, 'unflushed.jsonl')
+    const log = await VoteLog.open(path, 'ann', 'p')
+    await appendFile(path, `${JSON.stringify({ type: 'vote', position: 0, ...given, at: 'x'.repeat(500) })}\n`)
+    await log.add({ position: 0, outcome: 'tie', milliseconds: 1 })
+    await log.close()
+    expect((await readLog(path, 'p')).votes.map(({ outcome }) => outcome)).toEqual(['tie'])
+  })
+
   it('do not count a vote that could not be written', async () => {
     const log = await VoteLog.open(join(folder, 'closed.jsonl'), 'ann', 'p')
     await log.close()

@@ -6,7 +6,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { closeRating } from '../../src/rating/index.ts'
 import { buildReport } from '../../src/report/index.ts'
-import { browserPath, openBrowser, openPage } from '../page/browser.ts'
+import { browserPath, looks, openBrowser, openPage } from '../page/browser.ts'
 import { careful, rateStudy } from '../rating/made-up-raters.ts'
 import { writeSampleStudy } from './sample-study.ts'
 
@@ -30,13 +30,6 @@ describe.skipIf(!browserPath)('the report in a browser', () => {
     await browser?.close()
     await rm(parent, { recursive: true, force: true })
   })
-
-  const looks = [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 360],
-    ['dark', 360],
-  ] as const
 
   it.each(looks)('%s, %i pixels wide: fits, decodes every image, stays silent, enlarges', async (scheme, width) => {
     const { page, complaints } = await open(scheme, width)

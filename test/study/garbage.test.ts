@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { ratingsOf } from '../../src/artefact/rating-record.ts'
 import { takeFolder } from '../../src/lab/index.ts'
 import { CellStore } from '../../src/study/cell-store.ts'
-import { collectGarbage } from '../../src/study/index.ts'
+import { collectGarbage, defineStudy } from '../../src/study/index.ts'
 import { planCells } from '../../src/study/plan.ts'
 import { writePlanRecord } from '../../src/study/plan-record.ts'
-import { facts, study } from './fixtures/sample-plan.ts'
+import { facts, study, studyInput } from './fixtures/sample-plan.ts'
 
 const plan = planCells(study, facts)
 const keys = plan.cells.map(({ key }) => key)
@@ -34,6 +35,13 @@ it('finds what no study refers to, finished or not, and touches nothing by defau
   expect(bytes).toBeGreaterThan(570)
   expect(removed).toBe(false)
   expect([...(await store.keys())].sort()).toEqual([keys[0], 'sample-old'].sort())
+})
+
+it('does not take the ratings of a study, which lie beside it, for another study', async () => {
+  const { cells } = await collectGarbage(lab)
+  await mkdir(ratingsOf(join(lab, 'studies', 'four-ways')))
+  expect((await collectGarbage(lab)).cells).toEqual(cells)
+  expect(() => defineStudy({ ...studyInput, name: 'four-ways.ratings' })).toThrow(/must not end with \.ratings/)
 })
 
 it('removes it when asked to, and nothing else', async () => {
