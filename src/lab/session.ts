@@ -28,7 +28,9 @@ import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
 import type { OpenLabOptions } from './open-options.ts'
 import { planSampling, startSampling } from './sample.ts'
-import { planTraining, startTraining, type TrainPlan } from './train.ts'
+import { startTraining } from './start-training.ts'
+import { planTraining, type TrainPlan } from './train.ts'
+import type * as training from './training.ts'
 import { bucketCounts } from './training-sizes.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -69,9 +71,11 @@ export class LabSession implements api.Lab {
       folder,
       dataset,
       classImages: this.#classImages,
-      submit: (training) => this.#submitTraining(training),
+      submit: (plan) => this.#submitTraining(plan),
       environment: () => this.environment,
       openBase: (path) => this.base(path),
+      sample: (request) => this.sample(request),
+      classify: (options) => this.classify(options),
     }
   }
 
@@ -116,17 +120,17 @@ export class LabSession implements api.Lab {
     return openDataset(folder, { folder: join(this.folder, labFolders.datasets), inspector: this.#inspector }, options)
   }
 
-  buckets(request: api.TrainRequest): api.BucketCount[] {
+  buckets(request: training.TrainRequest): training.BucketCount[] {
     return bucketCounts(planTraining(request, this.folder))
   }
 
   train<Technique extends TechniqueInput>(
-    request: api.TrainRequest<Technique>,
+    request: training.TrainRequest<Technique>,
     options: api.CallOptions = {},
-  ): api.TrainRun<api.Trained<Technique>> {
+  ): training.TrainRun<training.Trained<Technique>> {
     const plan = planTraining(request, this.folder)
     // The technique's type decides what comes out, which the worker's answer cannot tell the compiler.
-    return startTraining(plan, this.#trainPlace, options) as api.TrainRun<api.Trained<Technique>>
+    return startTraining(plan, this.#trainPlace, options) as training.TrainRun<training.Trained<Technique>>
   }
 
   classImages(request: ClassImagesRequest, { signal }: api.CallOptions = {}): api.LabRun<Dataset> {
@@ -137,9 +141,9 @@ export class LabSession implements api.Lab {
   dreamBooth<Technique extends TechniqueInput>(
     request: DreamBoothRequest<Technique>,
     options: api.CallOptions = {},
-  ): api.TrainRun<api.Trained<Technique>> {
+  ): training.TrainRun<training.Trained<Technique>> {
     const plan = planDreamBooth(request, this.folder)
-    return startDreamBooth(plan, this.#trainPlace, options) as api.TrainRun<api.Trained<Technique>>
+    return startDreamBooth(plan, this.#trainPlace, options) as training.TrainRun<training.Trained<Technique>>
   }
 
   explain(request: ExplainRequest, { signal }: api.CallOptions = {}): ExplainRun {
