@@ -48,6 +48,7 @@ export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Exp
   const subsets = job.subsets.map((subset, index) => saySubset(said, job.settings, subset, `subsets[${index}]`))
   // Latents are kept where every image has the same ones in all epochs.
   if (job.subsets.every(({ crop }) => crop === 'centre')) said.say('cache_latents')
+  sayClassImages(said, job.subsets)
   if (said.refused.length > 0) {
     throw new ConfigError({
       code: 'engine-cannot-express',
@@ -98,8 +99,7 @@ function saySubset(
   // Said with the number of images; and only bases that were refused fill masks in.
   const { dataset: _dataset, repeats: _repeats, inpaintingMasks: _filled, ...unknown } = rest
   nothingIsLeft(unknown)
-  if (weight !== 1) said.refuse(`${where}.weight`, 'it weighs no subsets against one another')
-  if (regularisation) said.refuse(`${where}.regularisation`, 'class images are not driven')
+  if (weight !== 1 && !regularisation) said.refuse(`${where}.weight`, 'it weighs no subsets but class images')
   if (crop === 'random' && buckets === null) {
     said.refuse(`${where}.crop`, 'without buckets it cuts from images at their own size; set buckets')
   }
@@ -107,8 +107,16 @@ function saySubset(
     caption_dropout_rate: captionDropout,
     flip_aug: flip,
     ...(crop === 'random' ? { random_crop: true } : {}),
+    ...(regularisation ? { is_reg: true } : {}),
     ...sayCaptions(said, captions, `${where}.captions`),
   }
+}
+
+/** As here, as many class images are seen as others, in turn, and their losses are multiplied. */
+function sayClassImages(said: Sentence, subsets: readonly TrainingSubset[]): void {
+  const [weight, ...others] = new Set(subsets.filter(({ regularisation }) => regularisation).map((own) => own.weight))
+  if (others.length > 0) said.refuse('subsets', 'it has one weight for all class images')
+  if (weight !== undefined) said.say('prior_loss_weight', weight)
 }
 
 /** There, prefix and suffix become part of the tags that they touch, and are moved with them. */
