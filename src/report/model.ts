@@ -26,6 +26,8 @@ export interface ReportModel {
   readonly images: readonly ReportImage[]
   /** Loss series by the training's key. */
   readonly losses: ReadonlyMap<string, readonly LossPoint[]>
+  /** Of masked trainings, the loss on the masks and off them, by the training's key; empty for others. */
+  readonly maskLosses: ReadonlyMap<string, Readonly<Record<'on' | 'off', readonly LossPoint[]>>>
 }
 
 /** Files above this size are inlined as WebP instead of as they are. */
@@ -37,15 +39,16 @@ export async function readReportModel(folder: string): Promise<ReportModel> {
   const images: ReportImage[] = []
   for (const image of study.images) images.push({ ...image, source: await inlineImage(join(folder, image.file)) })
   const losses = new Map<string, LossPoint[]>()
+  const maskLosses = new Map<string, Record<'on' | 'off', LossPoint[]>>()
   for (const training of study.trainings) {
     const lines = await readSeries(join(folder, training.series))
-    // A step that was skipped has no loss.
-    losses.set(
-      training.key,
-      lines.flatMap(({ step, loss }) => (loss === null ? [] : [{ step, loss }])),
-    )
+    // A step that was skipped has no loss, and one without a masked image none on the masks.
+    const pointsOf = (name: 'loss' | 'onMaskLoss' | 'offMaskLoss'): LossPoint[] =>
+      lines.flatMap(({ step, [name]: loss }) => (loss === null ? [] : [{ step, loss }]))
+    losses.set(training.key, pointsOf('loss'))
+    maskLosses.set(training.key, { on: pointsOf('onMaskLoss'), off: pointsOf('offMaskLoss') })
   }
-  return { ratings: await readRatings(folder), study, headline: writeHeadline(study), images, losses }
+  return { ratings: await readRatings(folder), study, headline: writeHeadline(study), images, losses, maskLosses }
 }
 
 async function inlineImage(path: string): Promise<string> {

@@ -73,6 +73,8 @@ abbr { text-decoration: none; cursor: help; }
 .panel svg { display: block; width: 100%; max-width: 30rem; }
 .raw { fill: none; stroke: var(--faint); stroke-width: .6; opacity: .75; }
 .smooth { fill: none; stroke: var(--ink); stroke-width: 1.5; stroke-linejoin: round; }
+.on-mask, .off-mask { fill: none; stroke: var(--ink); stroke-width: 1.1; stroke-dasharray: 5 3; }
+.off-mask { stroke-dasharray: 1.5 2.5; }
 .panel .last { fill: var(--ink); }
 
 .scroll { overflow-x: auto; }

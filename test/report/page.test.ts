@@ -93,6 +93,25 @@ describe.skipIf(!browserPath)('the report in a browser', () => {
     await page.close()
   })
 
+  it('draws the loss on and off the masks of a masked training, with labels that nothing cuts or covers', async () => {
+    const { page } = await open('dark', 400)
+    expect([await page.locator('.on-mask').count(), await page.locator('.off-mask').count()]).toEqual([1, 1])
+    const panel = page.locator('.panel', { has: page.locator('.on-mask') })
+    expect(await panel.locator('svg').getAttribute('aria-label')).toMatch(
+      /, 0\.\d+ on the masks, 0\.\d+ off the masks$/,
+    )
+    const places = await panel.locator('.last, .part').evaluateAll((labels) =>
+      labels.map((label) => {
+        const { top, right } = label.getBoundingClientRect()
+        return { top, room: (label.ownerSVGElement?.getBoundingClientRect().right ?? 0) - right }
+      }),
+    )
+    expect(places.map(({ room }) => room >= 0)).toEqual([true, true, true])
+    const heights = places.map(({ top }) => top).sort((a, b) => a - b)
+    expect(heights.slice(1).every((top, i) => top - (heights[i] ?? 0) > 8)).toBe(true)
+    await page.close()
+  })
+
   function open(scheme: 'light' | 'dark', width: number) {
     return openPage(browser, url, { scheme, width })
   }

@@ -81,7 +81,9 @@ function lossSeries(name: string): string {
   return Array.from({ length: count }, (_, i) => {
     const level = 0.06 + 0.09 * Math.exp(-i / 90) * (name === 'lora' ? 1 : 0.4)
     const loss = level * (0.4 + 1.2 * random.unit() ** 2)
-    return `${JSON.stringify({ step: i + 1, loss, learningRate: 5e-4, gradientNorm: 1, seconds: 0.3 })}\n`
+    // One of them is masked.
+    const sides = name === 'lora' ? { onMaskLoss: 1.5 * loss, offMaskLoss: 0.7 * loss } : {}
+    return `${JSON.stringify({ step: i + 1, loss, ...sides, learningRate: 5e-4, gradientNorm: 1, seconds: 0.3 })}\n`
   }).join('')
 }
 
