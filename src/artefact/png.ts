@@ -17,9 +17,10 @@ export async function encodePng(
   return withPngTexts(await image.toBuffer(), texts)
 }
 
-/** Pixels of an image file; transparency is laid over white. Rejects when it cannot be decoded. */
+/** Pixels of an image file, upright as its EXIF says; transparency is laid over white. Rejects when it cannot be decoded. */
 export async function decodeRgb(source: string | Uint8Array): Promise<RgbImage> {
   const { data, info } = await sharp(source)
+    .autoOrient()
     .flatten({ background: '#ffffff' })
     .toColourspace('srgb')
     .removeAlpha()

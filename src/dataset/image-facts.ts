@@ -61,7 +61,8 @@ async function inspectBytes(file: string, bytes: Buffer): Promise<ImageFacts | D
     .metadata()
     .catch(() => null)
   if (header === null) return broken(file, 'it is not an image')
-  const { format, width, height } = header
+  const { format } = header
+  const { width, height } = header.autoOrient
   if (!formats.has(format)) return unsupportedType(file)
   if (width * height > largestImage) return tooLarge(file, `${width}x${height} pixels`)
   if (Math.min(width, height) < smallestSide) {

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type DatasetOptions, type DatasetProblem, openDataset } from '../../src/dataset/index.ts'
 import { datasetItem } from '../../src/protocol/jobs.ts'
@@ -49,6 +50,13 @@ test('images with text files: captions, order, hashes, a manifest the worker can
       .map((line) => datasetItem.parse(JSON.parse(line))),
   ).toEqual(dataset.items)
   expect(Object.isFrozen(dataset.items[0])).toBe(true)
+})
+
+test('a photograph that lies on its side has the size in which it is looked at', async () => {
+  const turned = sharp({ create: { width: 30, height: 20, channels: 3, background: 'red' } })
+  await writeFolder(root, { 'turned.jpg': await turned.withMetadata({ orientation: 6 }).jpeg().toBuffer() })
+  const { items } = await open()
+  expect(items[0]).toMatchObject({ width: 20, height: 30 })
 })
 
 test('metadata.jsonl gives captions and labels, by folder or by its own path', async () => {

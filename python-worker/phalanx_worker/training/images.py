@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
 
 from phalanx_worker.errors import DatasetError
 
@@ -109,7 +110,7 @@ def _decode(path: Path, data: bytes, transform: Callable[[Image.Image], Pixels])
             with Image.open(io.BytesIO(data)) as image:
                 if image.width * image.height > LARGEST_PIXELS:
                     raise _too_large(path, f"{image.width} x {image.height} pixels")
-                return transform(image)
+                return transform(_upright(image))
     except Image.DecompressionBombError as error:
         raise _too_large(path, str(error)) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
@@ -118,6 +119,15 @@ def _decode(path: Path, data: bytes, transform: Callable[[Image.Image], Pixels])
             code="broken-image",
             facts={"path": str(path)},
         ) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turned = image.getexif().get(Base.Orientation, 1) != 1
+    except (SyntaxError, ValueError, OSError):
+        # Facts about the picture that cannot be read say nothing; the picture itself may be whole.
+        return image
+    return ImageOps.exif_transpose(image) if turned else image
 
 
 def _opaque(image: Image.Image) -> Image.Image:

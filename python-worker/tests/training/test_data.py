@@ -116,6 +116,28 @@ def test_an_image_covers_the_size_and_is_cropped_at_the_centre(tmp_path: Path) -
     assert (decode(tmp_path, stream.getvalue()) == (200, 100, 50)).all()
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_stands_as_its_camera_said(tmp_path: Path, orientation: int) -> None:
+    # The standard's drawing of an F, EXIF 2.32: where row 0 and column 0 of the file lie in the picture.
+    upright = np.zeros((16, 8, 3), np.uint8)
+    upright[:, :2] = upright[:2] = upright[6:8, :6] = 255
+    turns = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
+        5: upright.transpose(1, 0, 2), 6: np.rot90(upright, 1), 7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }  # fmt: skip
+    facts = Image.Exif()
+    facts[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(turns[orientation])).save(tmp_path / "turned.png", exif=facts)
+    pixels = images.read_image(tmp_path / "turned.png", np.asarray)
+    assert np.array_equal(pixels, upright)
+
+
+def test_facts_that_cannot_be_read_spoil_no_picture(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8, 3), 9, np.uint8)).save(tmp_path / "image.png", exif=b"Exif\0\0nonsense")
+    assert (images.read_image(tmp_path / "image.png", np.asarray) == 9).all()
+
+
 def test_transparency_shows_white(tmp_path: Path) -> None:
     assert (decode(tmp_path, png("RGBA", color=(1, 2, 3, 0))) == 255).all()
 
