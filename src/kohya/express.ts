@@ -40,6 +40,7 @@ const largestSeed = 2 ** 32 - 1
 export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Expressed {
   const said = new Sentence()
   if (job.heldOut !== null) said.refuse('heldOut', 'it measures no loss on a frozen set of held-out images')
+  if (job.pauseAfter !== null) said.refuse('best', 'it does not pause to be measured')
   if (base.family !== 'sd-1' || base.prediction !== 'epsilon' || base.unetParameters !== unetParameters) {
     said.refuse('base', 'it builds the UNet of Stable Diffusion 1.5 itself, and this base has another one')
   }

@@ -57,3 +57,34 @@ test.skipIf(!process.env.KOHYA_HOME)(
   },
   900_000,
 )
+
+test.skipIf(!process.env.KOHYA_HOME)(
+  'an unmodified sd-scripts stops on request and goes on where it was',
+  async () => {
+    // A step at this size may take longer than the patience that a lab has with a training.
+    await using lab = await openTestLab({ settings: { cancelGraceSeconds: 300 } })
+    const folder = join(lab.folder, 'base')
+    const base = await lab.createBase({ architecture, captions: ['a photo of a hand'], folder, weights: 'float16' })
+    await writeFolder(join(lab.folder, 'images'), { 'a.png': 1, 'b.png': 200 })
+    const dataset = await lab.dataset(join(lab.folder, 'images'), { caption: 'a photo of a hand' })
+    const request = { base, dataset, engine: 'kohya', technique: lora({ rank: 2 }), steps: 4, batchSize: 1 } as const
+    const run = lab.train(request)
+    for await (const event of run) {
+      if (event.type !== 'step-end' || event.step < 2) continue
+      run.cancel()
+      break
+    }
+    const failure = await run.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    expect(failure).toMatchObject({ code: 'job-cancelled', facts: { level: 'cooperative', resumable: true } })
+    const again = lab.train(request)
+    const steps: number[] = []
+    for await (const event of again) if (event.type === 'step-end') steps.push(event.step)
+    const { result } = await again.record
+    expect(result.resumedFrom).toBeGreaterThanOrEqual(2)
+    expect(steps).toEqual([1, 2, 3, 4].filter((step) => step > result.resumedFrom))
+  },
+  900_000,
+)

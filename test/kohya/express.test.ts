@@ -245,7 +245,7 @@ test('everything that has no option is refused at once, with all reasons', () =>
   expect(() => expressTraining(jobOf({ technique: full() }), base)).toThrowError(/only LoRA/)
   expect(() => expressTraining(jobOf(), { ...base, unetParameters: 1 })).toThrowError(/another one/)
   const [{ dataset }] = jobOf().subsets as [TrainingSubset]
-  const heldOut = { dataset, every: 1, keepBest: false, patience: null }
+  const heldOut = { dataset, every: 1, best: null }
   expect(() => expressTraining({ ...jobOf(), heldOut }, base)).toThrowError(/heldOut/)
 })
 

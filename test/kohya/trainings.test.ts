@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { readSeries } from '../../src/artefact/series.ts'
+import { workerSettings } from '../../src/config/worker.ts'
 import { openCheckout } from '../../src/kohya/checkout.ts'
 import { KohyaTrainings } from '../../src/kohya/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
@@ -12,7 +13,7 @@ import { checkout, request } from './training.ts'
 
 let trainings: KohyaTrainings
 beforeEach(() => {
-  trainings = new KohyaTrainings()
+  trainings = new KohyaTrainings(workerSettings.parse({}))
 })
 afterEach(async () => {
   vi.unstubAllEnvs()
@@ -157,6 +158,18 @@ test('one that does not listen ends when the third request kills it', async () =
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
   expect(await failure).toMatchObject({ code: 'job-cancelled', facts: { level: 'killed' } })
+})
+
+test('how long it may take to listen is what the lab says', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'deaf')
+  const impatient = new KohyaTrainings(workerSettings.parse({ cancelGraceSeconds: 0.2, cancelKillSeconds: 0.2 }))
+  const asked = await request({ steps: 3 })
+  const run = impatient.submit(asked)
+  const failure = failureOf(run)
+  await asleep(asked.job.output)
+  run.cancel()
+  expect(await failure).toMatchObject({ code: 'job-cancelled', facts: { level: 'killed' } })
+  await impatient.close()
 })
 
 test('closing ends the one that runs and the one that waits', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { lora, negativeEmbedding, textualInversion } from '../../src/config/technique.ts'
 import { ConfigError } from '../../src/errors/index.ts'
+import { baselineOf } from '../../src/study/baseline.ts'
 import { defineStudy } from '../../src/study/define-study.ts'
 import type { StudyInput } from '../../src/study/definition.ts'
 import { fraction } from '../../src/study/design.ts'
@@ -59,6 +60,18 @@ describe('expandArms', () => {
     const variants = expandArms(defined({ arms })).filter((arm) => arm.family === 'lora')
     expect(variants).toHaveLength(8)
     for (const rank of ['2', '4']) expect(variants.filter(({ levels }) => levels.rank === rank)).toHaveLength(4)
+  })
+
+  it('compares like with like where the baseline varies, too', () => {
+    const over = { 'sampling.sampler': ['ddim', 'euler'] }
+    const arms = expandArms(
+      defined({ bases: ['a', 'b'], arms: { baseline: { over }, lora: { train, over: { ...over, rank: [2, 4] } } } }),
+    )
+    const compared = arms.map((arm) => [arm.name, baselineOf(arm, arms)?.name])
+    expect(compared[0]).toEqual(['baseline sampling.sampler=ddim on a', undefined])
+    for (const [name, baseline] of compared.filter(([arm]) => arm?.startsWith('lora'))) {
+      expect(baseline).toBe(name?.replace('lora', 'baseline').replace(/ rank=\d/, ''))
+    }
   })
 
   it('knows what is not applicable before anything runs, and plans no cell for it', () => {

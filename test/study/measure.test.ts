@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { defectProbability, defectRate, fingerCount, kernelDistanceTo } from '../../src/config/metric.ts'
 import { scopeOf, wilsonInterval } from '../../src/metrics/index.ts'
 import type { Judgement } from '../../src/study/cell-record.ts'
 import { defineStudy } from '../../src/study/define-study.ts'
 import type { StudyInput } from '../../src/study/definition.ts'
 import { measureStudy } from '../../src/study/measure.ts'
-import { defectProbability, defectRate, fingerCount, kernelDistanceTo } from '../../src/study/metric-definition.ts'
 import { compareArms, estimateArm } from '../../src/study/paired-values.ts'
 import { planCells, type StudyPlan } from '../../src/study/plan.ts'
 import { RandomStream } from '../../src/util/random.ts'
@@ -67,6 +67,19 @@ describe('measureStudy', () => {
       expect(row(metric, 'lora')).toMatchObject({ estimate: null, difference: null, reason: 'a cell it needs failed' })
       expect(row(metric, 'inversion').estimate).not.toBeNull()
     }
+  })
+
+  it('compares an arm that draws some of the seeds on these alone', () => {
+    const arms = { baseline: {}, few: { negativePrompt: 'x', seeds: [11, 12] } }
+    const metrics = [fingerCount({ expected: { [palm]: 5 } }), kernelDistanceTo('palms', { prompts: [palm] })]
+    const some = planned({ seeds: 12, arms, metrics })
+    const [count, kernel] = measureStudy(
+      some,
+      judge(some, (arm, seed) => (arm === 'few' || seed > 6 ? 5 : 4)),
+    )
+    expect(row(count, 'baseline').estimate?.value).toBe(0.5)
+    expect(row(count, 'few')).toMatchObject({ count: 2, estimate: { value: 1 }, difference: { value: 0 } })
+    expect(row(kernel, 'few').reason).toMatch(/some of the seeds only/)
   })
 
   it('says when the baseline is missing', () => {
