@@ -4,11 +4,13 @@ import './util/disposable-symbols.ts'
 export type { Adapter } from './artefact/adapter.ts'
 export type { ControlNet } from './artefact/control-net.ts'
 export { type GenerationParameters, parseParameters } from './artefact/generation-parameters.ts'
+export type { RatingRecord } from './artefact/rating-record.ts'
 export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recipe.ts'
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export type { CurationInput } from './config/curation.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
+export type { RatingInput } from './config/rating.ts'
 export type { SourceInput } from './config/source.ts'
 export {
   autoencoder,
@@ -104,6 +106,7 @@ export {
   openLedger,
   type Search,
 } from './ledger/index.ts'
+export { closeRating, type OpenRating, type OpenRatingOptions, openRating } from './rating/index.ts'
 export { buildReport, type Headline, type Report } from './report/index.ts'
 export {
   type AnswerStore,
