@@ -8,6 +8,7 @@ export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recip
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export type { CurationInput } from './config/curation.ts'
+export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export type { SourceInput } from './config/source.ts'
 export {
   autoencoder,
@@ -54,6 +55,7 @@ export {
 } from './errors/index.ts'
 export {
   type Base,
+  type BestInput,
   type BucketCount,
   type CallOptions,
   type ClassImagesRequest,
@@ -73,6 +75,7 @@ export {
   type LabEnvironment,
   type LabProgress,
   type LabRun,
+  type MetricEvent,
   type OpenLabOptions,
   openLab,
   type SampledImage,
@@ -82,6 +85,7 @@ export {
   type Samples,
   type TrainClassifierOptions,
   type TrainClassifierRun,
+  type TrainEvent,
   type Trained,
   type TrainRequest,
   type TrainRun,

@@ -1,6 +1,21 @@
-/** `npm run bench` measures the wire, training and sampling; `npm run bench -- study` measures studies. */
+import { LabError } from '../../src/errors/index.ts'
+
+/**
+ * `npm run bench` measures the wire, training and sampling; `npm run bench -- study` measures studies, and
+ * `npm run bench -- gpu` every technique on a GPU, with the options of `benchmarks/gpu.py`.
+ */
 const [name = 'bench', ...others] = process.argv.slice(2)
-if (others.length > 0 || (name !== 'bench' && name !== 'study')) {
-  console.error('Write: npm run bench, or npm run bench -- study.')
-  process.exitCode = 2
-} else await import(`./${name}.ts`)
+try {
+  if (name === 'gpu') {
+    const { benchGpu } = await import('./gpu.ts')
+    console.log(await benchGpu(others))
+  } else if (others.length === 0 && (name === 'bench' || name === 'study')) await import(`./${name}.ts`)
+  else {
+    console.error('Write: npm run bench, npm run bench -- study, or npm run bench -- gpu.')
+    process.exitCode = 2
+  }
+} catch (error) {
+  if (!LabError.isInstance(error)) throw error
+  console.error(`${error.name} (${error.code}): ${error.message}`)
+  process.exitCode = 1
+}

@@ -254,6 +254,7 @@ def train_job(base: Path, dataset: DatasetReference, output: Path, **changes: An
         settings=settings(**changes),
         buckets=None,
         held_out=None,
+        pause_after=None,
         output=str(output),
         name="result",
     )

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { patience } from '../config/best.ts'
 import { subsetSettings } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
 import { ArtefactError } from '../errors/index.ts'
@@ -11,6 +12,21 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 
 /** What came of a training. `path`, the adapter file or the folder of the base, and `series` are relative to its folder. */
 export const trainingOutcome = trainResult.omit({ type: true })
+
+const bestRecord = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('held-out-loss'), patience }),
+  z.strictObject({
+    type: z.literal('metric'),
+    name: z.string(),
+    /** The metric's settings, of a dataset its hash. */
+    metric: z.json(),
+    better: z.enum(['higher', 'lower']),
+    /** How its pictures were drawn, how often, and when it ends the training. */
+    settings: z.json(),
+    values: z.array(z.strictObject({ step: z.int(), value: z.number() })),
+  }),
+])
+export type BestRecord = z.output<typeof bestRecord>
 
 /** What a training was, and what came of it: the `run.json` of its folder. */
 export const runRecord = z.strictObject({
@@ -30,6 +46,8 @@ export const runRecord = z.strictObject({
   device: z.string(),
   /** SHA-256 of the worker's requirements; null for an interpreter that was named. */
   requirementsSha256: sha256.nullable(),
+  /** What chose the weights of the result; null for the last ones. */
+  best: bestRecord.nullable().default(null),
   result: trainingOutcome,
 })
 export type RunRecord = z.output<typeof runRecord>

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { ArtefactError } from '../errors/index.ts'
+import { atomicWrite } from '../util/atomic-write.ts'
 
 const seriesLine = z.strictObject({
   /** 1-based. */
@@ -16,6 +17,8 @@ const seriesLine = z.strictObject({
   /** With masks, mean loss on them and off them. */
   onMaskLoss: z.number().nullable().default(null),
   offMaskLoss: z.number().nullable().default(null),
+  /** What the metric that chooses the result found after this step, where it was taken. */
+  metric: z.number().nullable().default(null),
 })
 
 /** One optimizer step of a training. */
@@ -39,6 +42,13 @@ export async function readSeries(path: string): Promise<SeriesLine[]> {
     .split('\n')
     .filter((line) => line !== '')
     .map((line, i) => parseLine(line, i + 1, path))
+}
+
+/** Writes values of a metric into the lines of their steps. Throws as {@link readSeries}. */
+export async function writeMetric(path: string, values: ReadonlyMap<number, number>): Promise<void> {
+  const lines = await readSeries(path)
+  const written = lines.map((line) => ({ ...line, metric: values.get(line.step) ?? null }))
+  await atomicWrite(path, written.map((line) => `${JSON.stringify(line)}\n`).join(''))
 }
 
 function parseLine(line: string, number: number, path: string): SeriesLine {

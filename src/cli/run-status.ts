@@ -1,4 +1,4 @@
-import type { SampleEvent } from '../lab/index.ts'
+import type { SampleEvent, TrainEvent } from '../lab/index.ts'
 import { formatCount, formatSeconds } from '../report/format.ts'
 import type { RunEvent } from '../worker/index.ts'
 import type { Terminal } from './terminal.ts'
@@ -14,10 +14,15 @@ export class RunStatus {
     this.#terminal = terminal
   }
 
-  show(event: RunEvent | SampleEvent): void {
+  show(event: TrainEvent | SampleEvent): void {
     switch (event.type) {
       case 'step-end':
         this.#step(event)
+        break
+      case 'metric-end':
+        this.#terminal.note(
+          `step ${event.step}: ${event.metric} ${event.value.toPrecision(4)}${event.best ? ', the best so far' : ''}`,
+        )
         break
       case 'step-skip':
         this.#terminal.note(`step ${event.step}: skipped, its gradients overflowed float16`)

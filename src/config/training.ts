@@ -1,29 +1,20 @@
 import { z } from 'zod'
 import { bucketSettings } from './bucket.ts'
+import { drawing } from './drawing.ts'
 import { objective } from './objective.ts'
 import { optimizer } from './optimizer.ts'
 import { refuseWithoutEffect } from './optimizer-conflicts.ts'
-import { prompt, samplingSettings, seed } from './sampling.ts'
+import { prompt, seed } from './sampling.ts'
 import { schedule } from './schedule.ts'
 import { technique } from './technique.ts'
 import { textSettings } from './text.ts'
 
 /** Images drawn during training with fixed seeds, to see where it goes. */
-export const previewSettings = z
-  .strictObject({
+export const previewSettings = drawing
+  .extend({
     /** Optimizer steps between previews. */
     every: z.int().min(1).default(100),
     prompts: z.array(prompt).min(1).max(64),
-    /** What guidance leads away from, in all of them. */
-    negativePrompt: prompt.default(''),
-    seeds: z.array(seed).min(1).max(64).default([1]),
-    /** How they are drawn; without `text` they are read as the captions are. */
-    sampling: samplingSettings
-      .extend({ text: textSettings.nullable().default(null) })
-      .meta({ id: 'PreviewSampling' })
-      .prefault({}),
-    /** Path of the picture that controls them while a ControlNet is trained, which needs one. */
-    control: z.string().min(1).nullable().default(null),
   })
   .meta({ id: 'PreviewSettings' })
 

@@ -40,6 +40,7 @@ const largestSeed = 2 ** 32 - 1
 export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Expressed {
   const said = new Sentence()
   if (job.heldOut !== null) said.refuse('heldOut', 'it measures no loss on a frozen set of held-out images')
+  if (job.pauseAfter !== null) said.refuse('best', 'it does not pause to be measured')
   if (base.family !== 'sd-1' || base.prediction !== 'epsilon' || base.unetParameters !== unetParameters) {
     said.refuse('base', 'it builds the UNet of Stable Diffusion 1.5 itself, and this base has another one')
   }
@@ -47,6 +48,7 @@ export function expressTraining(job: JobOf<'train'>, base: BaseDescription): Exp
   const subsets = job.subsets.map((subset, index) => saySubset(said, job.settings, subset, `subsets[${index}]`))
   // Latents are kept where every image has the same ones in all epochs.
   if (job.subsets.every(({ crop }) => crop === 'centre')) said.say('cache_latents')
+  sayClassImages(said, job.subsets)
   if (said.refused.length > 0) {
     throw new ConfigError({
       code: 'engine-cannot-express',
@@ -97,8 +99,7 @@ function saySubset(
   // Said with the number of images; and only bases that were refused fill masks in.
   const { dataset: _dataset, repeats: _repeats, inpaintingMasks: _filled, ...unknown } = rest
   nothingIsLeft(unknown)
-  if (weight !== 1) said.refuse(`${where}.weight`, 'it weighs no subsets against one another')
-  if (regularisation) said.refuse(`${where}.regularisation`, 'class images are not driven')
+  if (weight !== 1 && !regularisation) said.refuse(`${where}.weight`, 'it weighs no subsets but class images')
   if (crop === 'random' && buckets === null) {
     said.refuse(`${where}.crop`, 'without buckets it cuts from images at their own size; set buckets')
   }
@@ -106,8 +107,16 @@ function saySubset(
     caption_dropout_rate: captionDropout,
     flip_aug: flip,
     ...(crop === 'random' ? { random_crop: true } : {}),
+    ...(regularisation ? { is_reg: true } : {}),
     ...sayCaptions(said, captions, `${where}.captions`),
   }
+}
+
+/** As here, as many class images are seen as others, in turn, and their losses are multiplied. */
+function sayClassImages(said: Sentence, subsets: readonly TrainingSubset[]): void {
+  const [weight, ...others] = new Set(subsets.filter(({ regularisation }) => regularisation).map((own) => own.weight))
+  if (others.length > 0) said.refuse('subsets', 'it has one weight for all class images')
+  if (weight !== undefined) said.say('prior_loss_weight', weight)
 }
 
 /** There, prefix and suffix become part of the tags that they touch, and are moved with them. */

@@ -1,4 +1,4 @@
-import { workerSettings } from '../config/worker.ts'
+import type { WorkerSettings } from '../config/worker.ts'
 import { LabError, WorkerError } from '../errors/index.ts'
 import type { TrainResult } from '../protocol/results.ts'
 import { cancelledError } from '../worker/errors-from-wire.ts'
@@ -15,9 +15,15 @@ export class KohyaTrainings {
   #last: Promise<void> = Promise.resolve()
   readonly #runs = new Set<Run>()
   readonly #closing = new AbortController()
+  readonly #settings: WorkerSettings
+
+  /** `settings` say how long a training may take to stop before it is asked harder. */
+  constructor(settings: WorkerSettings) {
+    this.#settings = settings
+  }
 
   submit(request: KohyaRequest): RunStream<TrainResult> {
-    const run = newRun(request.job, workerSettings.parse({}), {}, (settled) => this.#runs.delete(settled))
+    const run = newRun(request.job, this.#settings, {}, (settled) => this.#runs.delete(settled))
     this.#runs.add(run)
     this.#last = this.#last.then(() => begin(run, request, this.#closing.signal))
     return run as RunStream<TrainResult>

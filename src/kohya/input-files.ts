@@ -1,5 +1,5 @@
-import { cp, mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
 import type { BucketSettings } from '../config/bucket.ts'
 import { bucketGrid } from '../dataset/index.ts'
 import type { DatasetItem, JobOf } from '../protocol/jobs.ts'
@@ -40,19 +40,29 @@ export async function writeInputFiles(
   // Its vocabulary is the base's own; it would otherwise be asked of a hub.
   await cp(join(job.base, 'tokenizer'), join(folder, 'tokenizers', tokenizerName), { recursive: true })
   const size = [settings.width ?? base.imageSize, settings.height ?? base.imageSize] as const
-  const sources = job.subsets.map(({ dataset, repeats }, index) => ({
+  const sources = job.subsets.map(({ dataset, repeats, regularisation }, index) => ({
     root: dataset.root,
     repeats,
+    regularisation,
     items: items[index] ?? [],
   }))
+  const classes = sources.some(({ regularisation }) => regularisation)
+  const own = sources.filter(({ regularisation }) => !regularisation)
   // One epoch holds all steps: between epochs, a training that goes on from a checkpoint would lose count.
-  const epoch = sources.reduce((sum, { repeats, items }) => sum + repeats * items.length, 0)
+  const epoch = (classes ? 2 : 1) * own.reduce((sum, { repeats, items }) => sum + repeats * items.length, 0)
   const epochs = Math.ceil((settings.steps * settings.batchSize * settings.accumulation) / epoch)
   const described = []
-  for (const [index, { root, repeats, items }] of sources.entries()) {
+  for (const [index, { root, repeats, regularisation, items }] of sources.entries()) {
+    // Class images are repeated until there are as many as others; only datasets with caption files have any.
+    const num_repeats = regularisation ? 1 : repeats * epochs
+    if (classes) {
+      const image_dir = await linkImages(join(folder, `images-${index}`), root, items)
+      described.push({ image_dir, caption_extension: '.txt', num_repeats, ...subsets[index] })
+      continue
+    }
     const captions = items.map(({ file, caption }) => [join(root, file), { caption }])
     const metadata = await write(`captions-${index}.json`, Object.fromEntries(captions))
-    described.push({ metadata_file: metadata, image_dir: root, num_repeats: repeats * epochs, ...subsets[index] })
+    described.push({ metadata_file: metadata, image_dir: root, num_repeats, ...subsets[index] })
   }
   const dataset = await write('dataset.json', {
     datasets: [
@@ -76,6 +86,18 @@ export async function writeInputFiles(
   }
   const placed = Object.entries(paths).flatMap(([name, value]) => [`--${name}`, value])
   return [...options, ...placed, '--sdpa', ...(await previewOptions(settings, size, write))]
+}
+
+/** A folder with links to images, numbered in their order, and their captions beside them; gives its path. */
+async function linkImages(folder: string, root: string, items: readonly DatasetItem[]): Promise<string> {
+  await mkdir(folder)
+  for (const [index, { file, caption }] of items.entries()) {
+    const name = join(folder, String(index).padStart(6, '0'))
+    await symlink(join(root, file), `${name}${extname(file)}`)
+    // An empty file would be an error there, and none is the empty caption.
+    if (caption.trim() !== '') await writeFile(`${name}.txt`, caption)
+  }
+  return folder
 }
 
 /** There, images go to the size whose quotient of width and height differs least. */

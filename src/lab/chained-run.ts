@@ -4,24 +4,24 @@ import { Broadcast } from './broadcast.ts'
 import type { LabRun } from './lab.ts'
 
 /** What the work of a chain is given. */
-export interface Chain {
-  emit(event: RunEvent): void
+export interface Chain<Event = RunEvent> {
+  emit(event: Event): void
   /** Makes a job the current one: cancelling the chain cancels it. Throws JobError when the chain was cancelled. */
   follow<Run extends Pick<LabRun<unknown>, 'cancel'>>(run: () => Run): Run
 }
 
 /** The handle of work that takes several jobs, one after the other. */
-export class ChainedRun<Result> implements LabRun<Result> {
+export class ChainedRun<Result, Event extends { readonly type: string } = RunEvent> implements LabRun<Result, Event> {
   readonly result: Promise<Result>
-  readonly #events = new Broadcast<RunEvent>(({ type }) => type !== 'progress-update')
+  readonly #events = new Broadcast<Event>(({ type }) => type !== 'progress-update')
   #current: Pick<LabRun<unknown>, 'cancel'> | null = null
   #cancelled: { readonly reason: unknown } | null = null
 
-  constructor(work: (chain: Chain) => Promise<Result>, signal?: AbortSignal) {
+  constructor(work: (chain: Chain<Event>) => Promise<Result>, signal?: AbortSignal) {
     const onAbort = (): void => this.cancel(signal?.reason)
     if (signal?.aborted) this.#cancelled = { reason: signal.reason }
     else signal?.addEventListener('abort', onAbort, { once: true })
-    const chain = { emit: (event: RunEvent) => this.#events.push(event), follow: this.#follow.bind(this) }
+    const chain = { emit: (event: Event) => this.#events.push(event), follow: this.#follow.bind(this) }
     // The caller gets the handle first, and may cancel before anything is begun.
     this.result = Promise.resolve().then(() => work(chain))
     const finish = (): void => {
@@ -44,7 +44,7 @@ export class ChainedRun<Result> implements LabRun<Result> {
     return this.result.then(onFulfilled, onRejected)
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Event, void, undefined> {
     // Whoever loops learns of a failure from the loop.
     this.result.catch(() => undefined)
     yield* this.#events

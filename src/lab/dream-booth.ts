@@ -20,8 +20,10 @@ import { type Chain, ChainedRun } from './chained-run.ts'
 import { type ClassImages, type ClassImagesRequest, planClassImages } from './class-images.ts'
 import type { ClassImageCount } from './explanation.ts'
 import { type FinishedTraining, trainRunOf } from './finished-training.ts'
-import type { Base, CallOptions, TrainRequest, TrainRun, TrainSubset } from './lab.ts'
-import { planTraining, startTraining, type TrainPlace } from './train.ts'
+import type { Base, CallOptions } from './lab.ts'
+import { startTraining, type TrainPlace } from './start-training.ts'
+import { planTraining } from './train.ts'
+import type { TrainEvent, TrainRequest, TrainRun, TrainSubset } from './training.ts'
 
 /**
  * What {@link Lab.dreamBooth} takes: a training of a dataset, which trains the base's own weights or a LoRA, with the
@@ -102,14 +104,14 @@ export function startDreamBooth(
   place: DreamBoothPlace,
   { signal }: CallOptions,
 ): TrainRun<Adapter | ControlNet | Base> {
-  const run = new ChainedRun((chain) => train(plan, place, chain), signal)
+  const run = new ChainedRun<FinishedTraining, TrainEvent>((chain) => train(plan, place, chain), signal)
   return trainRunOf({ name: plan.training.name, folder: plan.folder }, run)
 }
 
 async function train(
   { settings, training, dataset, drawn }: DreamBoothPlan,
   place: DreamBoothPlace,
-  chain: Chain,
+  chain: Chain<TrainEvent>,
 ): Promise<FinishedTraining> {
   const datasets = join(place.folder, labFolders.datasets)
   const { instancePrompt } = settings

@@ -15,9 +15,10 @@ import type { Dataset } from '../dataset/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { ResultOf } from '../protocol/results.ts'
+import { best, checkBest, type MeasurementPlan, planMeasurements } from './best.ts'
 import { dreamBoothSubsets } from './dream-booth.ts'
 import type { ClassImageCount, ExplainRequest, Explanation } from './explanation.ts'
-import { baseInput, datasetInput, referenceTo } from './inputs.ts'
+import { baseInput, datasetInput, heldOutInput, referenceTo } from './inputs.ts'
 import type { Base } from './lab.ts'
 import type { PlannedSubset } from './train.ts'
 import { bucketsOf, idleCropOf, trainingSize } from './training-sizes.ts'
@@ -28,6 +29,8 @@ const explainRequest = trainingSettings.extend({
   base: z.union([z.enum(publishedNames), baseInput]),
   dataset: datasetInput.optional(),
   subsets: z.array(subsetWithData).optional(),
+  heldOut: heldOutInput.optional(),
+  best: best.optional(),
   measure: z.boolean().optional(),
 })
 
@@ -42,6 +45,8 @@ export interface ExplainPlan {
   readonly epoch: number | null
   /** How each dataset is seen. */
   readonly subsets: readonly PlannedSubset[]
+  /** What chooses the result; null for the last weights. */
+  readonly best: MeasurementPlan | null
   readonly dreamBooth: DreamBoothSettings | null
   /** As the user wrote it. */
   readonly given: ExplainRequest
@@ -54,10 +59,24 @@ export interface ExplainPlan {
  */
 export function planExplanation(given: ExplainRequest, device: string): ExplainPlan {
   const { dreamBooth: asked, training } = splitDreamBooth(given)
-  const { base, dataset, subsets, captionDropout, captions, flip, crop, inpaintingMasks, measure, ...settings } =
-    resolve(explainRequest, training, 'training')
+  const {
+    base,
+    dataset,
+    subsets,
+    captionDropout,
+    captions,
+    flip,
+    crop,
+    inpaintingMasks,
+    measure,
+    heldOut,
+    best: choice,
+    ...settings
+  } = resolve(explainRequest, training, 'training')
   const dreamBooth = asked === null ? null : resolve(dreamBoothSettings, asked, 'DreamBooth')
   if (dreamBooth !== null) checkDreamBooth({ ...settings, subsets })
+  const every = heldOut?.every ?? null
+  if (choice !== undefined) checkBest(choice, settings, every)
   const place =
     typeof base === 'string'
       ? ({ type: 'published', name: base } as const)
@@ -80,7 +99,15 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
   const measured =
     (measure ?? cheap) ? planned.map((subset) => ({ ...subset, dataset: referenceTo(subset.dataset) })) : []
   const job = { type: 'explain', base: place, settings, measured } as const
-  return { job, base, epoch: named ? epochOf(planned) : null, subsets: planned, dreamBooth, given }
+  return {
+    job,
+    base,
+    epoch: named ? epochOf(planned) : null,
+    subsets: planned,
+    dreamBooth,
+    best: choice === undefined ? null : planMeasurements(choice, settings.steps, every),
+    given,
+  }
 }
 
 /** Class images are as many as all others. */
@@ -107,6 +134,7 @@ export function explanationOf(
     imagesPerStep,
     classImages,
     epochs,
+    best: plan.best,
     idle: [
       ...idleSettings(plan.given, settings, { wideConvolutions }),
       ...idleCrops(plan),

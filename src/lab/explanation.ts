@@ -5,13 +5,12 @@ import type { TechniqueInput } from '../config/technique.ts'
 import type { TrainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
 import type { ResultOf } from '../protocol/results.ts'
-import type { Base, LabRun, TrainRequest } from './lab.ts'
+import type { MeasurementPlan } from './best.ts'
+import type { Base, LabRun } from './lab.ts'
+import type { TrainRequest } from './training.ts'
 
 /** What {@link Lab.explain} takes: a training that need not have its files yet. */
-export type ExplainRequest = Omit<
-  TrainRequest<TechniqueInput>,
-  'base' | 'dataset' | 'heldOut' | 'engine' | 'name' | 'folder'
-> &
+export type ExplainRequest = Omit<TrainRequest<TechniqueInput>, 'base' | 'dataset' | 'engine' | 'name' | 'folder'> &
   // With any of these it is a DreamBooth.
   DreamBoothInput & {
     /** A base, or the name of a published one, of which nothing is fetched: its layout is known. */
@@ -44,6 +43,8 @@ export interface Explanation extends Omit<ResultOf<'explain'>, 'type'> {
   readonly classImages: ClassImageCount | null
   /** How often all images are seen, with their repeats; null without any. */
   readonly epochs: number | null
+  /** What chooses the weights of the result, and when; null for the last ones. */
+  readonly best: MeasurementPlan | null
   /** Settings that were written and change nothing. */
   readonly idle: readonly IdleSetting[]
   /** What else a person should know, in sentences. */

@@ -1,7 +1,8 @@
 import type { Adapter } from '../artefact/adapter.ts'
 import type { ControlNet } from '../artefact/control-net.ts'
 import type { RunRecord } from '../artefact/record.ts'
-import type { Base, LabRun, TrainRun } from './lab.ts'
+import type { Base, LabRun } from './lab.ts'
+import type { TrainEvent, TrainRun } from './training.ts'
 
 /** What is there when a training is finished. */
 export interface FinishedTraining {
@@ -12,7 +13,7 @@ export interface FinishedTraining {
 /** The handle of a training, whose result and record come from one run. */
 export function trainRunOf(
   { name, folder }: { readonly name: string; readonly folder: string },
-  run: LabRun<FinishedTraining>,
+  run: LabRun<FinishedTraining, TrainEvent>,
 ): TrainRun<FinishedTraining['trained']> {
   const result = run.result.then(({ trained }) => trained)
   const record = run.result.then((finished) => finished.record)

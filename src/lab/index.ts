@@ -1,3 +1,4 @@
+export { checkBest } from './best.ts'
 export type { ClassImagesRequest } from './class-images.ts'
 export type { DreamBoothRequest } from './dream-booth.ts'
 export type { ExplainRequest, ExplainRun, Explanation } from './explanation.ts'
@@ -6,7 +7,6 @@ export { catchInterrupts, type Interrupt, interruptedExitCode } from './interrup
 export { embeddedClassifier } from './jobs.ts'
 export type {
   Base,
-  BucketCount,
   CallOptions,
   ClassifyOptions,
   ClassifyRun,
@@ -20,12 +20,20 @@ export type {
   Samples,
   TrainClassifierOptions,
   TrainClassifierRun,
-  Trained,
-  TrainRequest,
-  TrainRun,
-  TrainSubset,
 } from './lab.ts'
+export { type PictureMetric, pictureValue } from './measure-pictures.ts'
 export { openLab } from './open-lab.ts'
 export type { LabProgress, OpenLabOptions } from './open-options.ts'
 export type { SampledImage } from './sampled-image.ts'
 export { takeFolder } from './take-folder.ts'
+export type {
+  BestInput,
+  BucketCount,
+  HeldOutInput,
+  MetricEvent,
+  TrainEvent,
+  Trained,
+  TrainRequest,
+  TrainRun,
+  TrainSubset,
+} from './training.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Dataset } from '../dataset/index.ts'
-import type { DatasetReference } from '../protocol/jobs.ts'
+import { type DatasetReference, heldOutSettings } from '../protocol/jobs.ts'
 import type { Base } from './lab.ts'
 
 /** A base that {@link Lab.base} gave. */
@@ -14,6 +14,9 @@ export const datasetInput = z.custom<Dataset>(
   (value) => isTyped(value, 'dataset'),
   'must be a dataset; open one with await lab.dataset(…)',
 )
+
+/** Images that are held out of a training. What chooses by them is said for the training as a whole. */
+export const heldOutInput = heldOutSettings.omit({ best: true }).extend({ dataset: datasetInput })
 
 /** How a job names a dataset. */
 export function referenceTo({ root, manifest, sha256 }: Dataset): DatasetReference {

@@ -1,10 +1,8 @@
 import type { z } from 'zod'
 import type { Adapter } from '../artefact/adapter.ts'
 import type { ControlNet } from '../artefact/control-net.ts'
-import type { RunRecord } from '../artefact/record.ts'
 import type { BaseArchitectureInput, Family } from '../config/architecture.ts'
 import type { classifierSettings } from '../config/classifier.ts'
-import type { engine } from '../config/engine.ts'
 import type {
   adapterReference,
   controlReference,
@@ -13,11 +11,8 @@ import type {
   sampleRequest,
   samplingSettings,
 } from '../config/sampling.ts'
-import type { PresentationInput, SubsetInput } from '../config/subset.ts'
 import type { TechniqueInput } from '../config/technique.ts'
-import type { TrainingSettingsInput } from '../config/training.ts'
 import type { Dataset, DatasetOptions } from '../dataset/index.ts'
-import type { heldOutSettings } from '../protocol/jobs.ts'
 import type { BaseDescription, Judgement, ResultOf } from '../protocol/results.ts'
 import type { RunEvent, WorkerIdentity } from '../worker/index.ts'
 import type { ClassImagesRequest } from './class-images.ts'
@@ -25,6 +20,7 @@ import type { DreamBoothRequest } from './dream-booth.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import type { ExtractRequest, ExtractRun } from './extract.ts'
 import type { SampledImage } from './sampled-image.ts'
+import type { BucketCount, Trained, TrainRequest, TrainRun } from './training.ts'
 
 /** A pretrained text-to-image model in the diffusers layout. */
 export interface Base {
@@ -35,61 +31,6 @@ export interface Base {
   readonly folder: string
   readonly description: BaseDescription
 }
-
-/** Held-out images of a training. */
-export type HeldOutInput = Omit<z.input<typeof heldOutSettings>, 'dataset'> & { readonly dataset: Dataset }
-
-/** One dataset of a training that takes several. */
-export type TrainSubset = SubsetInput & { readonly dataset: Dataset }
-
-/** What {@link Lab.train} takes: settings with their defaults left out, a base, and a dataset or subsets. */
-export type TrainRequest<Technique extends TechniqueInput = TechniqueInput> = Omit<
-  TrainingSettingsInput & PresentationInput,
-  'technique'
-> & {
-  readonly technique: Technique
-  readonly base: Base
-  readonly dataset?: Dataset | undefined
-  /** Several datasets, instead of `dataset`: each with repeats, weight, and its own captions, `flip` and `crop`. */
-  readonly subsets?: readonly TrainSubset[] | undefined
-  /**
-   * Images that are never trained on: their loss is told every so many steps (100 by default) and at the end. It may
-   * also choose the weights that become the result (`keepBest`) and end the training early (`patience`).
-   */
-  readonly heldOut?: HeldOutInput | undefined
-  /**
-   * What takes the steps: this package's worker by default; `kohya` drives a checkout of sd-scripts (KOHYA_HOME, or
-   * `{ type: 'kohya', home }`) in an environment of its own, and refuses what that has no option for.
-   */
-  readonly engine?: z.input<typeof engine> | undefined
-  /** File-safe name of the result; the technique's type and the content id of the training by default. */
-  readonly name?: string | undefined
-  /** Run folder; `runs/<name>` in the lab's folder by default. A folder with the same training unfinished goes on. */
-  readonly folder?: string | undefined
-}
-
-/** Images of a training that are brought to one size in pixels. */
-export interface BucketCount {
-  readonly width: number
-  readonly height: number
-  readonly images: number
-}
-
-/**
- * What a technique makes: adapters from low-rank techniques and from learned tokens, a ControlNet, a whole base from full
- * training, or an adapter when its layout is a rank or a size.
- */
-export type Trained<Technique extends TechniqueInput> = Technique extends {
-  type: 'lora' | 'loha' | 'lokr' | 'textual-inversion' | 'negative-embedding'
-}
-  ? Adapter
-  : Technique extends { type: 'control-net' }
-    ? ControlNet
-    : Technique extends { type: 'full'; layout: object }
-      ? Adapter
-      : Technique extends { type: 'autoencoder' } | { type: 'full'; layout?: string | undefined }
-        ? Base
-        : Adapter | Base
 
 /** What {@link Lab.sample} takes: prompts with seeds (every prompt with every seed, prompt by prompt) or requests. */
 export type SampleOptions = z.input<typeof samplingSettings> & {
@@ -156,14 +97,6 @@ export interface LabRun<Result, Event = RunEvent> extends PromiseLike<Result>, A
   readonly result: Promise<Result>
   /** Asks the job to stop at its next boundary, a training with a checkpoint; again insists, a third time kills. */
   cancel(reason?: unknown): void
-}
-
-/** A training. Its folder holds checkpoints, the loss series, previews and, at the end, `run.json` and the result. */
-export interface TrainRun<Result> extends LabRun<Result> {
-  readonly name: string
-  readonly folder: string
-  /** What `run.json` holds, when the training is finished. */
-  readonly record: Promise<RunRecord>
 }
 
 /** An event of a sampling; an image is ready as soon as it is drawn. */

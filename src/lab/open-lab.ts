@@ -41,7 +41,8 @@ export async function openLab(input: OpenLabOptions = {}): Promise<Lab> {
   const folder = absolute(options.folder)
   const lock = await takeFolder(folder, options)
   try {
-    return new LabSession({ folder, lock, onProgress: options.onProgress, ...(await openWorkers(options)) })
+    const { onProgress, settings } = options
+    return new LabSession({ folder, lock, onProgress, settings, ...(await openWorkers(options)) })
   } catch (error) {
     await lock.release()
     throw error

@@ -4,6 +4,7 @@ import { openControlNet } from '../artefact/control-net.ts'
 import { labFolders } from '../artefact/run-folder.ts'
 import type { Family } from '../config/architecture.ts'
 import type { TechniqueInput } from '../config/technique.ts'
+import type { WorkerSettings } from '../config/worker.ts'
 import { type Dataset, type DatasetOptions, ImageInspector, openDataset } from '../dataset/index.ts'
 import { KohyaTrainings } from '../kohya/index.ts'
 import type { TrainResult } from '../protocol/results.ts'
@@ -27,7 +28,9 @@ import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
 import type { OpenLabOptions } from './open-options.ts'
 import { planSampling, startSampling } from './sample.ts'
-import { planTraining, startTraining, type TrainPlan } from './train.ts'
+import { startTraining } from './start-training.ts'
+import { planTraining, type TrainPlan } from './train.ts'
+import type * as training from './training.ts'
 import { bucketCounts } from './training-sizes.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -40,6 +43,7 @@ export interface SessionParts {
   readonly lock: FileLock
   readonly workers: readonly Worker[]
   readonly installed: Installed
+  readonly settings: WorkerSettings
   readonly onProgress: OpenLabOptions['onProgress']
 }
 
@@ -50,25 +54,28 @@ export class LabSession implements api.Lab {
   readonly #installed: Installed
   readonly #onProgress: OpenLabOptions['onProgress']
   readonly #inspector = new ImageInspector()
-  readonly #kohya = new KohyaTrainings()
+  readonly #kohya: KohyaTrainings
   readonly #classImages: ClassImages
   readonly #trainPlace: DreamBoothPlace
 
-  constructor({ folder, lock, workers, installed, onProgress }: SessionParts) {
+  constructor({ folder, lock, workers, installed, settings, onProgress }: SessionParts) {
     this.folder = folder
     this.#lock = lock
     this.#pool = new WorkerPool(workers)
     this.#installed = installed
     this.#onProgress = onProgress
+    this.#kohya = new KohyaTrainings(settings)
     const dataset = this.dataset.bind(this)
     this.#classImages = new ClassImages({ folder, dataset, sample: (request) => this.sample(request) })
     this.#trainPlace = {
       folder,
       dataset,
       classImages: this.#classImages,
-      submit: (training) => this.#submitTraining(training),
+      submit: (plan) => this.#submitTraining(plan),
       environment: () => this.environment,
       openBase: (path) => this.base(path),
+      sample: (request) => this.sample(request),
+      classify: (options) => this.classify(options),
     }
   }
 
@@ -113,17 +120,17 @@ export class LabSession implements api.Lab {
     return openDataset(folder, { folder: join(this.folder, labFolders.datasets), inspector: this.#inspector }, options)
   }
 
-  buckets(request: api.TrainRequest): api.BucketCount[] {
+  buckets(request: training.TrainRequest): training.BucketCount[] {
     return bucketCounts(planTraining(request, this.folder))
   }
 
   train<Technique extends TechniqueInput>(
-    request: api.TrainRequest<Technique>,
+    request: training.TrainRequest<Technique>,
     options: api.CallOptions = {},
-  ): api.TrainRun<api.Trained<Technique>> {
+  ): training.TrainRun<training.Trained<Technique>> {
     const plan = planTraining(request, this.folder)
     // The technique's type decides what comes out, which the worker's answer cannot tell the compiler.
-    return startTraining(plan, this.#trainPlace, options) as api.TrainRun<api.Trained<Technique>>
+    return startTraining(plan, this.#trainPlace, options) as training.TrainRun<training.Trained<Technique>>
   }
 
   classImages(request: ClassImagesRequest, { signal }: api.CallOptions = {}): api.LabRun<Dataset> {
@@ -134,9 +141,9 @@ export class LabSession implements api.Lab {
   dreamBooth<Technique extends TechniqueInput>(
     request: DreamBoothRequest<Technique>,
     options: api.CallOptions = {},
-  ): api.TrainRun<api.Trained<Technique>> {
+  ): training.TrainRun<training.Trained<Technique>> {
     const plan = planDreamBooth(request, this.folder)
-    return startDreamBooth(plan, this.#trainPlace, options) as api.TrainRun<api.Trained<Technique>>
+    return startDreamBooth(plan, this.#trainPlace, options) as training.TrainRun<training.Trained<Technique>>
   }
 
   explain(request: ExplainRequest, { signal }: api.CallOptions = {}): ExplainRun {

@@ -1,9 +1,5 @@
-import { mkdir } from 'node:fs/promises'
-import { resolve as absolute, basename, isAbsolute, join, relative } from 'node:path'
+import { resolve as absolute, join } from 'node:path'
 import { z } from 'zod'
-import { type Adapter, openAdapter } from '../artefact/adapter.ts'
-import { type ControlNet, openControlNet } from '../artefact/control-net.ts'
-import { type RunRecord, writeRunRecord } from '../artefact/record.ts'
 import { labFolders } from '../artefact/run-folder.ts'
 import { engine, type KohyaEngine } from '../config/engine.ts'
 import { contentId } from '../config/hash.ts'
@@ -11,15 +7,13 @@ import { resolve } from '../config/resolve.ts'
 import { arePlain, presentation, type SubsetSettings, subsetInput, subsetsOf } from '../config/subset.ts'
 import { type TrainingSettings, trainingSettings } from '../config/training.ts'
 import type { Dataset } from '../dataset/index.ts'
-import { ArtefactError, ConfigError } from '../errors/index.ts'
-import { expressTraining, readProvenance } from '../kohya/index.ts'
-import { heldOutSettings, type JobOf } from '../protocol/jobs.ts'
-import type { TrainResult } from '../protocol/results.ts'
-import type { RunStream } from '../worker/index.ts'
-import { type FinishedTraining, trainRunOf } from './finished-training.ts'
-import { baseInput, datasetInput, referenceTo } from './inputs.ts'
-import { JobRun } from './job-run.ts'
-import type { Base, CallOptions, LabEnvironment, TrainRequest, TrainRun } from './lab.ts'
+import { ConfigError } from '../errors/index.ts'
+import { expressTraining } from '../kohya/index.ts'
+import type { JobOf } from '../protocol/jobs.ts'
+import { type Best, type BestByMetric, best, checkBest, identityOfBest } from './best.ts'
+import { baseInput, datasetInput, heldOutInput, referenceTo } from './inputs.ts'
+import type { Base } from './lab.ts'
+import type { TrainRequest } from './training.ts'
 import { bucketsOf, idleCropOf, trainingSize } from './training-sizes.ts'
 
 const trainRequest = trainingSettings.extend({
@@ -27,7 +21,8 @@ const trainRequest = trainingSettings.extend({
   base: baseInput,
   dataset: datasetInput.optional(),
   subsets: z.array(subsetInput.extend({ dataset: datasetInput })).optional(),
-  heldOut: heldOutSettings.extend({ dataset: datasetInput }).optional(),
+  heldOut: heldOutInput.optional(),
+  best: best.optional(),
   name: z
     .string()
     .regex(
@@ -48,17 +43,12 @@ export interface TrainPlan {
   readonly base: Base
   /** In the order of the job's. */
   readonly subsets: readonly PlannedSubset[]
+  /** The metric that chooses its result, if one does. */
+  readonly best: BestByMetric | null
   /** Null for this package's own worker. */
   readonly engine: KohyaEngine | null
   /** Content id of everything that decides the result. */
   readonly config: string
-}
-
-/** What a training needs of its lab. */
-export interface TrainPlace {
-  readonly submit: (plan: TrainPlan) => RunStream<TrainResult>
-  readonly environment: () => LabEnvironment
-  readonly openBase: (folder: string) => Promise<Base>
 }
 
 /** The job of a training. Throws ConfigError. */
@@ -73,6 +63,7 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     crop,
     inpaintingMasks,
     heldOut,
+    best: choice,
     name: given,
     folder,
     engine: by,
@@ -96,7 +87,8 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
   refuseIdleCrop(idleCropOf(subsets, buckets, trainingSize(settings, base)))
   // How often to save and what to show on the way do not change what is learned.
   const { checkpointEvery: _every, checkpointsKept: _kept, preview: _preview, ...learned } = settings
-  const chosen = heldOut?.keepBest || heldOut?.patience != null ? choiceOf(heldOut) : null
+  if (choice !== undefined) checkBest(choice, settings, heldOut?.every ?? null)
+  const chosen = choice === undefined ? null : choiceOf(choice, heldOut)
   const identity = { settings: learned, base: base.description.sha256, data: subsets.map(identityOf), chosen }
   const foreign = by === 'phalanx' ? null : by === 'kohya' ? ({ type: 'kohya' } as const) : by
   const name =
@@ -109,13 +101,22 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     subsets: subsets.map((subset) => ({ ...subset, dataset: referenceTo(subset.dataset) })),
     settings,
     buckets,
-    heldOut: heldOut === undefined ? null : { ...heldOut, dataset: referenceTo(heldOut.dataset) },
+    heldOut:
+      heldOut === undefined
+        ? null
+        : {
+            ...heldOut,
+            dataset: referenceTo(heldOut.dataset),
+            best: choice?.type === 'held-out-loss' ? { patience: choice.patience } : null,
+          },
+    pauseAfter: null,
     output: absolute(folder ?? join(labFolder, labFolders.runs, name)),
     name,
   } as const
   // Refused now rather than when its turn comes.
-  if (foreign !== null) expressTraining(job, base.description)
-  return { base, subsets, engine: foreign, config: contentId({ ...identity, name }), job }
+  const byMetric = choice?.type === 'metric' ? choice : null
+  if (foreign !== null) expressTraining({ ...job, pauseAfter: byMetric?.every ?? null }, base.description)
+  return { base, subsets, best: byMetric, engine: foreign, config: contentId({ ...identity, name }), job }
 }
 
 /** An autoencoder reads no captions and counts all images the same; the captions of an inversion are templates. */
@@ -159,9 +160,10 @@ function refuseIdleCrop(idle: PlannedSubset | undefined): void {
   })
 }
 
-/** How held-out images decide when to stop or what to keep. */
-function choiceOf({ dataset, ...how }: z.output<typeof trainRequest>['heldOut'] & object): object {
-  return { ...how, dataset: dataset.sha256 }
+/** What decides when to stop and what to keep. */
+function choiceOf(chosen: Best, heldOut: z.output<typeof heldOutInput> | undefined): object {
+  if (chosen.type === 'metric') return identityOfBest(chosen)
+  return { ...chosen, every: heldOut?.every, dataset: heldOut?.dataset.sha256 }
 }
 
 /** What of a subset decides the result. */
@@ -177,89 +179,5 @@ function refuseOverlap(trained: readonly PlannedSubset[], heldOut: Dataset): voi
     code: 'held-out-overlap',
     message: `${shared.length} of the ${heldOut.items.length} held-out images are also trained on, ${shared[0]?.file} for one. Take them out of either dataset.`,
     facts: { shared: shared.length, file: shared[0]?.file ?? null },
-  })
-}
-
-/** Runs a training and writes its record when it is finished. */
-export function startTraining(
-  plan: TrainPlan,
-  place: TrainPlace,
-  { signal }: CallOptions,
-): TrainRun<Adapter | ControlNet | Base> {
-  const { job } = plan
-  const folder = job.output
-  const run = new JobRun<TrainResult, FinishedTraining>({
-    signal,
-    prepare: () => makeFolder(folder),
-    submit: () => place.submit(plan),
-    finish: async (result) => {
-      const record = await recordOf(plan, result, place.environment())
-      const path = join(folder, record.result.path)
-      const trained = await openResult(result, path, place)
-      await writeRunRecord(folder, record)
-      return { record, trained }
-    },
-  })
-  return trainRunOf({ name: job.name, folder }, run)
-}
-
-/** Opens what was trained, and refuses it when it is not what the training wrote. */
-async function openResult(
-  { kind, sha256 }: TrainResult,
-  path: string,
-  { openBase }: TrainPlace,
-): Promise<Adapter | ControlNet | Base> {
-  // The identity of a ControlNet is over its numbers, which only the worker reads; there it was compared.
-  if (kind === 'control-net') return openControlNet(path)
-  const trained = kind === 'base' ? await openBase(path) : await openAdapter(path)
-  const found = 'description' in trained ? trained.description.sha256 : trained.sha256
-  if (found !== sha256) {
-    throw new ArtefactError({
-      code: 'changed-file',
-      message: `${path} is not what the training wrote there: its SHA-256 is ${found}, not ${sha256}. Put the file back, or train into a new folder.`,
-      facts: { path, found, expected: sha256 },
-    })
-  }
-  return trained
-}
-
-async function recordOf(plan: TrainPlan, trained: TrainResult, own: LabEnvironment): Promise<RunRecord> {
-  const { job, base, subsets, engine: foreign, config } = plan
-  const { type: _type, path, series, ...result } = trained
-  const on =
-    foreign === null ? { ...own, revision: '' } : { ...(await readProvenance(job.output)), requirementsSha256: null }
-  return {
-    format: 'phalanx-run',
-    version: 1,
-    name: job.name,
-    config,
-    settings: job.settings,
-    base: { name: base.name, sha256: base.description.sha256 },
-    subsets: subsets.map(({ dataset, ...how }) => ({
-      ...how,
-      dataset: { sha256: dataset.sha256, images: dataset.items.length },
-    })),
-    engine: foreign === null ? 'phalanx' : `kohya@${on.revision}`,
-    versions: { ...on.versions },
-    device: on.device,
-    requirementsSha256: on.requirementsSha256,
-    result: { ...result, path: within(job.output, path), series: within(job.output, series) },
-  }
-}
-
-/** Relative to the run folder, also when the folder was moved since the worker wrote the path down. */
-function within(folder: string, path: string): string {
-  const inside = isAbsolute(path) ? relative(folder, path) : path
-  return inside.startsWith('..') ? basename(path) : inside
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw new ArtefactError({
-      code: 'folder-unusable',
-      message: `${folder} cannot be made. Make its parent writable, or name another folder.`,
-      facts: { folder },
-      cause,
-    })
   })
 }

@@ -1,8 +1,9 @@
 import type { TrainingSettings } from '../config/training.ts'
 import { bucketGrid, type Dataset, planBuckets, type Size } from '../dataset/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
-import type { Base, BucketCount } from './lab.ts'
+import type { Base } from './lab.ts'
 import type { PlannedSubset, TrainPlan } from './train.ts'
+import type { BucketCount } from './training.ts'
 
 /** The sizes of all images, if the training keeps their aspects. */
 export function bucketsOf(

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { baseArchitecture } from '../config/architecture.ts'
+import { patience } from '../config/best.ts'
 import { classifierSettings } from '../config/classifier.ts'
 import { lowRankSize, storedType } from '../config/low-rank-size.ts'
 import { publishedNames } from '../config/published.ts'
@@ -76,10 +77,8 @@ export const heldOutSettings = z
     dataset: datasetReference,
     /** Optimizer steps between measurements; the last step always gets one. */
     every: z.int().min(1).default(100),
-    /** Make the result from the weights with the smallest held-out loss, rather than from the last ones. */
-    keepBest: z.boolean().default(false),
-    /** Stop after so many measurements without a smaller loss; null takes all steps. */
-    patience: z.int().min(1).nullable().default(null),
+    /** Make the result from the weights with the smallest loss; null makes it from the last ones. */
+    best: z.strictObject({ patience }).meta({ id: 'BestByLoss' }).nullable().default(null),
   })
   .meta({ id: 'HeldOutSettings' })
 
@@ -106,6 +105,11 @@ export const trainJob = z
     /** Null brings all images to the size in the settings. */
     buckets: bucketPlan.nullable(),
     heldOut: heldOutSettings.nullable(),
+    /**
+     * End after this step with a checkpoint, and write the result of now into a folder of its own within `output`: the
+     * same training goes on from there. Null takes all steps.
+     */
+    pauseAfter: z.int().min(1).nullable(),
     /** Run folder: checkpoints, loss series, previews and the result are written here. */
     output: z.string(),
     /** File-safe name of the result, also written into its metadata. */

@@ -166,7 +166,7 @@ export const trainResult = z
     resumedFrom: z.int(),
     /** Mean loss of the last tenth of the steps that were taken. */
     finalLoss: z.number(),
-    /** Step whose weights the result holds: the last one, or the one with the smallest held-out loss. */
+    /** Step whose weights the result holds: the last one, or that with the smallest held-out loss or the best metric. */
     exportedStep: z.int(),
     /** Steps that were skipped because their gradients overflowed float16. */
     skippedSteps: z.int().default(0),

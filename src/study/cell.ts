@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { BestOfStudy } from '../config/best.ts'
 import type { DreamBoothSettings } from '../config/dream-booth.ts'
 import type { adapterReference, samplingSettings } from '../config/sampling.ts'
 import type { SubsetSettings } from '../config/subset.ts'
@@ -43,6 +44,7 @@ export type TrainCell = CellOf<
     /** Datasets by name. */
     readonly subsets: readonly (SubsetSettings & { readonly dataset: string })[]
     readonly settings: z.output<typeof trainingSettings>
+    readonly best: BestOfStudy | null
     readonly dreamBooth: DreamBoothSettings | null
   }
 >

@@ -2,6 +2,7 @@ import { checkDreamBooth, dreamBoothSettings, refuseIdleDreamBooth, splitDreamBo
 import { resolve } from '../config/resolve.ts'
 import { subsetsOf } from '../config/subset.ts'
 import { ConfigError } from '../errors/index.ts'
+import { checkBest } from '../lab/index.ts'
 import { baselineOf } from './baseline.ts'
 import { type StudyDefinition, type StudyInput, studyDefinition } from './definition.ts'
 import { type Arm, expandArms } from './expand-arms.ts'
@@ -33,6 +34,12 @@ export function defineStudy(input: StudyInput): StudyDefinition {
     if (train !== null) refuseDreamBooth(train)
     for (const { dataset } of train === null ? [] : studySubsets(train, study)) {
       requireName(`${where}.train`, dataset, Object.keys(study.datasets), 'dataset')
+    }
+    if (train !== null && train.best !== null) {
+      const { metric } = train.best
+      checkBest(train.best, train, null)
+      if (metric.type === 'kernel-distance')
+        requireName(`${where}.train.best`, metric.against, Object.keys(study.datasets), 'dataset')
     }
     for (const prompt of prompts ?? []) requireName(where, prompt, study.prompts, 'prompt')
     for (const seed of seeds ?? []) requireName(where, String(seed), study.seeds.map(String), 'seed')

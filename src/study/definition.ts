@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { ratingsEnding } from '../artefact/rating-record.ts'
+import { bestOfStudy } from '../config/best.ts'
 import { dreamBoothSettings } from '../config/dream-booth.ts'
+import { metricDefinition } from '../config/metric.ts'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
 import { presentation, subsetInput } from '../config/subset.ts'
 import { trainingSettings } from '../config/training.ts'
@@ -9,7 +11,6 @@ import { budgetDefinition } from './budget.ts'
 import { designDefinition } from './design.ts'
 import { exceptionDefinition } from './exception.ts'
 import { halvingDefinition } from './halving.ts'
-import { metricDefinition } from './metric-definition.ts'
 
 const name = z
   .string()
@@ -43,6 +44,8 @@ export const armDefinition = z.strictObject({
         .array(subsetInput.extend({ dataset: z.string() }))
         .nullable()
         .default(null),
+      /** A metric of pictures that chooses the result; null takes the last weights. Prompts are drawn as it words them. */
+      best: bestOfStudy.nullable().default(null),
     })
     .nullable()
     .default(null),

@@ -1,19 +1,25 @@
 import type { MetricRecord } from '../artefact/study-record.ts'
-import type { MetricDefinition } from './metric-definition.ts'
+import { betterOf, type MetricDefinition } from '../config/metric.ts'
 import type { StudyPlan } from './plan.ts'
 
 /** What a metric is, in words, with what was found when it was itself tested. */
 export function describeMetric(
   metric: MetricDefinition,
-  { facts }: StudyPlan,
+  plan: StudyPlan,
 ): Pick<MetricRecord, 'label' | 'unit' | 'better' | 'description' | 'validity'> {
+  return { ...wordsOf(metric, plan), better: betterOf[metric.type] }
+}
+
+function wordsOf(
+  metric: MetricDefinition,
+  { facts }: StudyPlan,
+): Pick<MetricRecord, 'label' | 'unit' | 'description' | 'validity'> {
   const validity = facts.classifier?.validity ?? null
   switch (metric.type) {
     case 'finger-count':
       return {
         label: 'share of hands with the right number of fingers',
         unit: 'share',
-        better: 'higher',
         description:
           'An image is right when the finger classifier counts as many extended fingers as the prompt asks for.',
         validity,
@@ -22,7 +28,6 @@ export function describeMetric(
       return {
         label: 'share of defective hands',
         unit: 'share',
-        better: 'lower',
         description: `An image is defective when the finger classifier gives wrong anatomy a probability above ${metric.threshold}.`,
         validity,
       }
@@ -30,7 +35,6 @@ export function describeMetric(
       return {
         label: 'mean defect probability',
         unit: 'probability',
-        better: 'lower',
         description: 'The probability, by the finger classifier, that the anatomy is wrong.',
         validity,
       }
@@ -38,7 +42,6 @@ export function describeMetric(
       return {
         label: `kernel distance to ${metric.against} on ${metric.features} features`,
         unit: 'distance',
-        better: 'lower',
         description: `Squared maximum mean discrepancy (cubic polynomial kernel, unbiased) between the samples and as many images of “${metric.against}”, on the penultimate activations of the ${metric.features}. It is not comparable with distances on Inception features.`,
         validity: null,
       }

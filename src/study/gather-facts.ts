@@ -31,7 +31,7 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
       sha256: (await lab.adapter(file)).sha256,
       family: await lab.adapterFamily(file),
     })),
-    classifier: study.metrics.length === 0 ? null : await identifyClassifier(study.classifier),
+    classifier: judges(study) ? await identifyClassifier(study.classifier) : null,
     code: await readCodeIdentity(),
     environment: { device, 'installed versions': contentId(versions) },
     versions: {
@@ -41,6 +41,11 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
       ...(requirementsSha256 === null ? {} : { requirements: requirementsSha256 }),
     },
   }
+}
+
+/** Whether the classifier is asked, by the study's metrics or by one that chooses the result of a training. */
+function judges({ metrics, arms }: StudyDefinition): boolean {
+  return metrics.length > 0 || Object.values(arms).some(({ train }) => train !== null && train.best !== null)
 }
 
 /** Opens a dataset as the study says. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { BestOfStudy } from '../config/best.ts'
 import { seed } from '../config/sampling.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { Arm } from './expand-arms.ts'
@@ -34,6 +35,7 @@ export function checkHalving({ halving, seeds, metrics, budget }: HalvedStudy, a
   if (halving === null) return
   const steps = arms.flatMap(({ settings }) => settings.train?.steps ?? [])
   const warmUp = Math.max(...arms.map(({ settings }) => warmUpOf(settings.train?.schedule)))
+  const choosing = Math.max(...arms.map(({ settings }) => leastStepsOf(settings.train?.best ?? null)))
   const [first, last] = [halving.steps[0] as number, halving.steps.at(-1) as number]
   const shared = halving.seeds.find((one) => seeds.includes(one))
   const problems: readonly (readonly [boolean, string])[] = [
@@ -47,6 +49,7 @@ export function checkHalving({ halving, seeds, metrics, budget }: HalvedStudy, a
     [steps.length < 2, 'halving needs at least two arms that train'],
     [new Set(steps).size > 1, 'halving compares arms that train for equally many steps in the end'],
     [first <= warmUp, `a round of ${first} steps would end within the ${warmUp} steps of warm-up`],
+    [first <= choosing, `a round of ${first} steps would end before \`best\` has something to choose from or to stop`],
     [steps.some((own) => last >= own), `a round of ${last} steps is no shorter than the trainings of the study`],
     [
       arms.some(({ settings }) => settings.seeds !== null),
@@ -64,6 +67,10 @@ export function checkHalving({ halving, seeds, metrics, budget }: HalvedStudy, a
     message: `${problem[1].replace(/^./, (letter) => letter.toUpperCase())}.`,
     facts: { halving },
   })
+}
+/** Steps beyond which a metric can choose among measurements, and its patience can run out. */
+function leastStepsOf(best: BestOfStudy | null): number {
+  return best === null ? 0 : best.every * (1 + (best.patience ?? 0))
 }
 
 function warmUpOf(schedule: NonNullable<Arm['settings']['train']>['schedule'] | undefined): number {

@@ -1,3 +1,4 @@
+export { defectProbability, defectRate, fingerCount, kernelDistanceTo } from '../config/metric.ts'
 export type { Cell } from './cell.ts'
 export type { CellReason, KeyDifference } from './cell-reason.ts'
 export { defineStudy } from './define-study.ts'
@@ -5,7 +6,6 @@ export { grid, type StudyDefinition, type StudyInput } from './definition.ts'
 export { type DesignInput, fraction } from './design.ts'
 export type { StudyExpectation } from './expectation.ts'
 export { collectGarbage, type Garbage, type GarbageCell } from './garbage.ts'
-export { defectProbability, defectRate, fingerCount, kernelDistanceTo } from './metric-definition.ts'
 export type { PlannedArm, StudyPlan } from './plan.ts'
 export type { StudyCounts, StudyEvent } from './progress.ts'
 export {

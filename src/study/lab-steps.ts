@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import type { BestOfStudy } from '../config/best.ts'
 import type { AdapterReferenceInput } from '../config/sampling.ts'
 import { ArtefactError } from '../errors/index.ts'
-import type { Base, Lab, LabRun, TrainSubset } from '../lab/index.ts'
+import type { Base, BestInput, Lab, LabRun, TrainSubset } from '../lab/index.ts'
 import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import type { CellRecord, TrainRecord } from './cell-record.ts'
 import type { CellStore } from './cell-store.ts'
@@ -36,7 +37,7 @@ class LabSteps {
   }
 
   async train(cell: TrainCell, { folder, report, signal }: StepContext): Promise<StepResult> {
-    const { base, subsets, settings, dreamBooth } = cell.input
+    const { base, subsets, settings, best, dreamBooth } = cell.input
     const opened = await Promise.all(
       subsets.map(async ({ dataset, ...how }) => ({
         ...how,
@@ -49,6 +50,7 @@ class LabSteps {
       // The name is written into the file, so it must come from the key alone.
       name: `${settings.technique.type}-${cell.key.slice(-12)}`,
       folder,
+      ...(best !== null && { best: await this.#bestOf(best) }),
     }
     const run =
       dreamBooth === null
@@ -58,6 +60,16 @@ class LabSteps {
     // A cell tells nothing of the session it ran in, and no study holds images out.
     const { resumedFrom: _session, exportedStep: _last, heldOutLoss: _none, ...result } = (await run.record).result
     return { kind: 'train', result }
+  }
+
+  /** What a study names is opened. */
+  async #bestOf({ metric, ...how }: BestOfStudy): Promise<BestInput> {
+    const { study } = this.#plan
+    const opened =
+      metric.type === 'kernel-distance'
+        ? { ...metric, against: await openStudyDataset(this.#lab, study, metric.against) }
+        : metric
+    return { ...how, metric: opened, classifier: study.classifier }
   }
 
   async sample(cell: SampleCell, { folder, needs, report, signal }: StepContext): Promise<StepResult> {

@@ -1,11 +1,12 @@
 import type { MetricRecord, MetricRow } from '../artefact/study-record.ts'
+import type { MetricDefinition } from '../config/metric.ts'
+import { pictureValue } from '../lab/index.ts'
 import { holm, kernelDistanceDifference, kernelDistanceInterval, scopeOf } from '../metrics/index.ts'
 import { RandomStream } from '../util/random.ts'
 import { baselineOf } from './baseline.ts'
 import type { Judgement } from './cell-record.ts'
 import { describeMetric } from './describe-metric.ts'
 import { type EffectRow, estimateEffects } from './effects.ts'
-import type { MetricDefinition } from './metric-definition.ts'
 import { type ArmValues, compareArms, estimateArm } from './paired-values.ts'
 import { type PlannedArm, promptsOf, type StudyPlan } from './plan.ts'
 
@@ -41,18 +42,6 @@ export function measureStudy(plan: StudyPlan, judgements: Judgements): MetricRec
   })
 }
 
-/** The value of one image: 1 and 0 for yes and no. */
-function imageValue(metric: ValueMetric, judgement: Judgement, prompt: string): number {
-  switch (metric.type) {
-    case 'finger-count':
-      return judgement.fingers === metric.expected[prompt] ? 1 : 0
-    case 'defect-rate':
-      return judgement.defectProbability > metric.threshold ? 1 : 0
-    case 'defect-probability':
-      return judgement.defectProbability
-  }
-}
-
 interface ValueSource {
   readonly metric: ValueMetric
   readonly prompts: readonly number[]
@@ -68,7 +57,7 @@ function valuesOf(arm: PlannedArm, seeds: readonly number[], source: ValueSource
     prompts.flatMap((prompt) => {
       const seen = judgements.get(arm.scores[prompt] ?? '')
       const text = plan.study.prompts[prompt] ?? ''
-      const values = places.flatMap((place) => seen?.[place] ?? []).map((one) => imageValue(metric, one, text))
+      const values = places.flatMap((place) => seen?.[place] ?? []).map((one) => pictureValue(metric, one, text))
       return values.length === 0 ? [] : [[prompt, values] as const]
     }),
   )

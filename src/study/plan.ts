@@ -1,6 +1,8 @@
+import type { BestOfStudy } from '../config/best.ts'
 import { contentId } from '../config/hash.ts'
+import type { MetricDefinition } from '../config/metric.ts'
+import { referenceItems } from '../dataset/index.ts'
 import { ConfigError } from '../errors/index.ts'
-import { RandomStream } from '../util/random.ts'
 import type { Cell, CellAdapter, CellIdentity, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import { armDreamBooth, studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
@@ -8,7 +10,6 @@ import type { Layout } from './design.ts'
 import { type Arm, expandArms, layOutArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
 import { withFamilies } from './family.ts'
-import type { MetricDefinition } from './metric-definition.ts'
 
 /** An arm and the cells that its results are in. */
 export interface PlannedArm extends Arm {
@@ -141,6 +142,7 @@ function trainCell(arm: Arm, study: StudyDefinition) {
       flip: _flip,
       crop: _crop,
       inpaintingMasks: _masks,
+      best,
       ...settings
     } = rest
     // How often to save and which pictures to show on the way do not change what is learned.
@@ -152,15 +154,30 @@ function trainCell(arm: Arm, study: StudyDefinition) {
       needs: [],
       model: arm.base,
       work: settings.steps * settings.batchSize * settings.accumulation,
-      input: { base: arm.base, subsets, settings, dreamBooth },
+      input: { base: arm.base, subsets, settings, best, dreamBooth },
       identity: {
         base: facts.bases[arm.base]?.sha256,
         data: subsets.map(({ dataset, ...how }) => ({ ...how, dataset: facts.datasets[dataset]?.sha256 })),
         learned,
+        ...(best === null ? {} : { best: identityOfBest(best, facts) }),
         // A training without it keeps its key. Class images follow from these and the base.
         ...(dreamBooth === null ? {} : { dreamBooth }),
       },
     }
+  }
+}
+
+/** The training draws and judges on its way. Images drawn together change nothing that is measured. */
+function identityOfBest({ metric, sampling, ...how }: BestOfStudy, { datasets, classifier, code }: StudyFacts): object {
+  const { batchSize: _speed, ...drawn } = sampling
+  const against = metric.type === 'kernel-distance' ? datasets[metric.against]?.sha256 : null
+  const { sample, score } = code
+  return {
+    ...how,
+    sampling: drawn,
+    metric: { ...metric, against },
+    classifier: classifier?.sha256,
+    code: { sample, score },
   }
 }
 
@@ -227,8 +244,7 @@ function referenceCell(
   return (): Draft<ScoreCell> => {
     const dataset = facts.datasets[metric.against]
     const wanted = promptsOf(metric, study).length * study.seeds.length
-    const order = new RandomStream('reference', dataset?.sha256 ?? '').shuffle([...Array(dataset?.images ?? 0).keys()])
-    const items = order.slice(0, wanted).sort((a, b) => a - b)
+    const items = referenceItems(dataset ?? { sha256: '', images: 0 }, wanted)
     return {
       kind: 'score',
       arm: null,

@@ -156,6 +156,7 @@ test('a record comes back as it was written; one that was altered does not', asy
     versions: { torch: '1' },
     device: 'cpu',
     requirementsSha256: null,
+    best: null,
     result,
   }
   await expect(readRunRecord(folder)).rejects.toMatchObject({ name: 'ArtefactError', code: 'run-unfinished' })

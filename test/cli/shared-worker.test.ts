@@ -98,6 +98,24 @@ test('a training from the command line leaves a record and tells the loss of hel
   expect(series.map(({ heldOutLoss }) => heldOutLoss !== null)).toEqual([false, true, true])
 })
 
+test('a metric named on the command line chooses the result of a training', async () => {
+  await writeFolder(join(folder, 'wanted'), { '1.png': 60, '2.png': 90, '3.png': 120 })
+  const settings = [
+    ...['technique.rank=2', 'steps=2', 'batchSize=1', 'best.type=metric', 'best.every=1', 'best.sampling.steps=1'],
+    ...['best.metric.type=kernel-distance', `best.metric.against=${join(folder, 'wanted')}`, 'best.seeds=[1,2,3]'],
+    'best.metric.prompts=["a hand"]',
+  ]
+  const words = settings.flatMap((setting) => ['--set', setting])
+  const { exitCode, stdout } = await phalanx('train', join(folder, 'images'), '--json', '--name', 'chosen', ...words)
+  expect(exitCode).toBe(0)
+  const told = JSON.parse(stdout) as { best: { name: string; values: { step: number }[] } }
+  expect(told.best).toMatchObject({ name: 'kernel-distance', values: [{ step: 1 }, { step: 2 }] })
+  const said = await phalanx('explain', ...words)
+  expect(said.stdout).toContain('lowest kernel-distance of 3 pictures, measured 2 times, first after step 1')
+  const wrong = await phalanx('train', join(folder, 'images'), '--json', ...words, '--set', 'best.metric.type=fid')
+  expect([wrong.exitCode, JSON.parse(wrong.stdout).error.code]).toEqual([2, 'invalid-settings'])
+})
+
 test('settings come from a file, and how many images have which size is told before they are trained on', async () => {
   await writeFolder(join(folder, 'mixed'), {
     'a.png': 10,

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { lora } from '../../src/index.ts'
+import { lora, readSeries } from '../../src/index.ts'
 import { openTestLab } from '../../src/testing/index.ts'
 import { writeFolder } from '../dataset/image-folder.ts'
 
@@ -29,7 +29,8 @@ test.skipIf(!process.env.KOHYA_HOME)(
     const dataset = await lab.dataset(join(lab.folder, 'images'), { caption: 'a photo of a hand' })
     const preview = { every: 2, prompts: ['a photo of a hand'], seeds: [3], sampling: { steps: 2 } }
     const technique = lora({ rank: 2, alpha: 1 })
-    const run = lab.train({ base, dataset, engine: 'kohya', technique, steps: 2, batchSize: 1, preview })
+    const request = { base, dataset, engine: 'kohya', technique, steps: 2 } as const
+    const run = lab.train({ ...request, batchSize: 1, preview })
     const told = []
     for await (const event of run) {
       if (event.type === 'step-end') told.push({ step: event.step, finite: Number.isFinite(event.loss) })
@@ -54,6 +55,48 @@ test.skipIf(!process.env.KOHYA_HOME)(
       steps: 1,
     })
     expect(image?.pixels.length).toBe(64 * 64 * 3)
+    const classes = {
+      classPrompt: 'a hand',
+      classImages: 3,
+      classSampling: { steps: 1, guidance: 1 },
+      priorWeight: 0.5,
+    }
+    const booth = lab.dreamBooth({ ...request, ...classes, batchSize: 2, instancePrompt: 'a photo of sks hand' })
+    const { metadata } = await booth
+    // Four samples, half of them class images, of which two of the three have their turn.
+    expect(metadata).toMatchObject({ ss_num_train_images: '2', ss_num_reg_images: '3', ss_prior_loss_weight: '0.5' })
+    expect((await readSeries(join(booth.folder, 'series.jsonl'))).every(({ loss }) => Number(loss) > 0)).toBe(true)
+  },
+  900_000,
+)
+
+test.skipIf(!process.env.KOHYA_HOME)(
+  'an unmodified sd-scripts stops on request and goes on where it was',
+  async () => {
+    // A step at this size may take longer than the patience that a lab has with a training.
+    await using lab = await openTestLab({ settings: { cancelGraceSeconds: 300 } })
+    const folder = join(lab.folder, 'base')
+    const base = await lab.createBase({ architecture, captions: ['a photo of a hand'], folder, weights: 'float16' })
+    await writeFolder(join(lab.folder, 'images'), { 'a.png': 1, 'b.png': 200 })
+    const dataset = await lab.dataset(join(lab.folder, 'images'), { caption: 'a photo of a hand' })
+    const request = { base, dataset, engine: 'kohya', technique: lora({ rank: 2 }), steps: 4, batchSize: 1 } as const
+    const run = lab.train(request)
+    for await (const event of run) {
+      if (event.type !== 'step-end' || event.step < 2) continue
+      run.cancel()
+      break
+    }
+    const failure = await run.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    expect(failure).toMatchObject({ code: 'job-cancelled', facts: { level: 'cooperative', resumable: true } })
+    const again = lab.train(request)
+    const steps: number[] = []
+    for await (const event of again) if (event.type === 'step-end') steps.push(event.step)
+    const { result } = await again.record
+    expect(result.resumedFrom).toBeGreaterThanOrEqual(2)
+    expect(steps).toEqual([1, 2, 3, 4].filter((step) => step > result.resumedFrom))
   },
   900_000,
 )

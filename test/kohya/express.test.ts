@@ -199,6 +199,17 @@ test('images are cropped at random in buckets, where their latents are not kept,
   expect(() => expressTraining(jobOf({ subsets }), base)).toThrowError(/subsets\[1\]\.crop: without buckets/)
 })
 
+test('class images are regularisation images, with one weight for all', () => {
+  const subsets = [{}, { regularisation: true, weight: 0.5 }] as const
+  const said = expressTraining(jobOf({ subsets }), base)
+  expect(said.subsets.map(({ is_reg }) => is_reg)).toEqual([undefined, true])
+  expect(said.options.slice(said.options.indexOf('--prior_loss_weight')).slice(0, 2)).toEqual([
+    '--prior_loss_weight',
+    '0.5',
+  ])
+  expect(optionsOf()).not.toHaveProperty('prior_loss_weight')
+})
+
 test('how texts are read has its options, and nothing is said of what is usual', () => {
   const text = { maxTokens: 225, weights: true, clipSkip: 2 } as const
   expect(optionsOf({ text })).toMatchObject({ max_token_length: ['225'], weighted_captions: [], clip_skip: ['2'] })
@@ -233,9 +244,9 @@ test('everything that has no option is refused at once, with all reasons', () =>
     schedule: { type: 'one-cycle' },
     emaDecay: 0.99,
     seed: 2 ** 32,
-    subsets: [{ weight: 2 }, { regularisation: true }],
+    subsets: [{ weight: 2 }, { regularisation: true }, { regularisation: true, weight: 0.5 }],
   } as const
-  const subsets = [/subsets\[0\]\.weight/, /subsets\[1\]\.regularisation/]
+  const subsets = [/subsets\[0\]\.weight/, /subsets: it has one weight for all class images/]
   const refused = [/technique\.targets/, /schedule/, /seed/, /emaDecay/, ...subsets].map((path) =>
     expect.stringMatching(path),
   )
@@ -245,7 +256,7 @@ test('everything that has no option is refused at once, with all reasons', () =>
   expect(() => expressTraining(jobOf({ technique: full() }), base)).toThrowError(/only LoRA/)
   expect(() => expressTraining(jobOf(), { ...base, unetParameters: 1 })).toThrowError(/another one/)
   const [{ dataset }] = jobOf().subsets as [TrainingSubset]
-  const heldOut = { dataset, every: 1, keepBest: false, patience: null }
+  const heldOut = { dataset, every: 1, best: null }
   expect(() => expressTraining({ ...jobOf(), heldOut }, base)).toThrowError(/heldOut/)
 })
 

@@ -48,6 +48,7 @@ export function jobOf({ subsets = [{}], ...settings }: Changes = {}, output = '/
     settings: resolve(trainingSettings, { technique: lora(), ...settings }, 'training'),
     buckets: null,
     heldOut: null,
+    pauseAfter: null,
     output,
     name: 'hands',
   }

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { readSeries } from '../../src/artefact/series.ts'
+import { workerSettings } from '../../src/config/worker.ts'
 import { openCheckout } from '../../src/kohya/checkout.ts'
 import { KohyaTrainings } from '../../src/kohya/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
@@ -12,7 +13,7 @@ import { checkout, request } from './training.ts'
 
 let trainings: KohyaTrainings
 beforeEach(() => {
-  trainings = new KohyaTrainings()
+  trainings = new KohyaTrainings(workerSettings.parse({}))
 })
 afterEach(async () => {
   vi.unstubAllEnvs()
@@ -75,6 +76,25 @@ test('a training tells its steps and checkpoints, and gives its file; asked agai
     '/images-1/a.png': { caption: 'a photo of a.png' },
     '/images-1/b.png': { caption: 'a photo of b.png' },
   })
+})
+
+test('class images are put into folders of links with their captions, and all steps into one epoch', async () => {
+  const subsets = [{ repeats: 2 }, { regularisation: true, weight: 0.5 }]
+  const asked = await request({ steps: 5, batchSize: 3, subsets })
+  const [own = [], classes = []] = asked.items
+  const items = [own, classes.map((item, i) => (i === 0 ? { ...item, file: 'sub/c.jpg', caption: '' } : item))]
+  await trainings.submit({ ...asked, items })
+  const folder = join(asked.job.output, 'kohya')
+  const { datasets } = JSON.parse(await readFile(join(folder, 'dataset.json'), 'utf8'))
+  // 15 samples are seen, half of them class images: two epochs of four of its own.
+  expect(datasets[0].subsets).toMatchObject([
+    { image_dir: join(folder, 'images-0'), caption_extension: '.txt', num_repeats: 4 },
+    { image_dir: join(folder, 'images-1'), caption_extension: '.txt', num_repeats: 1, is_reg: true },
+  ])
+  expect(await readdir(join(folder, 'images-0'))).toEqual(['000000.png', '000000.txt', '000001.png', '000001.txt'])
+  expect(await readdir(join(folder, 'images-1'))).toEqual(['000000.jpg', '000001.png', '000001.txt'])
+  expect(await readlink(join(folder, 'images-1', '000000.jpg'))).toBe('/images-1/sub/c.jpg')
+  expect(await readFile(join(folder, 'images-0', '000000.txt'), 'utf8')).toBe('a photo of a.png')
 })
 
 test('a step whose gradients overflow float16 is told as skipped, and norms are those without the scale', async () => {
@@ -157,6 +177,18 @@ test('one that does not listen ends when the third request kills it', async () =
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
   expect(await failure).toMatchObject({ code: 'job-cancelled', facts: { level: 'killed' } })
+})
+
+test('how long it may take to listen is what the lab says', async () => {
+  vi.stubEnv('CHECKOUT_FAULT', 'deaf')
+  const impatient = new KohyaTrainings(workerSettings.parse({ cancelGraceSeconds: 0.2, cancelKillSeconds: 0.2 }))
+  const asked = await request({ steps: 3 })
+  const run = impatient.submit(asked)
+  const failure = failureOf(run)
+  await asleep(asked.job.output)
+  run.cancel()
+  expect(await failure).toMatchObject({ code: 'job-cancelled', facts: { level: 'killed' } })
+  await impatient.close()
 })
 
 test('closing ends the one that runs and the one that waits', async () => {

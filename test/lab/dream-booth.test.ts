@@ -7,8 +7,8 @@ import {
   full,
   type Lab,
   lora,
-  type RunEvent,
   type SampleOptions,
+  type TrainEvent,
   textualInversion,
 } from '../../src/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
@@ -35,12 +35,12 @@ async function written({ root }: Dataset): Promise<Record<string, number>> {
   )
 }
 
-const drawing = (events: readonly RunEvent[]) =>
+const drawing = (events: readonly TrainEvent[]) =>
   events.flatMap((event) => (event.type === 'progress-update' ? [[event.done, event.total]] : []))
 
 test('class images are drawn once, whoever asks; more of them complete the set', async () => {
   const request = { base, prompt: 'a photo of a hand', ...sampling }
-  const events: RunEvent[] = []
+  const events: TrainEvent[] = []
   const run = lab.classImages({ ...request, images: 3 })
   for await (const event of run) events.push(event)
   const three = await run
@@ -81,7 +81,7 @@ test('a training that is stopped among its class images goes on with the next on
   }
   await expect(loop()).rejects.toMatchObject({ name: 'JobError', code: 'job-cancelled' })
   await expect(stopped.record).rejects.toMatchObject({ code: 'job-cancelled' })
-  const events: RunEvent[] = []
+  const events: TrainEvent[] = []
   const run = lab.dreamBooth(request)
   for await (const event of run) events.push(event)
   const [[first = 0, total] = []] = drawing(events)
@@ -104,7 +104,7 @@ test('full training with prior preservation gives a base, and two trainings shar
   expect(run.name).toMatch(/^dreambooth-[0-9a-f]{12}$/)
   expect(tuned.description.sha256).not.toBe(base.description.sha256)
   expect((await run.record).subsets[1]).toMatchObject({ regularisation: true, weight: 0.5 })
-  const events: RunEvent[] = []
+  const events: TrainEvent[] = []
   const second = lab.dreamBooth({ ...request, ...prior, instancePrompt: 'a photo of zwx hand' })
   for await (const event of second) events.push(event)
   expect(events.some((event) => event.type === 'phase-start' && event.phase === 'sampling')).toBe(false)

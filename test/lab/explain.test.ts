@@ -4,6 +4,7 @@ import {
   autoencoder,
   type Base,
   type Dataset,
+  defectRate,
   type ExplainRequest,
   type Lab,
   lokr,
@@ -49,6 +50,19 @@ describe("the paper's own settings", () => {
     expect(said).toMatchObject({ family: 'sdxl', trainedParameters: 768 + 1280, resultBytes: 4 * (768 + 1280) })
     expect(said.remarks.join(' ')).toContain('only with the vocabulary of sdxl-1.0')
   })
+})
+
+test('what chooses the result is told with what it draws, and refused where it has no effect', async () => {
+  const request = { base: 'sd-1.5' as const, technique: lora(), steps: 250 }
+  const metric = defectRate({ prompts: ['a hand', 'a fist'] })
+  const byMetric = { type: 'metric' as const, metric, seeds: [1, 2, 3], patience: 1 }
+  expect((await lab.explain(request)).best).toBeNull()
+  expect((await lab.explain({ ...request, best: byMetric })).best).toEqual({
+    ...{ metric: 'defect-rate', better: 'lower', steps: [100, 200, 250], pictures: 6, patience: 1 },
+  })
+  const held = { ...request, heldOut: { dataset, every: 125 }, best: { type: 'held-out-loss' as const } }
+  expect((await lab.explain(held)).best).toMatchObject({ metric: 'held-out-loss', steps: [125, 250], pictures: 0 })
+  expect(() => lab.explain({ ...request, best: { ...byMetric, every: 250 } })).toThrow(/best has no effect/)
 })
 
 test('what is said of a training is what it then does', async () => {

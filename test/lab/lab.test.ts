@@ -116,9 +116,10 @@ test('the loss of held-out images is told beside the steps, and they may not be 
 test('held-out images choose the result and end a training early', async () => {
   await writeFolder(join(lab.folder, 'apart'), { 'hand/6.png': 20, 'hand/7.png': 230 })
   const apart = await lab.dataset(join(lab.folder, 'apart'))
-  const heldOut = { dataset: apart, every: 1, keepBest: true, patience: 2 }
+  const heldOut = { dataset: apart, every: 1 }
+  const best = { type: 'held-out-loss', patience: 2 } as const
   const optimizer = { learningRate: 0.1 }
-  const run = lab.train({ base, dataset, technique: full(), optimizer, ...short, steps: 40, heldOut })
+  const run = lab.train({ base, dataset, technique: full(), optimizer, ...short, steps: 40, heldOut, best })
   const told: (number | null)[] = []
   for await (const event of run) if (event.type === 'step-end') told.push(event.heldOutLoss)
   const { result } = await run.record
@@ -128,8 +129,9 @@ test('held-out images choose the result and end a training early', async () => {
   const other = lab.train({ base, dataset, technique: full(), optimizer, ...short, steps: 40 })
   expect(other.name).not.toBe(run.name)
   await other
+  expect((await run.record).best).toEqual(best)
   const request = { base, dataset, technique: full() }
-  expect(() => lab.train({ ...request, heldOut: { ...heldOut, patiense: 1 } } as never)).toThrow(/"patience"/)
+  expect(() => lab.train({ ...request, heldOut, best: { ...best, patiense: 1 } } as never)).toThrow(/"patience"/)
 })
 
 test('full training gives a base that draws', async () => {

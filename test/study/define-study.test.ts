@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { fingerCount, kernelDistanceTo } from '../../src/config/metric.ts'
 import { lora, negativeEmbedding, textualInversion } from '../../src/config/technique.ts'
 import { ConfigError } from '../../src/errors/index.ts'
 import { defineStudy } from '../../src/study/define-study.ts'
 import type { StudyInput } from '../../src/study/definition.ts'
-import { fingerCount, kernelDistanceTo } from '../../src/study/metric-definition.ts'
 import { study, studyInput } from './fixtures/sample-plan.ts'
 
 describe('defineStudy', () => {

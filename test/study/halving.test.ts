@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { defectProbability, defectRate } from '../../src/config/metric.ts'
 import { lora } from '../../src/config/technique.ts'
 import { ConfigError } from '../../src/errors/index.ts'
 import { renderHalving } from '../../src/report/sections/halving.ts'
@@ -9,7 +10,6 @@ import type { Cell } from '../../src/study/cell.ts'
 import { CellStore } from '../../src/study/cell-store.ts'
 import { defineStudy } from '../../src/study/define-study.ts'
 import type { StudyInput } from '../../src/study/definition.ts'
-import { defectProbability } from '../../src/study/metric-definition.ts'
 import { planCells, type StudyPlan } from '../../src/study/plan.ts'
 import { runCells, type StepContext } from '../../src/study/run-cells.ts'
 import { runHalving } from '../../src/study/run-halving.ts'
@@ -144,6 +144,11 @@ it('refuses halving of what it cannot rank', () => {
   const warm = { ...train, schedule: { type: 'cosine', warmupSteps: 20 } }
   expect(() => defined({ ...halved, arms: { baseline: {}, lora: { train: warm, over: { rank: [1, 2] } } } })).toThrow(
     /warm-up/,
+  )
+  const best = { type: 'metric', metric: defectRate({ prompts: ['a hand'] }), every: 10 }
+  const chosen = { ...train, best }
+  expect(() => defined({ ...halved, arms: { baseline: {}, lora: { train: chosen, over: { rank: [1, 2] } } } })).toThrow(
+    /before `best` has something to choose from/,
   )
   const seeds = { baseline: {}, lora: { train, over: { rank: [1, 2] }, seeds: [1] } }
   expect(() => defined({ ...halved, arms: seeds })).toThrow(/seeds of its own/)

@@ -8,8 +8,10 @@ import {
   defineStudy,
   fingerCount,
   full,
+  kernelDistanceTo,
   lora,
   planStudy,
+  readSeries,
   runStudy,
   type StudyInput,
   whyCell,
@@ -21,9 +23,11 @@ import { writeFolder } from '../dataset/image-folder.ts'
 test('a study runs on a real worker, answers from the cache the second time, and makes its report', async () => {
   await using lab = await openTestLab()
   const base = await tinyBase(lab)
-  await writeFolder(join(lab.folder, 'images'), { 'hand/1.png': 10, 'hand/2.png': 90 })
+  await writeFolder(join(lab.folder, 'images'), { 'hand/1.png': 10, 'hand/2.png': 90, 'hand/3.png': 200 })
   // Of 120 words, 75 fit between start and end.
   const prompt = 'a '.repeat(120).trim()
+  const metric = kernelDistanceTo('hands', { prompts: ['a hand', 'a fist', 'a palm'] })
+  const best = { type: 'metric' as const, metric, every: 1, sampling: { steps: 1 } }
   const prompts = { instancePrompt: 'a photo of sks hand', classPrompt: 'a photo of a hand' }
   const classes = { classImages: 2, classSampling: { steps: 1, guidance: 1 } }
   const study = defineStudy({
@@ -32,7 +36,7 @@ test('a study runs on a real worker, answers from the cache the second time, and
     datasets: { hands: join(lab.folder, 'images') },
     arms: {
       baseline: {},
-      lora: { train: { technique: lora({ rank: 2 }), steps: 2, batchSize: 1 } },
+      lora: { train: { technique: lora({ rank: 2 }), steps: 2, batchSize: 1, best } },
       booth: { train: { technique: full(), steps: 2, batchSize: 2, ...prompts, ...classes } },
     },
     prompts: [prompt],
@@ -58,11 +62,14 @@ test('a study runs on a real worker, answers from the cache the second time, and
   expect(trained?.summary).toContain('as “a photo of sks hand” beside class images “a photo of a hand”')
   expect(await readdir(join(lab.folder, 'class-images'))).toHaveLength(1)
   expect(said.filter((text) => /45 tokens of the prompt lie beyond/.test(text))).toHaveLength(3)
+  const chosen = record.trainings.find(({ arms }) => arms.includes('lora'))
+  const series = await readSeries(join(folder, chosen?.series ?? ''))
+  expect(series.map((line) => line.metric)).toEqual([expect.any(Number), expect.any(Number)])
   const { cached, expected } = await planStudy(lab, study)
   expect([cached.size, expected]).toEqual([8, { seconds: 0, bytes: 0 }])
   const again = await runStudy(lab, study)
   expect(again.counts).toMatchObject({ cached: 8, done: 0, failed: 0 })
-  const wider = { train: { technique: lora({ rank: 4 }), steps: 2, batchSize: 1 } }
+  const wider = { train: { technique: lora({ rank: 4 }), steps: 2, batchSize: 1, best } }
   const changed = await planStudy(lab, defineStudy({ ...study, arms: { ...study.arms, lora: wider } } as StudyInput))
   expect(changed.cached.size).toBe(5)
   expect((await whyCell(lab, changed, 'training of lora')).nearest?.differences).toEqual([

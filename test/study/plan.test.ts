@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { kernelDistanceTo } from '../../src/config/metric.ts'
 import { lora } from '../../src/config/technique.ts'
 import { defineStudy } from '../../src/study/define-study.ts'
 import type { StudyInput } from '../../src/study/definition.ts'
 import { planCells } from '../../src/study/plan.ts'
+import { sha256 } from '../../src/util/sha256.ts'
 import { facts, study, studyInput } from './fixtures/sample-plan.ts'
 
 const plan = planCells(study, facts)
@@ -109,6 +111,32 @@ describe('planCells', () => {
     }
     expect(perCell(16)).toBeLessThan(20)
     expect(perCell(2000)).toBe(perCell(16))
+  })
+
+  it('gives a training that a metric chooses from a key of its own, by all that decides the metric', () => {
+    const best = {
+      type: 'metric' as const,
+      metric: kernelDistanceTo('palms', { prompts: ['a photo of an open palm'] }),
+      ...{ every: 5, seeds: [1, 2, 3], sampling: { steps: 4 } },
+    }
+    const keyOf = (chosen: object | null, more: Partial<typeof facts> = {}) => {
+      const arms = { ...studyInput.arms, lora: { train: { ...studyInput.arms.lora.train, best: chosen } } }
+      const planned = planCells(defineStudy({ ...studyInput, arms } as StudyInput), { ...facts, ...more })
+      return planned.cells.find(({ label }) => label === 'training of lora')?.key
+    }
+    const [plain, chosen] = [keyOf(null), keyOf(best)]
+    expect(planCells(study, facts).cells.map(({ key }) => key)).toContain(plain)
+    expect(keyOf({ ...best, sampling: { steps: 4, batchSize: 2 } })).toBe(chosen)
+    const others = [
+      keyOf({ ...best, seeds: [1, 2, 4] }),
+      keyOf({ ...best, patience: 1 }),
+      keyOf(best, { datasets: { palms: { sha256: sha256('other palms'), images: 30 } } }),
+      keyOf(best, { classifier: { name: 'finger-classifier', sha256: sha256('another'), validity: null } }),
+      keyOf(best, { code: { ...facts.code, score: sha256('other score code') } }),
+    ]
+    expect(new Set([plain, chosen, ...others]).size).toBe(7)
+    expect(() => keyOf({ ...best, every: 20 })).toThrow(/only the last ones/)
+    expect(() => keyOf({ ...best, metric: { ...best.metric, against: 'plams' } })).toThrow(/Did you mean "palms"/)
   })
 
   it('gives different keys to different settings', () => {

@@ -116,6 +116,7 @@ function trainJob(name: string): JobOf<'train'> {
     }),
     buckets: null,
     heldOut: null,
+    pauseAfter: null,
     output: join(folder, name),
     // The name is written into the file, so it must be the same for the bytes to be.
     name: 'result',

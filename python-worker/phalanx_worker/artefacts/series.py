@@ -25,6 +25,8 @@ class SeriesLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     held_out_loss: float | None = None
     on_mask_loss: float | None = None
     off_mask_loss: float | None = None
+    metric: float | None = None
+    """Written by the other side after a pause; kept when lines are cut off."""
 
 
 class SeriesWriter:

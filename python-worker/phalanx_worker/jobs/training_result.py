@@ -13,6 +13,7 @@ from phalanx_worker.protocol.messages import TrainJob, TrainResult
 from phalanx_worker.techniques.technique import subset_facts
 
 RESULT_FILE = "result.json"
+PAUSE_FOLDER = "paused"
 # They decide what is kept and shown on the way, not what comes out.
 WITHOUT_EFFECT = ("checkpointEvery", "checkpointsKept", "preview")
 
@@ -22,6 +23,12 @@ class FinishedTraining(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 
     config_sha256: str
     result: TrainResult
+
+
+def result_folder(job: TrainJob) -> Path:
+    """Where the result is written: the run folder, or that of a pause, as paused/step-00000100 in it."""
+    output = Path(job.output)
+    return output if job.pause_after is None else output / PAUSE_FOLDER / f"step-{job.pause_after:08d}"
 
 
 def config_sha256(job: TrainJob, base_sha256: str) -> str:
@@ -37,7 +44,7 @@ def config_sha256(job: TrainJob, base_sha256: str) -> str:
         facts["sizes"] = msgspec.to_builtins(job.buckets.sizes)
         facts["places"] = msgspec.to_builtins(job.buckets.places[: len(job.subsets)])
     held_out = job.held_out
-    if held_out is not None and (held_out.keep_best or held_out.patience is not None):
+    if held_out is not None and held_out.best is not None:
         how = {name: value for name, value in msgspec.to_builtins(held_out).items() if name != "dataset"}
         facts["chosen"] = {**how, "dataset": held_out.dataset.sha256}
     return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()
@@ -71,4 +78,14 @@ def config_changed(output: Path) -> ArtefactError:
         "settings it was started with.",
         code="config-changed",
         facts={"folder": str(output)},
+    )
+
+
+def beyond_pause(output: Path, step: int, pause: int) -> ArtefactError:
+    """The error for a training that has gone on from where it should pause."""
+    return ArtefactError(
+        f"The training in {output} is at step {step} already, and what it was after step {pause} is not kept. Train "
+        "into a new folder.",
+        code="beyond-pause",
+        facts={"folder": str(output), "step": step, "pause": pause},
     )

@@ -16,7 +16,7 @@ from phalanx_worker.jobs.context import JobContext
 from phalanx_worker.jobs.forward_passes import training_passes
 from phalanx_worker.jobs.previews import draw_previews
 from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, held_out_subset, read_subsets
-from phalanx_worker.jobs.training_result import config_changed
+from phalanx_worker.jobs.training_result import beyond_pause, config_changed, result_folder
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.text import read_texts
@@ -83,7 +83,7 @@ class TrainingRun:
         series_path = self._output / SERIES_FILE
         with SeriesWriter(series_path, resumed_from) as series, training_passes(self._technique, settings):
             self._context.phase("stepping", settings.steps)
-            if not self._is_over(state.step):
+            if not self._is_over(state.step) and state.step != self._job.pause_after:
                 self._take_steps(feed, state, series)
         series_lines = read_series(series_path)
         self._context.phase("saving")
@@ -114,6 +114,8 @@ class TrainingRun:
             return 0
         if found.state.config_sha256 != self._config:
             raise config_changed(self._output)
+        if self._job.pause_after is not None and found.state.step > self._job.pause_after:
+            raise beyond_pause(self._output, found.state.step, self._job.pause_after)
         self._technique.load_state(found.tensors["weights"])
         state.optimizer.load_state(found.tensors["optimizer"])
         if state.average is not None:
@@ -135,10 +137,11 @@ class TrainingRun:
             with Lanes(self._base.device, settings.batch_size) as lanes:
                 for step in train(self._technique, feed, settings, state, lanes):
                     held_out = self._measured(step.step, state, lanes)
-                    last = self._is_over(step.step)
+                    over = self._is_over(step.step)
+                    last = over or step.step == self._job.pause_after
                     series.write(_line(step, held_out))
                     self._context.emit(_event(step, state, settings.steps, held_out), ())
-                    if settings.preview is not None and (last or step.step % settings.preview.every == 0):
+                    if settings.preview is not None and (over or step.step % settings.preview.every == 0):
                         with state.result_weights():
                             draw_previews(settings.preview, step.step, self._technique, self._output, self._context)
                         self._context.phase("stepping", settings.steps)
@@ -158,7 +161,7 @@ class TrainingRun:
         if wanted is None or self._held_out is None or not due:
             return None
         loss = held_out_loss(self._technique, self._held_out, state, lanes)
-        if wanted.keep_best or wanted.patience is not None:
+        if wanted.best is not None:
             self._best.offer(BestStep(step, loss), self._technique, state)
         return loss
 
@@ -167,13 +170,14 @@ class TrainingRun:
         wanted = self._job.held_out
         if step >= self._job.settings.steps:
             return True
-        if wanted is None or wanted.patience is None or step % wanted.every != 0:
+        patience = None if wanted is None or wanted.best is None else wanted.best.patience
+        if wanted is None or patience is None or step % wanted.every != 0:
             return False
         best = self._best.found()
-        return best is not None and step - best.step >= wanted.patience * wanted.every
+        return best is not None and step - best.step >= patience * wanted.every
 
     def _exported_step(self, state: TrainingState) -> int:
-        best = self._best.found() if self._job.held_out is not None and self._job.held_out.keep_best else None
+        best = self._best.found() if self._job.held_out is not None and self._job.held_out.best is not None else None
         return state.step if best is None else best.step
 
     def _write_checkpoint(self, state: TrainingState, step: Step, series: SeriesWriter) -> None:
@@ -200,7 +204,7 @@ class TrainingRun:
 
     def _export(self, feed: Feed, state: TrainingState) -> WrittenArtefact:
         request = ExportRequest(
-            folder=self._output,
+            folder=result_folder(self._job),
             name=self._job.name,
             settings=self._job.settings,
             steps=self._exported_step(state),

@@ -16,6 +16,7 @@ from phalanx_worker.errors import ArtefactError
 from phalanx_worker.model.base import Base, Family
 from phalanx_worker.model.conditioning import Conditioning, Residuals, added_conditions
 from phalanx_worker.model.control_net_names import HINT, PREFIX, hint_channels, ldm_control_net_path
+from phalanx_worker.model.load import refuse_not_finite
 from phalanx_worker.model.save import StoredType, module_config, typed, write_json
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -100,7 +101,8 @@ def read_control_net(path: Path, base: Base) -> ControlNet:
     """Read a network for a base from a folder in the layout of diffusers or from a file in either usual layout.
 
     Raises ArtefactError: `missing-file`, `pickled-file`, `broken-file`, `not-a-control-net`, `control-net-mismatch`
-    (made for another base; names what differs), `changed-file` (it became another one while it was read).
+    (made for another base; names what differs), `weights-not-finite`, `changed-file` (it became another one while it
+    was read).
     """
     file = _weight_file(path)
     with unchanged([file]):
@@ -127,6 +129,7 @@ def read_control_net(path: Path, base: Base) -> ControlNet:
             code="control-net-mismatch",
             facts={"path": str(path), "base": str(base.folder), "family": base.family, "differing": len(differing)},
         )
+    refuse_not_finite(found, path)
     module.load_state_dict({name: tensor.float() for name, tensor in found.items()}, assign=True)
     module.eval().requires_grad_(False)
     return ControlNet(module.to(base.device), path, tensors_sha256(module.state_dict()))

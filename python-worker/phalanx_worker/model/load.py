@@ -35,8 +35,8 @@ def load_base(folder: Path) -> Base:
     """Read a base of any family, whatever the type of its stored weights, into float32.
 
     Raises ArtefactError: `not-a-base` (says what is missing), `family-mismatch` (another breed of Stable Diffusion),
-    `pickled-file`, `broken-file`, `weights-mismatch` (files that do not fit the configs), `unknown-scheduler`,
-    `changed-file` (one became another while they were read).
+    `pickled-file`, `broken-file`, `weights-mismatch` (files that do not fit the configs), `weights-not-finite`,
+    `unknown-scheduler`, `changed-file` (one became another while they were read).
     """
     with unchanged([path for path in sorted(folder.rglob("*")) if path.is_file()]):
         return _read(folder)
@@ -154,7 +154,7 @@ def stored_to_module(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tens
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], part: Path) -> None:
-    """Give a module its weights, all of them; raises ArtefactError (`weights-mismatch`)."""
+    """Give a module its weights, all of them; raises ArtefactError (`weights-mismatch`, `weights-not-finite`)."""
     own = module.state_dict()
     absent = sorted(own.keys() - tensors.keys())
     unknown = sorted(tensors.keys() - own.keys())
@@ -167,4 +167,23 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], part: Path) -> None:
             code="weights-mismatch",
             facts={"path": str(part), "missing": len(absent), "unknown": len(unknown), "shape": len(wrong)},
         )
+    refuse_not_finite(tensors, part)
     module.load_state_dict(dict(tensors))
+
+
+def refuse_not_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raises ArtefactError (`weights-not-finite`): with NaN or infinity in it, a network draws black or noise."""
+    broken = sorted(name for name, tensor in tensors.items() if tensor.is_floating_point() and not _is_finite(tensor))
+    if broken:
+        raise ArtefactError(
+            f"The weights in {path} hold numbers that are not finite, in {len(broken)} tensors such as {broken[0]}. "
+            "Fetch them again; if they come from a training or a merge, take an earlier result.",
+            code="weights-not-finite",
+            facts={"path": str(path), "tensors": len(broken), "example": broken[0]},
+        )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    # Looking at each number takes longer than hashing them; the extremes of a tensor with NaN are NaN.
+    least, most = tensor.aminmax()
+    return bool(least.isfinite() and most.isfinite())

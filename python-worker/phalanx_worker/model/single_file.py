@@ -42,7 +42,7 @@ def load_single_file(path: Path) -> Base:
 
     Raises ArtefactError: `missing-file`, `pickled-file` (whatever the name says), `broken-file`, `not-a-base`,
     `family-mismatch`, `missing-tokenizer`, `unknown-prediction`, `unknown-scheduler`, `weights-mismatch`,
-    `changed-file` (it became another one while it was read).
+    `weights-not-finite`, `changed-file` (it became another one while it was read).
     """
     with unchanged(single_file_parts(path)):
         return _read(path)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "4fdb7c8deea924e4ab2e5853de2edb62620bc251a21627959b8e78c65fe103d8"
+SCHEMA_SHA256 = "d5751439f1e06481bdc962dd0900a1daa60b4651f7e9d5f420c173c7e18045d2"
 
 
 class Accepted(
@@ -237,6 +237,16 @@ class BaseOutside(
     tag="base",
 ):
     weight: Annotated[float, Meta(gt=0, le=1000)]
+
+
+class BestByLoss(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+):
+    patience: Annotated[int, Meta(ge=1)] | None
 
 
 class BlobDescription(
@@ -1752,10 +1762,9 @@ class HeldOutSettings(
     forbid_unknown_fields=True,
     rename="camel",
 ):
+    best: BestByLoss | None
     dataset: DatasetReference
     every: Annotated[int, Meta(ge=1)]
-    keep_best: bool
-    patience: Annotated[int, Meta(ge=1)] | None
 
 
 class InitialImage(
@@ -1809,6 +1818,7 @@ class TrainJob(
     held_out: HeldOutSettings | None
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     output: str
+    pause_after: Annotated[int, Meta(ge=1)] | None
     settings: TrainingSettings
     subsets: Annotated[tuple[TrainingSubset, ...], Meta(min_length=1)]
 

@@ -19,11 +19,12 @@ needs_kohya = pytest.mark.skipif(not (HOME and PYTHON), reason=REASON)
 
 def kohya_base(folder: Path, family: str) -> Path:
     """A small base whose models theirs can be."""
-    widths: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     if family == "sdxl":
-        # Its width of texts and of heads, and its depths, are in their code.
-        widths = {"transformer_layers": (1, 2, 10), "text_width": 1024, "second_text_width": 1024, "text_heads": 16}
-    return published_layout(folder, family, **widths)
+        # The width of both texts together, the layer that it takes of the first and its depths are in their code.
+        changes = {"text_width": 256, "second_text_width": 1792, "text_heads": 16, "text_layers": 12}
+        changes["transformer_layers"] = (1, 2, 10)
+    return published_layout(folder, family, **changes)
 
 
 def run_kohya(folder: Path, given: dict[str, Tensor], **request: Any) -> None:

@@ -1,7 +1,6 @@
 """The half of an exchange that sd-scripts does, run by an interpreter of its own: `python kohya_side.py REQUEST`.
 
-Nothing of the checkout is changed. Its UNets have their sizes as constants of their modules, which are set here to
-those of the small base before one is built.
+Nothing of the checkout is changed, but for constants in its memory.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from kohya_constants import set_constants
 from safetensors.torch import load_file, save_file
 
 REQUEST = json.loads(Path(sys.argv[1]).read_text("utf-8"))
@@ -27,7 +27,7 @@ def main() -> None:
     if REQUEST["task"] == "hashes":
         hashes()
         return
-    set_constants()
+    set_constants(Path(BASE), SDXL)
     exchange() if REQUEST["task"] == "exchange" else train()
 
 
@@ -35,19 +35,6 @@ def hashes() -> None:
     """Theirs of the given tensors."""
     made = import_module("library.train_util").precalculate_safetensors_hashes(GIVEN, REQUEST["metadata"])
     (FOLDER / "hashes.json").write_text(json.dumps(made), "utf-8")
-
-
-def set_constants() -> None:
-    config = json.loads((Path(BASE) / "unet/config.json").read_text("utf-8"))
-    channels = config["block_out_channels"]
-    if SDXL:
-        unet = import_module("library.sdxl_original_unet")
-        unet.MODEL_CHANNELS, unet.TIME_EMBED_DIM = channels[0], 4 * channels[0]
-        unet.ADM_IN_CHANNELS = config["projection_class_embeddings_input_dim"]
-        return
-    unet = import_module("library.original_unet")
-    unet.BLOCK_OUT_CHANNELS = tuple(channels)
-    unet.TIMESTEP_INPUT_DIM, unet.TIME_EMBED_DIM = channels[0], 4 * channels[0]
 
 
 def exchange() -> None:
@@ -95,7 +82,9 @@ def outputs(encoders: Any, unet: Any) -> dict[str, torch.Tensor]:
 
 def train() -> None:
     """One training by their own script, with the latents, noise and timesteps that are given."""
-    train_network, train_util = import_module("train_network"), import_module("library.train_util")
+    script = import_module("sdxl_train_network" if SDXL else "train_network")
+    trainer = script.SdxlNetworkTrainer if SDXL else script.NetworkTrainer
+    train_util = import_module("library.train_util")
 
     def scripted(args: Any, scheduler: Any, latents: torch.Tensor) -> tuple[torch.Tensor, ...]:
         del args
@@ -104,7 +93,7 @@ def train() -> None:
 
     losses: list[float] = []
 
-    class Scripted(train_network.NetworkTrainer):  # type: ignore[misc]
+    class Scripted(trainer):  # type: ignore[misc]
         def shift_scale_latents(self, args: Any, latents: torch.Tensor) -> torch.Tensor:
             del args, latents
             return GIVEN["latents"]
@@ -115,7 +104,7 @@ def train() -> None:
             return loss
 
     train_util.get_noise_noisy_latents_and_timesteps = scripted
-    parsed = train_network.setup_parser().parse_args(REQUEST["arguments"])
+    parsed = script.setup_parser().parse_args(REQUEST["arguments"])
     train_util.verify_command_line_training_args(parsed)
     Scripted().train(parsed)
     (FOLDER / "losses.json").write_text(json.dumps(losses), "utf-8")

@@ -30,7 +30,15 @@ OPTIMIZER = AdamwOptimizer(
     learning_rate=1e-2, beta1=0.9, beta2=0.999, epsilon=1e-2, weight_decay=0.01, maximum_gradient_norm=1.0
 )
 TECHNIQUES = {"lora": LORA, "locon": LOCON}
-TOKENIZERS = {"sd-1": "openai_clip-vit-large-patch14", "sd-2": "stabilityai_stable-diffusion-2"}
+TOKENIZERS = {
+    "sd-1": {"tokenizer": "openai_clip-vit-large-patch14"},
+    "sd-2": {"tokenizer": "stabilityai_stable-diffusion-2"},
+    "sdxl": {
+        "tokenizer": "openai_clip-vit-large-patch14",
+        "tokenizer_2": "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k",
+    },
+}
+"""By their folders in the base, the names under which sd-scripts keeps them."""
 CAPTION = CAPTIONS[0]
 
 
@@ -95,7 +103,8 @@ def our_step(
 
 
 def their_arguments(folder: Path, base: Path, family: str, start: Path) -> list[str]:
-    shutil.copytree(base / "tokenizer", folder / "tokenizers" / TOKENIZERS[family])
+    for own, theirs in TOKENIZERS[family].items():
+        shutil.copytree(base / own, folder / "tokenizers" / theirs)
     captions = {str(file): {"caption": CAPTION} for file in sorted((folder / "images").glob("*.png"))}
     (folder / "captions.json").write_text(json.dumps(captions))
     subset = {"metadata_file": str(folder / "captions.json"), "image_dir": str(folder / "images"), "num_repeats": 2}

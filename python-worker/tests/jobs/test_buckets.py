@@ -146,9 +146,7 @@ def test_what_a_sample_sees_does_not_depend_on_the_batch_it_is_in(
 def test_held_out_images_have_sizes_too(
     base_folder: Path, sets: tuple[DatasetReference, DatasetReference], tmp_path: Path
 ) -> None:
-    held_out = HeldOutSettings(
-        dataset=make_dataset(tmp_path / "apart", 3, (40, 40)), every=4, keep_best=False, patience=None
-    )
+    held_out = HeldOutSettings(dataset=make_dataset(tmp_path / "apart", 3, (40, 40)), every=4, best=None)
     job = msgspec.structs.replace(job_of(base_folder, sets, tmp_path / "run"), held_out=held_out)
     assert job.buckets is not None
     plan = BucketPlan(sizes=SIZES, places=(*job.buckets.places, (2, 0, 2)))

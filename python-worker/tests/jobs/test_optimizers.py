@@ -15,6 +15,7 @@ from phalanx_worker.errors import ConfigError
 from phalanx_worker.jobs import train
 from phalanx_worker.model.load import load_base
 from phalanx_worker.protocol.messages import (
+    BestByLoss,
     ConstantSchedule,
     DatasetReference,
     HeldOutSettings,
@@ -89,7 +90,7 @@ def test_looking_at_a_schedule_free_training_changes_nothing(
         control=None,
     )
     job = job_of(base_folder, dataset, tmp_path / "seen", SCHEDULE_FREE, preview=preview, checkpoint_every=1)
-    held_out = HeldOutSettings(dataset=dataset, every=2, keep_best=False, patience=None)
+    held_out = HeldOutSettings(dataset=dataset, every=2, best=None)
     seen = train.run(msgspec.structs.replace(job, held_out=held_out), Recorder().context)
     assert seen.sha256 == plain.sha256
 
@@ -98,7 +99,7 @@ def test_the_held_out_loss_of_schedule_free_is_that_of_its_result(
     base_folder: Path, dataset: DatasetReference, tmp_path: Path
 ) -> None:
     job = job_of(base_folder, dataset, tmp_path / "first", SCHEDULE_FREE, ema_decay=None)
-    held_out = HeldOutSettings(dataset=dataset, every=4, keep_best=True, patience=None)
+    held_out = HeldOutSettings(dataset=dataset, every=4, best=BestByLoss(patience=None))
     told = train.run(msgspec.structs.replace(job, held_out=held_out), Recorder().context)
     # A training that begins with the result and cannot move measures it again.
     still = msgspec.structs.replace(SCHEDULE_FREE, learning_rate=1e-30, weight_decay=0.0)

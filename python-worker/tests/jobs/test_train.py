@@ -287,6 +287,7 @@ def test_the_series_is_readable_json(whole: Path) -> None:
         "heldOutLoss",
         "onMaskLoss",
         "offMaskLoss",
+        "metric",
     }
     assert msgspec.json.decode((whole / "result.json").read_bytes())["result"]["type"] == "train"
 

@@ -119,6 +119,17 @@ def test_broken_weights_are_refused(broken: Path) -> None:
     assert code_of(broken) == "pickled-file"
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+def test_weights_that_are_no_numbers_are_refused_with_their_name(broken: Path, number: float) -> None:
+    file = broken / "unet/diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["mid_block.resnets.0.conv1.weight"][1, 2, 0, 0] = number
+    save_file(tensors, file)
+    with pytest.raises(ArtefactError, match=r"1 tensors such as mid_block\.resnets\.0\.conv1\.weight") as caught:
+        load_base(broken)
+    assert caught.value.code == "weights-not-finite"
+
+
 def test_other_families_are_refused(broken: Path) -> None:
     config = json.loads((broken / "text_encoder/config.json").read_text())
     (broken / "text_encoder/config.json").write_text(json.dumps({**config, "hidden_size": 32}))

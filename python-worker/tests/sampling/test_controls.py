@@ -189,6 +189,10 @@ def test_files_that_do_not_fit_are_refused(family_folders: dict[str, Path], tmp_
         with pytest.raises(ArtefactError) as caught:
             read_control_net(tmp_path / f"{name}.safetensors", base)
         assert caught.value.code == "control-net-mismatch"
+    save_file({**tensors, "conv_in.bias": tensors["conv_in.bias"] / 0}, tmp_path / "infinite.safetensors")
+    with pytest.raises(ArtefactError, match=r"conv_in\.bias") as caught:
+        read_control_net(tmp_path / "infinite.safetensors", base)
+    assert caught.value.code == "weights-not-finite"
     save_file({"weight": torch.ones(2)}, tmp_path / "other.safetensors")
     for path in (tmp_path / "other.safetensors", tmp_path):
         with pytest.raises(ArtefactError) as caught:

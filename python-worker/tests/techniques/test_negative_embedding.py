@@ -61,7 +61,7 @@ def trained(
         control=None,
     )
     job = job_for(base_folder, dataset, output, steps=16, batch_size=4, preview=preview)
-    held_out = HeldOutSettings(dataset=dataset, every=1, keep_best=False, patience=None)
+    held_out = HeldOutSettings(dataset=dataset, every=1, best=None)
     recorder = Recorder()
     result = train.run(msgspec.structs.replace(job, held_out=held_out), recorder.context)
     return result, [event for event in recorder.events if isinstance(event, StepEndEvent)], output

@@ -9,7 +9,13 @@ import pytest
 
 from phalanx_worker.artefacts.series import read_series
 from phalanx_worker.jobs import train
-from phalanx_worker.protocol.messages import CosineRestartsSchedule, DatasetReference, HeldOutSettings, TrainJob
+from phalanx_worker.protocol.messages import (
+    BestByLoss,
+    CosineRestartsSchedule,
+    DatasetReference,
+    HeldOutSettings,
+    TrainJob,
+)
 from tests.small import Killed, Recorder, make_dataset, reference_of, train_job
 
 
@@ -18,9 +24,7 @@ def test_the_held_out_loss_is_that_of_the_result_and_changes_nothing(
 ) -> None:
     held_out = make_dataset(tmp_path / "held-out", 5)
     plain = train_job(base_folder, dataset, tmp_path / "run")
-    job = msgspec.structs.replace(
-        plain, held_out=HeldOutSettings(dataset=held_out, every=3, keep_best=False, patience=None)
-    )
+    job = msgspec.structs.replace(plain, held_out=HeldOutSettings(dataset=held_out, every=3, best=None))
     result = train.run(job, Recorder().context)
     measured = {line.step: line.held_out_loss for line in read_series(tmp_path / "run/series.jsonl")}
     assert [step for step, loss in measured.items() if loss is not None] == [3, 6, 8]
@@ -48,7 +52,7 @@ def chosen_job(base: Path, dataset: DatasetReference, folder: Path, patience: in
     return msgspec.structs.replace(
         job,
         settings=msgspec.structs.replace(job.settings, optimizer=optimizer, schedule=RESTARTS, ema_decay=None),
-        held_out=HeldOutSettings(dataset=held_out, every=1, keep_best=True, patience=patience),
+        held_out=HeldOutSettings(dataset=held_out, every=1, best=BestByLoss(patience=patience)),
     )
 
 

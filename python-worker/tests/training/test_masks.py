@@ -184,9 +184,7 @@ def test_given_masks_go_on_bit_by_bit_among_class_images_without_any(
     folders: dict[str, Path], pair: DatasetReference, tmp_path: Path
 ) -> None:
     masked = with_masks(tmp_path / "images", ellipses(3))
-    held_out = HeldOutSettings(
-        dataset=with_masks(tmp_path / "apart", ellipses(2)), every=2, keep_best=False, patience=None
-    )
+    held_out = HeldOutSettings(dataset=with_masks(tmp_path / "apart", ellipses(2)), every=2, best=None)
 
     def job(name: str) -> TrainJob:
         plain = train_job(folders["sd-1"], masked, tmp_path / name, steps=4, checkpoint_every=2)
@@ -214,7 +212,7 @@ def test_masks_that_fill_nothing_in_are_refused(
     dataset = pair if code == "missing-mask" else masked
     job = train_job(folders["sd-1"], dataset, tmp_path / "run", inpainting_masks="dataset", steps=1)
     if code == "missing-held-out-mask":
-        held_out = HeldOutSettings(dataset=pair, every=1, keep_best=False, patience=None)
+        held_out = HeldOutSettings(dataset=pair, every=1, best=None)
         job = msgspec.structs.replace(job, held_out=held_out)
     with pytest.raises(DatasetError) as caught:
         train.run(job, Recorder().context)

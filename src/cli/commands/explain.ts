@@ -1,6 +1,7 @@
 import { publishedNames } from '../../config/published.ts'
 import type { ExplainRequest, Explanation } from '../../lab/index.ts'
 import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
+import { heldOutOption, readChosen } from '../chosen.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
@@ -16,6 +17,7 @@ export const explain: Command = {
     ...settingOptions,
     base: { value: '<name>', text: `as for train; nothing is fetched for ${publishedNames.join(', ')} (tiny-hands)` },
     dataset: { value: '<folder>', text: 'images, to say how often each is seen, and to measure steps on' },
+    'held-out': heldOutOption,
     'no-measure': { text: 'take no steps to see what they cost' },
     ...labOptions,
   },
@@ -24,7 +26,7 @@ export const explain: Command = {
     const { options } = given
     const { terminal, signal } = context
     // Names and ranges are checked by the lab, which knows them.
-    const settings = (await readSettings(given)) as Pick<ExplainRequest, 'technique'>
+    const settings = (await readSettings(given)) as Record<string, unknown> & Pick<ExplainRequest, 'technique'>
     const name = optionText(options, 'base') ?? 'tiny-hands'
     const folder = optionText(options, 'dataset')
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
@@ -33,6 +35,7 @@ export const explain: Command = {
         ...settings,
         base: publishedNames.find((known) => known === name) ?? (await lab.base(name, { signal })),
         ...(folder !== undefined && { dataset: await lab.dataset(folder) }),
+        ...(await readChosen(settings, given, (path) => lab.dataset(path))),
         ...(options['no-measure'] === true && { measure: false }),
       },
       { signal },
@@ -55,12 +58,21 @@ function* describe(explanation: Explanation): Generator<string> {
   const { imagesPerStep, epochs } = explanation
   const seen = epochs === null ? '' : `, each image ${epochs < 10 ? epochs.toPrecision(2) : epochs.toFixed(0)} times`
   yield `takes ${formatCount(settings.steps)} steps of ${imagesPerStep} ${imagesPerStep === 1 ? 'image' : 'images'}${seen}`
+  yield* describeBest(explanation)
   if (explanation.classImages !== null) yield describeClassImages(explanation.classImages)
   yield* describeCost(explanation)
   if (idle.length > 0) yield 'without effect:'
   for (const { setting, reason } of idle) yield `  ${setting}: ${reason}`
   if (remarks.length > 0) yield 'note:'
   for (const remark of remarks) yield `  ${remark}`
+}
+
+function* describeBest({ best }: Explanation): Generator<string> {
+  if (best === null) return
+  const { metric, better, steps, pictures, patience } = best
+  const drawn = pictures === 0 ? '' : ` of ${formatCount(pictures)} ${pictures === 1 ? 'picture' : 'pictures'}`
+  const ends = patience === null ? '' : `; ends after ${formatCount(patience)} without a better one`
+  yield `keeps the weights with the ${better === 'higher' ? 'highest' : 'lowest'} ${metric}${drawn}, measured ${formatCount(steps.length)} times, first after step ${formatCount(steps[0] ?? 0)}${ends}`
 }
 
 function describeClassImages({ images, missing }: NonNullable<Explanation['classImages']>): string {

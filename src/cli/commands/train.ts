@@ -1,6 +1,7 @@
 import { type DreamBoothInput, splitDreamBooth } from '../../config/dream-booth.ts'
 import type { BucketCount, TrainRequest } from '../../lab/index.ts'
 import { formatBytes, formatCount, listWords } from '../../report/format.ts'
+import { heldOutOption, readChosen } from '../chosen.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
@@ -18,7 +19,7 @@ export const train: Command = {
     ...settingOptions,
     base: baseOption,
     caption: { value: '<text>', text: 'one caption for all images; what the folder says by default' },
-    'held-out': { value: '<dataset>', text: 'images that are not trained on, whose loss is told now and then' },
+    'held-out': heldOutOption,
     name: { value: '<name>', text: "name of the run's folder and of its file" },
     ...labOptions,
   },
@@ -28,16 +29,15 @@ export const train: Command = {
     const { terminal, signal } = context
     const [caption, name] = [optionText(options, 'caption'), optionText(options, 'name')]
     const captions = caption === undefined ? {} : { caption }
-    const heldOut = optionText(options, 'held-out')
     // Names and ranges are checked by the lab, which knows them.
-    const settings = (await readSettings(given)) as Pick<TrainRequest, 'technique' | 'heldOut'>
+    const settings = (await readSettings(given)) as Record<string, unknown> & Pick<TrainRequest, 'technique'>
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
     const dataset = await lab.dataset(positionals[0] as string, captions)
     const request: TrainRequest & DreamBoothInput = {
       ...settings,
       base: await lab.base(optionText(options, 'base') ?? 'tiny-hands', { signal }),
       dataset,
-      ...(heldOut !== undefined && { heldOut: { ...settings.heldOut, dataset: await lab.dataset(heldOut, captions) } }),
+      ...(await readChosen(settings, given, (folder) => lab.dataset(folder, captions))),
       ...(name !== undefined && { name }),
     }
     const { dreamBooth, training } = splitDreamBooth(request)
@@ -51,12 +51,12 @@ export const train: Command = {
     const status = new RunStatus(terminal)
     for await (const event of run) status.show(event)
     const { folder, record } = run
-    const { result } = await record
+    const { result, best } = await record
     if (result.truncatedCaptions > 0) terminal.note(describeUnreadCaptions(result.truncatedCaptions))
     terminal.result(
-      { folder, buckets, result },
+      { folder, buckets, result, best },
       () =>
-        `${folder}/${result.path}\n${result.kind}, ${formatBytes(result.bytes)}, final loss ${result.finalLoss.toFixed(4)}${result.heldOutLoss === null ? '' : `, held out ${result.heldOutLoss.toFixed(4)}`}`,
+        `${folder}/${result.path}\n${result.kind}, ${formatBytes(result.bytes)}, final loss ${result.finalLoss.toFixed(4)}${result.heldOutLoss === null ? '' : `, held out ${result.heldOutLoss.toFixed(4)}`}${best === null ? '' : `, of step ${formatCount(result.exportedStep)}, the best by ${best.type === 'metric' ? best.name : best.type}`}`,
     )
     return exitCodes.success
   },
