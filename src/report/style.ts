@@ -52,9 +52,9 @@ td, tbody th { padding: .12rem .6rem .12rem 0; vertical-align: middle; }
 .reason { font-style: italic; font-size: .85rem; }
 .intervals { table-layout: fixed; }
 .intervals .arm { width: 15%; }
-.intervals .value { width: 14%; }
-.intervals .change { width: 19%; }
-.intervals .p { width: 6%; }
+.intervals .value { width: 20%; }
+.intervals .change { width: 24%; }
+.intervals .p { width: 7%; }
 .intervals tbody td.plot + td { padding-left: .4rem; }
 .intervals th[scope=row] { overflow-wrap: anywhere; line-height: 1.2; }
 .intervals .baseline th { font-style: italic; }

@@ -56,6 +56,17 @@ describe.skipIf(!browserPath)('the report in a browser', () => {
     await page.close()
   })
 
+  it.each([1280, 900])('keeps every number within its column, %i pixels wide', async (width) => {
+    const { page } = await open('light', width)
+    const spilled = await page.evaluate(`[...document.querySelectorAll('.intervals td.number')].filter((cell) => {
+      const range = document.createRange()
+      range.selectNodeContents(cell)
+      return range.getBoundingClientRect().right > cell.getBoundingClientRect().right
+    }).map((cell) => cell.textContent)`)
+    expect(spilled).toEqual([])
+    await page.close()
+  })
+
   it('is worked by keyboard alone: open, walk along the row and across arms, close, focus returns', async () => {
     const { page } = await open('light', 1280)
     await page.locator('button.cell').first().focus()
