@@ -1,5 +1,6 @@
 import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
+import sharp from 'sharp'
 import type { BucketSettings } from '../config/bucket.ts'
 import { bucketGrid } from '../dataset/index.ts'
 import type { DatasetItem, JobOf } from '../protocol/jobs.ts'
@@ -60,7 +61,8 @@ export async function writeInputFiles(
       described.push({ image_dir, caption_extension: '.txt', num_repeats, ...subsets[index] })
       continue
     }
-    const captions = items.map(({ file, caption }) => [join(root, file), { caption }])
+    const paths = await uprightFiles(join(folder, `upright-${index}`), root, items)
+    const captions = items.map(({ caption }, i) => [paths[i], { caption }])
     const metadata = await write(`captions-${index}.json`, Object.fromEntries(captions))
     described.push({ metadata_file: metadata, image_dir: root, num_repeats, ...subsets[index] })
   }
@@ -91,13 +93,38 @@ export async function writeInputFiles(
 /** A folder with links to images, numbered in their order, and their captions beside them; gives its path. */
 async function linkImages(folder: string, root: string, items: readonly DatasetItem[]): Promise<string> {
   await mkdir(folder)
-  for (const [index, { file, caption }] of items.entries()) {
+  const paths = await uprightFiles(`${folder}-upright`, root, items)
+  for (const [index, { caption }] of items.entries()) {
     const name = join(folder, String(index).padStart(6, '0'))
-    await symlink(join(root, file), `${name}${extname(file)}`)
+    const path = paths[index] as string
+    await symlink(path, `${name}${extname(path)}`)
     // An empty file would be an error there, and none is the empty caption.
     if (caption.trim() !== '') await writeFile(`${name}.txt`, caption)
   }
   return folder
+}
+
+/**
+ * Paths of the images. Those that lie on their side, which their EXIF tells and sd-scripts does not heed, are written
+ * upright into `folder`. What cannot be read is told by sd-scripts.
+ */
+async function uprightFiles(folder: string, root: string, items: readonly DatasetItem[]): Promise<string[]> {
+  const paths: string[] = []
+  for (const [index, { file }] of items.entries()) {
+    const path = join(root, file)
+    const orientation = await sharp(path)
+      .metadata()
+      .then((header) => header.orientation ?? 1)
+      .catch(() => 1)
+    if (orientation === 1) paths.push(path)
+    else {
+      await mkdir(folder, { recursive: true })
+      const copy = join(folder, `${String(index).padStart(6, '0')}.png`)
+      await sharp(path).autoOrient().png().toFile(copy)
+      paths.push(copy)
+    }
+  }
+  return paths
 }
 
 /** There, images go to the size whose quotient of width and height differs least. */

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile, readlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { readSeries } from '../../src/artefact/series.ts'
 import { workerSettings } from '../../src/config/worker.ts'
@@ -96,6 +97,30 @@ test('class images are put into folders of links with their captions, and all st
   expect(await readlink(join(folder, 'images-1', '000000.jpg'))).toBe('/images-1/sub/c.jpg')
   expect(await readFile(join(folder, 'images-0', '000000.txt'), 'utf8')).toBe('a photo of a.png')
 })
+
+test.each([[[{}]], [[{}, { regularisation: true }]]])(
+  'photographs that lie on their side are given upright, which sd-scripts would not do: subsets %j',
+  async (subsets) => {
+    const asked = await request({ steps: 1, subsets })
+    const photographs = join(asked.job.output, 'photographs')
+    await mkdir(photographs)
+    const pixels = sharp({ create: { width: 30, height: 20, channels: 3, background: 'red' } })
+    await pixels.clone().withMetadata({ orientation: 6 }).jpeg().toFile(join(photographs, 'a.png'))
+    await pixels.clone().png().toFile(join(photographs, 'b.png'))
+    const placed = asked.job.subsets.map((one) => ({ ...one, dataset: { ...one.dataset, root: photographs } }))
+    await trainings.submit({ ...asked, job: { ...asked.job, subsets: placed } })
+    const folder = join(asked.job.output, 'kohya')
+    const files =
+      subsets.length === 1
+        ? Object.keys(JSON.parse(await readFile(join(folder, 'captions-0.json'), 'utf8')))
+        : ['000000.png', '000001.png'].map((name) => join(folder, 'images-0', name))
+    const sizes = await Promise.all(files.map((file) => sharp(file).metadata()))
+    expect(sizes.map(({ width, height, orientation }) => [width, height, orientation ?? 1])).toEqual([
+      [20, 30, 1],
+      [30, 20, 1],
+    ])
+  },
+)
 
 test('a step whose gradients overflow float16 is told as skipped, and norms are those without the scale', async () => {
   vi.stubEnv('CHECKOUT_FAULT', 'overflow')
