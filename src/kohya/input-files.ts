@@ -3,6 +3,7 @@ import { extname, join } from 'node:path'
 import sharp from 'sharp'
 import type { BucketSettings } from '../config/bucket.ts'
 import { bucketGrid } from '../dataset/index.ts'
+import { ConfigError } from '../errors/index.ts'
 import type { DatasetItem, JobOf } from '../protocol/jobs.ts'
 import type { BaseDescription } from '../protocol/results.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
@@ -21,6 +22,17 @@ export interface Preview {
 export function previewsOf({ preview }: JobOf<'train'>['settings']): Preview[] {
   if (preview === null) return []
   return preview.prompts.flatMap((prompt) => preview.seeds.map((seed) => ({ prompt, seed })))
+}
+
+/** Of several lines sd-scripts reads the first. Throws ConfigError (`engine-cannot-express`). */
+export function refuseSeveralLines(items: readonly (readonly DatasetItem[])[]): void {
+  const files = items.flat().flatMap(({ file, caption }) => (caption.trim().includes('\n') ? [file] : []))
+  if (files.length === 0) return
+  throw new ConfigError({
+    code: 'engine-cannot-express',
+    message: `The engine kohya reads only the first line of a caption, and ${files.length} have more: ${files.slice(0, 3).join(', ')}${files.length > 3 ? ', …' : ''}. Write them on one line, or leave the engine out.`,
+    facts: { files },
+  })
 }
 
 /** Writes what sd-scripts reads into the run folder, and gives all its options. */

@@ -11,7 +11,7 @@ import type { Run } from '../worker/run.ts'
 import { type Checkout, openCheckout } from './checkout.ts'
 import { checkoutPython } from './environment.ts'
 import { type Expressed, expressTraining } from './express.ts'
-import { previewsOf, writeInputFiles } from './input-files.ts'
+import { previewsOf, refuseSeveralLines, writeInputFiles } from './input-files.ts'
 import { claimFolder, completeFolder } from './owner-file.ts'
 import type { ResultReport } from './reports.ts'
 import { RunnerProcess } from './runner-process.ts'
@@ -42,6 +42,7 @@ export interface Ends {
 export async function doTraining(run: Run, request: KohyaRequest, { preparing, closing }: Ends): Promise<void> {
   const { job, engine } = request
   const expressed = expressTraining(job, request.base)
+  refuseSeveralLines(request.items)
   const checkout = await openCheckout(engine)
   const teller = new Teller(run)
   await claimFolder(job.output, { config: request.config, revision: checkout.revision })

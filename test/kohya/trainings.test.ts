@@ -161,6 +161,17 @@ test('stopped on request it writes a checkpoint, and goes on from there', async 
   expect(series.map((line) => JSON.parse(line).step)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
 })
 
+test('captions of several lines, of which sd-scripts reads one, are refused before anything is written', async () => {
+  const asked = await request({ steps: 1 })
+  const items = asked.items.map((list) => list.map((item) => ({ ...item, caption: 'a hand\nfive fingers\n' })))
+  expect(await failureOf(trainings.submit({ ...asked, items }))).toMatchObject({
+    name: 'ConfigError',
+    code: 'engine-cannot-express',
+    facts: { files: ['a.png', 'b.png'] },
+  })
+  expect(existsSync(join(asked.job.output, 'kohya'))).toBe(false)
+})
+
 test('an exception of theirs arrives with its traceback', async () => {
   vi.stubEnv('CHECKOUT_FAULT', 'raise')
   const failure = (await failureOf(trainings.submit(await request({ steps: 3 })))) as { cause: Error }
