@@ -72,6 +72,11 @@ const rules: readonly Rule[] = [
     idle: ({ preview, steps }) => preview !== null && preview.every > steps,
   },
   {
+    settings: ['preview.control'],
+    reason: 'only the training of a ControlNet draws with a picture',
+    idle: ({ preview, technique }) => preview !== null && technique.type !== 'control-net',
+  },
+  {
     settings: ['preview.negativePrompt', 'preview.sampling.guidanceRescale'],
     reason: 'preview.sampling.guidance is 1, which is none',
     idle: ({ preview }) => preview?.sampling.guidance === 1,

@@ -157,6 +157,11 @@ describe('settings without effect', () => {
         without: { technique: lora({ rank: 2 }), preview },
       },
       {
+        idle: 'preview.control',
+        with: { technique: lora({ rank: 2 }), preview: { ...preview, control: 'no-such-picture.png' } },
+        without: { technique: lora({ rank: 2 }), preview },
+      },
+      {
         idle: 'preview.negativePrompt',
         with: { technique: lora({ rank: 2 }), preview: { ...preview, negativePrompt: 'a fist' } },
         without: { technique: lora({ rank: 2 }), preview },
