@@ -1,4 +1,5 @@
-import { Html, html } from '../page/html.ts'
+import { pageDocument } from '../page/document.ts'
+import { type Html, html } from '../page/html.ts'
 import { pageTheme } from '../page/theme.ts'
 import type { SetItem, SetManifest } from './manifest.ts'
 import { views } from './views.ts'
@@ -28,19 +29,7 @@ export function setPage({ items, views: counts }: SetManifest, facts: SetPageFac
   const [, photos] = views
   const inPhotos = items.filter((item) => photos?.holds(item))
   const others = items.filter((item) => !photos?.holds(item))
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<link rel="icon" href="data:,">
-<title>${items.length} images · Phalanx</title>
-<style>${new Html(pageTheme + style)}</style>
-</head>
-<body>
-<main>
+  const body = html`<main>
 <h1>${items.length} images</h1>
 <p class="soft">Set ${facts.sha256}</p>
 ${table(
@@ -57,10 +46,8 @@ ${captionWords(items)}
 ${table(['source', 'licence', 'images'], counted(items.map(({ source, licence }) => [source, licence])))}
 <h2>Left out</h2>
 ${leftOut(facts)}
-</main>
-</body>
-</html>
-`.text
+</main>`
+  return pageDocument({ title: `${items.length} images · Phalanx`, style: pageTheme + style, policy }, body)
 }
 
 function contactSheet(title: string, items: readonly SetItem[]): Html | null {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { pageDocument } from '../page/document.ts'
 import { Html, html } from '../page/html.ts'
 import { ratingScript } from './script.ts'
 import { ratingStyle } from './style.ts'
@@ -11,18 +12,9 @@ const [scriptHash, styleHash] = [ratingScript, ratingStyle].map((text) =>
 export const ratingPolicy = `default-src 'none'; connect-src 'self'; img-src blob: data:; style-src 'sha256-${styleHash}'; script-src 'sha256-${scriptHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 
 /** The one page of a rating: a form for the rater's name, the images with their keys, a rest, and the end. */
-export const ratingPage = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>Rating</title>
-<style>${new Html(ratingStyle)}</style>
-</head>
-<body>
-<noscript>This page needs JavaScript, which comes from this machine alone.</noscript>
+export const ratingPage = pageDocument(
+  { title: 'Rating', style: ratingStyle, policy: null },
+  html`<noscript>This page needs JavaScript, which comes from this machine alone.</noscript>
 <main id="enter">
 <h1>Who rates?</h1>
 <p>Votes are kept under this name. The same name goes on where it stopped.</p>
@@ -37,7 +29,5 @@ export const ratingPage = html`<!doctype html>
 <main id="rest" hidden><h1>A good moment to rest</h1><p class="rested"></p><button type="button"><kbd>Enter</kbd> go on</button></main>
 <main id="done" hidden><h1>All rated</h1><p>Thank you. Every vote is on disk; this page can be closed.</p><button type="button" class="undo"><kbd>Z</kbd> undo the last vote</button></main>
 <p id="trouble" role="alert" hidden></p>
-<script>${new Html(ratingScript)}</script>
-</body>
-</html>
-`.text
+<script>${new Html(ratingScript)}</script>`,
+)

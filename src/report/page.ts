@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { pageDocument } from '../page/document.ts'
 import { Html, html } from '../page/html.ts'
 import type { ReportModel } from './model.ts'
 import { pageScript } from './script.ts'
@@ -18,19 +19,7 @@ import { pageStyle } from './style.ts'
 export function renderPage(model: ReportModel): string {
   const scriptHash = createHash('sha256').update(pageScript).digest('base64')
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'`
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<link rel="icon" href="data:,">
-<title>${model.study.name} · Phalanx</title>
-<style>${new Html(pageStyle)}</style>
-</head>
-<body>
-<main>
+  const body = html`<main>
 ${renderOpening(model)}
 ${renderFailures(model.study)}
 ${renderHalving(model.study)}
@@ -42,9 +31,6 @@ ${renderCost(model.study)}
 ${renderRecipe(model.study)}
 </main>
 ${renderDialog()}
-<script>${new Html(pageScript)}</script>
-</body>
-</html>
-`
-  return page.text
+<script>${new Html(pageScript)}</script>`
+  return pageDocument({ title: `${model.study.name} · Phalanx`, style: pageStyle, policy }, body)
 }
