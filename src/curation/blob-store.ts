@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DatasetError } from '../errors/index.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
+import { inFolder } from '../util/in-folder.ts'
 import { sha256 } from '../util/sha256.ts'
 
 /** Files under the SHA-256 of their bytes, each there whole or not at all. */
@@ -24,7 +24,7 @@ export class BlobStore {
     const path = this.path(blob)
     const known = await stat(path).catch(() => null)
     if (known?.size === bytes.length) return blob
-    await guarded(this.folder, async () => {
+    await writing(this.folder, async () => {
       await mkdir(join(this.folder, blob.slice(0, 2)), { recursive: true })
       await atomicWrite(path, bytes)
     })
@@ -37,7 +37,7 @@ export class BlobStore {
  * it, which the ledger's lock sees to. Throws DatasetError (`disk-full`, `unwritable-folder`).
  */
 export function openBlobStore(folder: string): Promise<BlobStore> {
-  return guarded(folder, async () => {
+  return writing(folder, async () => {
     await mkdir(folder, { recursive: true })
     for (const name of await readdir(folder, { recursive: true }))
       if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true })
@@ -45,21 +45,7 @@ export function openBlobStore(folder: string): Promise<BlobStore> {
   })
 }
 
-/** Gives the file system's failures below a folder errors that say what to do. */
-export async function guarded<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work()
-  } catch (cause) {
-    const { code, message, syscall } = cause as NodeJS.ErrnoException
-    if (syscall === undefined) throw cause
-    const full = code === 'ENOSPC' || code === 'EDQUOT'
-    throw new DatasetError({
-      code: full ? 'disk-full' : 'unwritable-folder',
-      message: full
-        ? `The disk of ${folder} is full. Make room and run the same command again; nothing that was recorded is lost.`
-        : `${folder} cannot be written (${message}). Make it a folder that can be written, or name another one.`,
-      facts: { path: folder, reason: code },
-      cause,
-    })
-  }
+/** Does work in a folder that must be writable. Throws DatasetError (`disk-full`, `unwritable-folder`). */
+export function writing<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
+  return inFolder(folder, { code: 'unwritable-folder', words: 'cannot be written' }, work)
 }

@@ -6,7 +6,7 @@ import { type KeptEntry, type Ledger, openLedger } from '../ledger/index.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
 import { canonicalJson } from '../util/canonical-json.ts'
 import { mapParallel } from '../util/map-parallel.ts'
-import { type BlobStore, guarded, openBlobStore } from './blob-store.ts'
+import { type BlobStore, openBlobStore, writing } from './blob-store.ts'
 import { attributionText, forbidsDerivatives, licencesText } from './licences.ts'
 import { itemOf, manifestOf, manifestText, type SetItem, type SetManifest, shownAddress } from './manifest.ts'
 import { formOf, writeImage } from './plain-image.ts'
@@ -59,7 +59,7 @@ export async function freezeSet(setFolder: string, options: FreezeOptions = {}):
   const noDerivatives = all.length - items.length
   const page = setPage(manifest, { sha256, noDerivatives, refusals: refusalsOf(ledger) })
   if ((await stat(folder).catch(() => null)) === null)
-    await guarded(root, () => writeSet(folder, blobs, { items, manifest: text, page }, signal))
+    await writing(root, () => writeSet(folder, blobs, { items, manifest: text, page }, signal))
   return { folder, sha256, views: manifest.views, noDerivatives }
 }
 

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { DatasetError } from '../errors/index.ts'
 import { type FileLock, type LockOwner, takeLock, waitForLock } from '../util/file-lock.ts'
+import { inFolder } from '../util/in-folder.ts'
 import { LedgerDatabase } from './database.ts'
 import { Ledger } from './ledger.ts'
 
@@ -26,7 +27,9 @@ export async function openLedger(
 ): Promise<Ledger> {
   const root = resolve(folder)
   const lockFolder = join(root, 'ledger.lock')
-  const lock = await guarded(root, async () => {
+  // The code that the ledger itself has for the file system's failures.
+  const trouble = { code: 'ledger-failed', words: 'cannot be used' }
+  const lock = await inFolder(root, trouble, async () => {
     await mkdir(root, { recursive: true })
     return wait ? waitForLock(lockFolder, { signal, onWait }) : freeLock(root, lockFolder)
   })
@@ -46,23 +49,4 @@ async function freeLock(root: string, lockFolder: string): Promise<FileLock> {
     message: `${root} is in use by process ${lock.pid} on ${lock.host}. Wait until it has ended, or end it.`,
     facts: { folder: root, ...lock },
   })
-}
-
-/** Gives the file system's failures the errors that the ledger itself has for them. */
-async function guarded<Result>(root: string, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work()
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    if (DatasetError.isInstance(cause) || (cause as NodeJS.ErrnoException).syscall === undefined) throw cause
-    const full = code === 'ENOSPC' || code === 'EDQUOT'
-    throw new DatasetError({
-      code: full ? 'disk-full' : 'ledger-failed',
-      message: full
-        ? `The disk of ${root} is full. Make room and run the same command again; nothing that was recorded is lost.`
-        : `${root} cannot be used (${message}). Make it a folder that can be written, or name another one.`,
-      facts: { path: root, reason: code },
-      cause,
-    })
-  }
 }
