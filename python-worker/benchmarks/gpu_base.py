@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from benchmarks.bench_base import CAPTIONS
 from phalanx_worker.model.base import Base
 from phalanx_worker.model.load import empty_parts, load_base
-from phalanx_worker.model.published import PUBLISHED, published_base
+from phalanx_worker.model.published import PUBLISHED, published_base, with_parts
 from phalanx_worker.model.save import model_index, save_base, write_json, write_parts
 from phalanx_worker.model.vocabulary import END, ZERO, learn_vocabulary, write_tokenizer
 from tests.interop.published_layout import published_layout
@@ -58,13 +57,7 @@ def random_base(family: Family, size: Size, folder: Path, device: torch.device) 
     # Straight into the device's memory, with the numbers that layers begin with.
     with device:
         parts = empty_parts(PUBLISHED[NAMES[family]])
-    return dataclasses.replace(
-        base,
-        unet=parts["unet"],
-        autoencoder=parts["vae"],
-        text_encoder=parts["text_encoder"],
-        text_encoder_2=parts.get("text_encoder_2"),
-    )
+    return with_parts(base, parts)
 
 
 def write_base(base: Base, size: Size, folder: Path) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from benchmarks.gpu_base import Size
 from benchmarks.gpu_ours import EIGHT_BIT, Inputs
-from benchmarks.training import BETAS, DECAY, EPSILON, LARGEST_NORM, RATE, UNET_TARGETS
+from benchmarks.training import BETAS, DECAY, EPSILON, RATE, UNET_TARGETS, plain_update
 from phalanx_worker.model.base import Base
 
 CONVOLUTIONS = ["conv1", "conv2", "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv", "time_emb_proj"]
@@ -53,11 +53,7 @@ def plain_step(base: Base, technique: str, size: Size, inputs: Inputs) -> Iterat
                 noisy, timesteps, texts, added_cond_kwargs=added, return_dict=False, **residuals
             )[0]  # fmt: skip
         loss = functional.mse_loss(prediction.float(), noise)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(trained, LARGEST_NORM)
-        optimizer.step()
-        optimizer.zero_grad()
-        return float(loss.detach())
+        return plain_update(loss, trained, optimizer)
 
     yield step
 

@@ -143,13 +143,18 @@ def plain_step(base: Base, pixels: Tensor, latents: Tensor | None, text_encoder:
         noisy = share.sqrt() * clean + (1 - share).sqrt() * noise
         prediction = base.unet(noisy, timesteps, base.text_encoder(ids)[0], return_dict=False)[0]
         loss = functional.mse_loss(prediction.float(), noise.float())
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(trained, LARGEST_NORM)
-        optimizer.step()
-        optimizer.zero_grad()
-        return float(loss.detach())
+        return plain_update(loss, trained, optimizer)
 
     return step
+
+
+def plain_update(loss: Tensor, trained: list[torch.nn.Parameter], optimizer: torch.optim.Optimizer) -> float:
+    """What follows the loss in the example scripts."""
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(trained, LARGEST_NORM)
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(loss.detach())
 
 
 def measure(folder: Path) -> dict[str, Any]:

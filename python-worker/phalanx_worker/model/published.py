@@ -132,6 +132,11 @@ def without_numbers(base: Base) -> Base:
     """The layers of a base on torch's meta device: what is attached to it or changed in it costs no memory."""
     with torch.device("meta"):
         parts = empty_parts({part: module_config(module) for part, module in base.parts.items()})
+    return with_parts(base, parts)
+
+
+def with_parts(base: Base, parts: Mapping[str, Any]) -> Base:
+    """A base with other layers, by the names of their folders."""
     return dataclasses.replace(
         base,
         unet=parts["unet"],
