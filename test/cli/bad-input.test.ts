@@ -7,6 +7,7 @@ import type { Lab } from '../../src/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
 import { announcedPng, image, writeFolder } from '../dataset/image-folder.ts'
+import { program } from './program.ts'
 
 let folder: string
 let lab: Lab
@@ -32,7 +33,6 @@ interface Failure {
 
 /** Runs the real program, which must fail, with the worker that the tests share. */
 async function failureOf(...words: string[]): Promise<Failure> {
-  const program = ['--import', 'tsx', '--conditions=phalanx-source', join(packageRoot(), 'src/cli/main.ts')]
   const place = words.includes('--lab') ? [] : ['--lab', join(folder, 'lab')]
   const surroundings = ['--attach', process.env.PHALANX_TEST_ENDPOINT ?? '', '--json', ...place]
   const options = { reject: false, stdin: 'ignore', cwd: packageRoot() } as const

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { packageRoot } from '../../src/util/package-root.ts'
+import { program } from './program.ts'
 import { typed } from './typed.ts'
 
 let folder: string
@@ -11,8 +12,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'phalanx-completion-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
-
-const program = ['--import', 'tsx', '--conditions=phalanx-source', join(packageRoot(), 'src/cli/main.ts')]
 
 /** The script for a shell; null, said, on a machine without it. */
 async function scriptFor(shell: string): Promise<string | null> {

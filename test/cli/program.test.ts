@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeSampleStudy } from '../report/sample-study.ts'
+import { program } from './program.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 /** Runs the real program from its source. */
 function phalanx(...words: string[]) {
-  const program = ['--import', 'tsx', '--conditions=phalanx-source', join(root, 'src/cli/main.ts')]
   return execa(process.execPath, [...program, ...words], { reject: false, stdin: 'ignore', cwd: root })
 }
 

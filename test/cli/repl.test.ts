@@ -6,15 +6,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
 import { writeFolder } from '../dataset/image-folder.ts'
+import { program } from './program.ts'
 import { typed } from './typed.ts'
 
-const program = [
-  process.execPath,
-  '--import',
-  'tsx',
-  '--conditions=phalanx-source',
-  join(packageRoot(), 'src/cli/main.ts'),
-]
 let folder: string
 let base: string
 let words: string[]
@@ -24,7 +18,7 @@ beforeAll(async () => {
   base = JSON.stringify((await tinyBase(lab)).folder)
   await writeFolder(join(folder, 'images'), { 'a.png': 10, 'b.png': 90, 'c.png': 200 })
   const place = ['--attach', process.env.PHALANX_TEST_ENDPOINT ?? '', '--lab', join(folder, 'lab')]
-  words = [...program, 'repl', '--graphics', 'blocks', ...place]
+  words = [process.execPath, ...program, 'repl', '--graphics', 'blocks', ...place]
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -67,7 +61,7 @@ test('a session: names ready, progress, Ctrl-C cancels the job only, pictures, e
 }, 120_000)
 
 test('without a terminal there is no session, and that is said before a worker is asked', async () => {
-  const { exitCode, stderr } = await execa(program[0] as string, [...program.slice(1), 'repl'], {
+  const { exitCode, stderr } = await execa(process.execPath, [...program, 'repl'], {
     input: '1 + 1',
     reject: false,
     cwd: packageRoot(),

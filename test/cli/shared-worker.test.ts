@@ -10,6 +10,7 @@ import { readSeries } from '../../src/artefact/series.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
 import { image, writeFolder } from '../dataset/image-folder.ts'
+import { program } from './program.ts'
 
 let folder: string
 let base: string
@@ -23,7 +24,6 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 /** Runs the real program with the worker that the tests share. */
 function phalanx(...words: string[]) {
-  const program = ['--import', 'tsx', '--conditions=phalanx-source', join(packageRoot(), 'src/cli/main.ts')]
   const endpoint = words.includes('--attach') ? [] : ['--attach', process.env.PHALANX_TEST_ENDPOINT ?? '']
   const place = [...endpoint, '--lab', join(folder, 'lab'), '--base', base]
   return execa(process.execPath, [...program, ...words, ...place], {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { packageRoot } from '../../src/util/package-root.ts'
 import { attachWorker } from '../../src/worker/index.ts'
 import { python } from '../worker/scripted-worker.ts'
+import { program } from './program.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -15,8 +16,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 function phalanxWorker(...words: string[]) {
-  const program = ['--import', 'tsx', '--conditions=phalanx-source', join(packageRoot(), 'src/cli/main.ts'), 'worker']
-  return execa(process.execPath, [...program, ...words], {
+  return execa(process.execPath, [...program, 'worker', ...words], {
     reject: false,
     stdin: 'ignore',
     cwd: packageRoot(),

@@ -6,6 +6,7 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RaterView } from '../../src/rating/rating-session.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
+import { program } from '../cli/program.ts'
 import { writeSampleStudy } from '../report/sample-study.ts'
 
 let folder: string
@@ -20,8 +21,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 function phalanxRate(...words: string[]) {
-  const program = ['--import', 'tsx', '--conditions=phalanx-source', join(packageRoot(), 'src/cli/main.ts'), 'rate']
-  return execa(process.execPath, [...program, ...words], { reject: false, stdin: 'ignore', cwd: packageRoot() })
+  return execa(process.execPath, [...program, 'rate', ...words], { reject: false, stdin: 'ignore', cwd: packageRoot() })
 }
 
 /** Follows the link that the command printed, as a browser would. */

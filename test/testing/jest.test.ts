@@ -14,6 +14,8 @@ test('a project of a user, tested by Jest with the built package, shares one wor
   await execa('node', [join(packageRoot(), '.ci', 'build.mjs')])
   const folder = await mkdtemp(join(tmpdir(), 'phalanx-jest-'))
   await cp(project, folder, { recursive: true })
+  // The same again, as another file.
+  await cp(join(folder, 'drawing.jest.mjs'), join(folder, 'sharing.jest.mjs'))
   await mkdir(join(folder, 'node_modules'))
   await symlink(packageRoot(), join(folder, 'node_modules', 'phalanx'))
   const jest = join(dirname(createRequire(import.meta.url).resolve('jest/package.json')), 'bin', 'jest.js')
@@ -26,7 +28,7 @@ test('a project of a user, tested by Jest with the built package, shares one wor
   expect(exitCode, all).toBe(0)
   expect(all).toContain('Tests:       2 passed, 2 total')
   const seen = await Promise.all(
-    ['drawing', 'sharing'].map((name) => readFile(join(folder, `${name}.workers.json`), 'utf8')),
+    ['drawing', 'sharing'].map((name) => readFile(join(folder, `${name}.jest.mjs.workers.json`), 'utf8')),
   )
   expect(seen[0]).toBe(seen[1])
   const [{ pid }] = JSON.parse(seen[0] as string) as [{ readonly pid: number }]
