@@ -10,6 +10,7 @@ import { type GestureName, gestureNames } from '../render/gestures.ts'
 import { type HandRender, renderHand } from '../render/hand-render.ts'
 import { poseMap } from '../render/pose-map.ts'
 import { sampleScene } from '../render/scene.ts'
+import { inFolder } from '../util/in-folder.ts'
 
 /** What each picture may have beside it for a ControlNet. */
 export const controlMaps = ['depth', 'edges', 'pose'] as const
@@ -65,7 +66,8 @@ const recordFile = 'renders.json'
  * opens. The folder appears when it is whole; one that was drawn with the same options is left as it is. The same
  * options give the same pictures on every machine.
  *
- * Rejects with ConfigError, with ArtefactError (`folder-taken`), or with the signal's reason.
+ * Rejects with ConfigError, with ArtefactError (`folder-taken`), with DatasetError (`disk-full`, `unwritable-folder`), or
+ * with the signal's reason.
  */
 export async function renderHands(
   folder: string,
@@ -77,17 +79,25 @@ export async function renderHands(
   const record = `${JSON.stringify(settings, null, 2)}\n`
   if (await isDrawn(place, record)) return
   const partial = `${place}.partial`
-  await rm(partial, { recursive: true, force: true })
-  await mkdir(partial, { recursive: true })
-  const lines: string[] = []
-  for (const picture of picturesOf(settings)) {
-    signal?.throwIfAborted()
-    lines.push(`${JSON.stringify(await drawn(picture, settings, partial))}\n`)
-    onProgress?.(lines.length, settings.count)
-  }
-  await writeFile(join(partial, 'metadata.jsonl'), lines.join(''))
-  await writeFile(join(partial, recordFile), record)
-  await rename(partial, place)
+  await inFolder(place, { code: 'unwritable-folder', words: 'cannot be written' }, async () => {
+    try {
+      await rm(partial, { recursive: true, force: true })
+      await mkdir(partial, { recursive: true })
+      const lines: string[] = []
+      for (const picture of picturesOf(settings)) {
+        signal?.throwIfAborted()
+        lines.push(`${JSON.stringify(await drawn(picture, settings, partial))}\n`)
+        onProgress?.(lines.length, settings.count)
+      }
+      await writeFile(join(partial, 'metadata.jsonl'), lines.join(''))
+      await writeFile(join(partial, recordFile), record)
+      await rename(partial, place)
+    } catch (error) {
+      // A run after this one begins anew, so nothing here is of use to it.
+      await rm(partial, { recursive: true, force: true }).catch(() => undefined)
+      throw error
+    }
+  })
 }
 
 /** Whether the folder has these pictures. Throws ArtefactError for one that has others. */

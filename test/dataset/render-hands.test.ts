@@ -68,7 +68,7 @@ test('masks are white on the hand and of the size of the picture', async () => {
   expect(Math.max(...data)).toBe(255)
 })
 
-test('a stop leaves no folder, and what is asked wrongly is told before anything is drawn', async () => {
+test('a stop leaves nothing, a place that is none is told, and what is asked wrongly is told before anything is drawn', async () => {
   const stopped = new AbortController()
   const onProgress = (): void => stopped.abort()
   const place = join(folder, 'stopped')
@@ -76,8 +76,11 @@ test('a stop leaves no folder, and what is asked wrongly is told before anything
     /abort/,
   )
   await expect(access(place)).rejects.toThrow()
-  await renderHands(place, { count: 1, size: 16 })
   expect((await readdir(folder)).filter((name) => name.endsWith('.partial'))).toEqual([])
+  await expect(renderHands(join(folder, 'file', 'below'), { count: 1, size: 16 })).rejects.toMatchObject({
+    name: 'DatasetError',
+    code: 'unwritable-folder',
+  })
   const cases: [object, RegExp][] = [
     [{ count: 0 }, /count: must be at least 1/],
     [{ gestures: ['palm'] }, /must be one of/],
