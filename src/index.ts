@@ -78,8 +78,13 @@ export {
   type LabProgress,
   type LabRun,
   type MetricEvent,
+  type NamedPicture,
   type OpenLabOptions,
   openLab,
+  type RepairEvent,
+  type RepairRequest,
+  type RepairRun,
+  type Repairs,
   type SampledImage,
   type SampleEvent,
   type SampleOptions,
@@ -107,6 +112,20 @@ export {
   type Search,
 } from './ledger/index.ts'
 export { closeRating, type OpenRating, type OpenRatingOptions, openRating } from './rating/index.ts'
+export type {
+  DescribedPicture,
+  Detail,
+  DetailCrop,
+  DetailKit,
+  DetailRecord,
+  DrawnTemplate,
+  Frame,
+  Hypothesis,
+  PictureRecord,
+  RepairCounts,
+  RepairedPicture,
+  Verdict,
+} from './repair/index.ts'
 export { buildReport, type Headline, type Report } from './report/index.ts'
 export {
   type AnswerStore,

@@ -24,6 +24,7 @@ export type {
 export { type PictureMetric, pictureValue } from './measure-pictures.ts'
 export { openLab } from './open-lab.ts'
 export type { LabProgress, OpenLabOptions } from './open-options.ts'
+export type { NamedPicture, RepairEvent, RepairRequest, RepairRun, Repairs } from './repair.ts'
 export type { SampledImage } from './sampled-image.ts'
 export { takeFolder } from './take-folder.ts'
 export type {

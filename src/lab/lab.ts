@@ -19,6 +19,7 @@ import type { ClassImagesRequest } from './class-images.ts'
 import type { DreamBoothRequest } from './dream-booth.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import type { ExtractRequest, ExtractRun } from './extract.ts'
+import type { RepairRequest, RepairRun } from './repair.ts'
 import type { SampledImage } from './sampled-image.ts'
 import type { BucketCount, Trained, TrainRequest, TrainRun } from './training.ts'
 
@@ -196,6 +197,12 @@ export interface Lab extends AsyncDisposable {
   extract(request: ExtractRequest, options?: CallOptions): ExtractRun
   /** Draws images. Throws ConfigError at once. */
   sample(request: SampleOptions, options?: CallOptions): SampleRun
+  /**
+   * Repairs a detail of pictures, hands by default: finds it, judges it, and where it is wrong repaints it after a
+   * template, judges again, and keeps what is better. Nothing outside of what was repainted changes. What fails on one
+   * picture is told in its record. Throws ConfigError at once; rejects with what drawing and judging reject with.
+   */
+  repair(request: RepairRequest, options?: CallOptions): RepairRun
   /** Judges images with a finger classifier, in their order. Throws ConfigError at once. */
   classify(request: ClassifyOptions, options?: CallOptions): ClassifyRun
   /** Trains the finger classifier. Throws ConfigError at once. */

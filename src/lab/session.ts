@@ -27,6 +27,14 @@ import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
 import type { OpenLabOptions } from './open-options.ts'
+import {
+  planRepair,
+  type RepairEvent,
+  type RepairRequest,
+  type RepairRun,
+  type Repairs,
+  repairPictures,
+} from './repair.ts'
 import { planSampling, startSampling } from './sample.ts'
 import { startTraining } from './start-training.ts'
 import { planTraining, type TrainPlan } from './train.ts'
@@ -163,6 +171,11 @@ export class LabSession implements api.Lab {
 
   sample(request: api.SampleOptions, options: api.CallOptions = {}): api.SampleRun {
     return startSampling(planSampling(request), (job) => this.#pool.submit(job), options)
+  }
+
+  repair(request: RepairRequest, { signal }: api.CallOptions = {}): RepairRun {
+    const plan = planRepair(request)
+    return new ChainedRun<Repairs, RepairEvent>((chain) => repairPictures(plan, this, chain), signal)
   }
 
   classify(request: api.ClassifyOptions, { signal }: api.CallOptions = {}): api.ClassifyRun {

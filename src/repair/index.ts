@@ -1,0 +1,24 @@
+export type {
+  Box,
+  DescribedPicture,
+  Detail,
+  DetailCrop,
+  DetailKit,
+  DrawnTemplate,
+  Frame,
+  Hypothesis,
+  Verdict,
+} from './detail.ts'
+export {
+  type Attempt,
+  countDecisions,
+  type Decision,
+  type DetailPictures,
+  type DetailRecord,
+  type PictureRecord,
+  type PictureTrouble,
+  type RepairCounts,
+  type RepairedPicture,
+} from './record.ts'
+export type { RepaintRequest } from './repaint.ts'
+export { repairPicture } from './repair-picture.ts'
