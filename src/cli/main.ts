@@ -10,6 +10,7 @@ import { extract } from './commands/extract.ts'
 import { gc } from './commands/gc.ts'
 import { rate } from './commands/rate.ts'
 import { render } from './commands/render.ts'
+import { repair } from './commands/repair.ts'
 import { repl } from './commands/repl.ts'
 import { report } from './commands/report.ts'
 import { run } from './commands/run.ts'
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   explain,
   train,
   extract,
+  repair,
   sample,
   curate,
   render,

@@ -8,6 +8,9 @@ import { packageRoot } from '../util/package-root.ts'
 /** Bases that come with the package, by name. */
 const embedded = ['tiny-hands']
 
+/** The ControlNet that comes with the package: it reads depth, for tiny-hands. */
+const embeddedControl = 'tiny-hands-depth'
+
 /** How a base that must be fetched is waited for. */
 export interface BaseCall {
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined
@@ -40,4 +43,9 @@ export async function baseFolder(name: string, call: BaseCall = {}): Promise<str
     message: `There is no base "${name}" and no file or folder ${folder}. ${nearest === undefined ? `Name ${names.join(', ')}, a folder in the diffusers layout, a .safetensors checkpoint, or a hub id like owner/name@revision.` : `Did you mean "${nearest}"?`}`,
     facts: { name, folder, nearest: nearest ?? null, names },
   })
+}
+
+/** The path that a ControlNet's name or path stands for. */
+export function controlNetPath(name: string): string {
+  return name === embeddedControl ? join(packageRoot(), 'src', 'weights', name) : name
 }

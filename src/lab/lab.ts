@@ -150,7 +150,10 @@ export interface Lab extends AsyncDisposable {
    * tells. Rejects with ArtefactError for what is no adapter.
    */
   adapterFamily(file: string, options?: CallOptions): Promise<Family | null>
-  /** A ControlNet: a folder in the layout of diffusers, or a file. Throws ArtefactError. */
+  /**
+   * A ControlNet: `tiny-hands-depth`, which comes with the package, a folder in the layout of diffusers, or a file. Throws
+   * ArtefactError.
+   */
   controlNet(path: string): Promise<ControlNet>
   /**
    * A folder of images, frozen and hashed. Throws DatasetError with all problems of the folder, ConfigError for

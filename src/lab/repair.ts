@@ -74,7 +74,13 @@ export async function repairPictures(
   chain: Chain<RepairEvent>,
 ): Promise<Repairs> {
   const { base, images, detail, ...settings } = plan
-  const kit = plan.kit ?? handsKit(detail, (files) => chain.follow(() => place.classify(files)))
+  const kit =
+    plan.kit ??
+    handsKit(detail, (files) =>
+      chain.follow(() =>
+        place.classify({ images: files, ...(detail.classifier !== null && { classifier: detail.classifier }) }),
+      ),
+    )
   const tools = {
     kit,
     settings,

@@ -10,7 +10,7 @@ import { KohyaTrainings } from '../kohya/index.ts'
 import type { TrainResult } from '../protocol/results.ts'
 import type { FileLock } from '../util/file-lock.ts'
 import type { RunStream, Worker, WorkerIdentity } from '../worker/index.ts'
-import { baseFolder } from './base.ts'
+import { baseFolder, controlNetPath } from './base.ts'
 import { ChainedRun } from './chained-run.ts'
 import { ClassImages, type ClassImagesRequest, planClassImages } from './class-images.ts'
 import {
@@ -121,7 +121,7 @@ export class LabSession implements api.Lab {
   }
 
   controlNet(path: string): ReturnType<typeof openControlNet> {
-    return openControlNet(path)
+    return openControlNet(controlNetPath(path))
   }
 
   dataset(folder: string, options: DatasetOptions = {}): Promise<Dataset> {

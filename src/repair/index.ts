@@ -22,3 +22,4 @@ export {
 } from './record.ts'
 export type { RepaintRequest } from './repaint.ts'
 export { repairPicture } from './repair-picture.ts'
+export { pictureFiles, RepairWriter } from './write-repairs.ts'
