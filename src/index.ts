@@ -9,6 +9,7 @@ export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recip
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export type { CurationInput } from './config/curation.ts'
+export type { FindHandsInput } from './config/hands.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export type { RatingInput } from './config/rating.ts'
 export type { SourceInput } from './config/source.ts'
@@ -55,6 +56,15 @@ export {
   StatisticsError,
   WorkerError,
 } from './errors/index.ts'
+export {
+  type Box,
+  type DoubtfulHand,
+  type FindHands,
+  type FoundHands,
+  findHands,
+  type Hand,
+  type Landmark,
+} from './hands/index.ts'
 export {
   type Base,
   type BestInput,
