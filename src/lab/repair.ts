@@ -9,13 +9,14 @@ import {
   countDecisions,
   type DescribedPicture,
   type DetailKit,
+  handsKit,
   type RepaintRequest,
   type RepairCounts,
   type RepairedPicture,
   repairPicture,
 } from '../repair/index.ts'
 import type { Chain } from './chained-run.ts'
-import { handsKit } from './hands-kit.ts'
+
 import { baseInput } from './inputs.ts'
 import type { Base, ClassifyOptions, ClassifyRun, LabRun, SampleOptions, SampleRun } from './lab.ts'
 

@@ -4,8 +4,18 @@ import type { Box, Frame } from './detail.ts'
 
 const leastSide = 8
 
-/** The square around a box whose side is `context` times the box's longer one, in whole pixels. */
-export function frameAround(box: Box, context: number): Frame {
+/**
+ * The square around a box whose side is `context` times the box's longer one, in whole pixels: no larger than the picture's shorter side, unless the box is, and moved so that it lies inside
+ * where it can. Along a side that is shorter than the frame it stays centred.
+ */
+export function frameWithin(box: Box, context: number, { width, height }: Pick<RgbImage, 'width' | 'height'>): Frame {
+  const longer = Math.max(box.width, box.height)
+  const within = Math.max(1, Math.min(context, Math.min(width, height) / longer))
+  const { left, top, side } = frameAround(box, within)
+  return { left: moved(left, side, width), top: moved(top, side, height), side }
+}
+
+function frameAround(box: Box, context: number): Frame {
   const side = Math.max(leastSide, Math.round(Math.max(box.width, box.height) * context))
   return {
     left: Math.round(box.left + box.width / 2 - side / 2),
@@ -14,15 +24,7 @@ export function frameAround(box: Box, context: number): Frame {
   }
 }
 
-/**
- * The frame moved so that it lies in the picture where it can. Along a side that is shorter than the frame it stays
- * centred.
- */
-export function frameWithin({ left, top, side }: Frame, { width, height }: Pick<RgbImage, 'width' | 'height'>): Frame {
-  return { left: within(left, side, width), top: within(top, side, height), side }
-}
-
-function within(start: number, side: number, length: number): number {
+function moved(start: number, side: number, length: number): number {
   return side > length ? Math.round((length - side) / 2) : Math.min(Math.max(start, 0), length - side)
 }
 
@@ -43,8 +45,9 @@ export function cutFrame({ pixels, width, height }: RgbImage, { left, top, side 
 export function pasteFrame(picture: RgbImage, { left, top, side }: Frame, part: RgbImage): RgbImage {
   const { width, height } = picture
   const pixels = picture.pixels.slice()
+  const [first, last] = [Math.max(0, -left), Math.min(side, width - left)]
+  if (first >= last) return { pixels, width, height }
   for (let y = Math.max(0, -top); y < Math.min(side, height - top); y++) {
-    const [first, last] = [Math.max(0, -left), Math.min(side, width - left)]
     const row = part.pixels.subarray((y * side + first) * 3, (y * side + last) * 3)
     pixels.set(row, ((top + y) * width + left + first) * 3)
   }

@@ -9,6 +9,7 @@ export type {
   Hypothesis,
   Verdict,
 } from './detail.ts'
+export { handsKit } from './hands-kit.ts'
 export {
   type Attempt,
   countDecisions,

@@ -4,7 +4,7 @@ import type { Judgement } from '../protocol/results.ts'
 import { type Gesture, gestures } from '../render/gestures.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
 import type { DetailCrop, Verdict } from './detail.ts'
-import { cutFrame, frameAround, frameWithin } from './frame.ts'
+import { cutFrame, frameWithin } from './frame.ts'
 import { gestureIn } from './gesture-words.ts'
 import { inScratch } from './repaint.ts'
 
@@ -24,7 +24,7 @@ export async function judgeHands(crops: readonly DetailCrop[], classify: Classif
     const files = await Promise.all(
       crops.map(async ({ image, box }, i) => {
         const file = join(folder, `${i}.png`)
-        await atomicWrite(file, await encodePng(cutFrame(image, frameWithin(frameAround(box, framing), image))))
+        await atomicWrite(file, await encodePng(cutFrame(image, frameWithin(box, framing, image))))
         return file
       }),
     )

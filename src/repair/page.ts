@@ -21,13 +21,13 @@ const words: Readonly<Record<Decision, string>> = {
 }
 const policy = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'"
 
-/** The page of repairs: each detail that was tried before, as its template, and after, and what became of all others. */
-export function repairPage(pictures: readonly ShownPicture[], counts: RepairCounts): string {
+/** The page of repairs (`details` is what was looked for, as in "hands"): each detail that was tried before, as its template, and after, and what became of all others. */
+export function repairPage(pictures: readonly ShownPicture[], counts: RepairCounts, details: string): string {
   const tried = pictures.filter(({ parts }) => parts.some((part) => part !== null))
   const others = pictures.filter((picture) => !tried.includes(picture))
   const body = html`<main>
 <p class="kicker">Repair</p>
-<h1>${headline(counts)}</h1>
+<h1>${headline(counts, details)}</h1>
 <p class="soft">${summary(counts)}</p>
 ${tried.map(pictureSection)}
 ${others.length > 0 && html`<section><h2>Left alone</h2><div class="sheet">${others.map(leftAlone)}</div></section>`}
@@ -35,8 +35,8 @@ ${others.length > 0 && html`<section><h2>Left alone</h2><div class="sheet">${oth
   return pageDocument({ title: 'Repair · Phalanx', style: pageTheme + style, policy }, body)
 }
 
-function headline({ details, repaired, pictures }: RepairCounts): string {
-  return `${repaired} of ${plural(details, 'detail')} repaired in ${plural(pictures, 'picture')}`
+function headline({ details, repaired, pictures }: RepairCounts, name: string): string {
+  return `${repaired} of ${details} ${name} repaired in ${plural(pictures, 'picture')}`
 }
 
 function summary(counts: RepairCounts): string {

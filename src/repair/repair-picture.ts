@@ -2,7 +2,7 @@ import type { RgbImage } from '../artefact/png.ts'
 import type { RepairSettings } from '../config/repair.ts'
 import { LabError } from '../errors/index.ts'
 import type { DescribedPicture, Detail, DetailKit, Frame, Hypothesis, Verdict } from './detail.ts'
-import { cutFrame, frameAround, frameWithin, pasteFrame } from './frame.ts'
+import { cutFrame, frameWithin, pasteFrame } from './frame.ts'
 import type { Attempt, DetailPictures, DetailRecord, PictureTrouble, RepairedPicture } from './record.ts'
 import {
   greyImage,
@@ -123,7 +123,7 @@ class PictureRepair {
     const { kit, settings } = this.#tools
     const verdicts = await kit.judge(
       details.map(({ box }) => {
-        const frame = frameWithin(frameAround(box, settings.context), picture.image)
+        const frame = frameWithin(box, settings.context, picture.image)
         return cropOf(cutFrame(picture.image, frame), frame, box, picture.prompt)
       }),
     )
@@ -152,7 +152,7 @@ class PictureRepair {
   ): Promise<Outcome> {
     const { settings, side } = this.#tools
     const picture = this.image as RgbImage
-    const frame = frameWithin(frameAround(detail.box, settings.context), picture)
+    const frame = frameWithin(detail.box, settings.context, picture)
     return inScratch(async (folder) => {
       const chosen = hypotheses.slice(0, settings.hypotheses)
       const prepared = await prepareDetail(picture, detail, frame, {

@@ -13,6 +13,8 @@ export interface RepairPlaces {
   readonly files: readonly string[]
   /** The folder that gets the pictures, `repair.json`, `index.html`, and in `parts` what the page shows. */
   readonly folder: string
+  /** What was looked for, in the plural, as in "hands". */
+  readonly details: string
 }
 
 /**
@@ -46,12 +48,12 @@ export class RepairWriter {
 
   /** Writes the record and the page over all pictures. */
   async finish(): Promise<RepairCounts> {
-    const { folder } = this.#places
+    const { folder, details } = this.#places
     const records = this.#shown.map(({ record }) => record)
     const counts = countDecisions(records)
     const pictures = this.#shown.map(({ file, record }) => ({ file, ...record }))
     await atomicWrite(join(folder, 'repair.json'), `${canonicalJson({ version: 1, counts, pictures })}\n`)
-    await atomicWrite(join(folder, 'index.html'), repairPage(this.#shown, counts))
+    await atomicWrite(join(folder, 'index.html'), repairPage(this.#shown, counts, details))
     return counts
   }
 

@@ -153,7 +153,10 @@ test.each([
   [{ strengths: [0.8, 0.4] }, /rise/],
   [{ strength: [0.8] }, /strengths/],
   [{ detail: { type: 'hand' } }, /hands/],
-  [{ images: [{ ...picture('one'), image: { pixels: new Uint8Array(4), width: 2, height: 2 } }] }, /a path, or a picture with name/],
+  [
+    { images: [{ ...picture('one'), image: { pixels: new Uint8Array(4), width: 2, height: 2 } }] },
+    /a path, or a picture with name/,
+  ],
 ])('%j is refused at once', (wrong, message) => {
   expect(() => lab.repair({ base, images: [picture('one')], ...wrong } as RepairRequest)).toThrow(message)
 })

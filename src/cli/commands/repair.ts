@@ -56,7 +56,7 @@ export const repair: Command = {
       },
       { signal },
     )
-    const writer = new RepairWriter({ files, folder })
+    const writer = new RepairWriter({ files, folder, details: 'hands' })
     for await (const event of run) {
       if (event.type !== 'picture-end') continue
       await writer.add(event.index, event.picture)
