@@ -1,4 +1,6 @@
 export { type Candidate, type CandidateInput, type CaptionOrigin, candidate } from './candidate.ts'
-export type { Duplicate, Fingerprint, KeptEntry, Ledger, LedgerEntry, Search } from './ledger.ts'
+export type { KeptEntry, LedgerEntry, Search } from './entry.ts'
+export type { Duplicate, Fingerprint, Ledger } from './ledger.ts'
 export { type OpenLedgerOptions, openLedger } from './open-ledger.ts'
-export type { CandidateState, ImageFacts, LedgerCounts, Outcome } from './progress.ts'
+export type { CandidateState, ImageFacts, LedgerCounts, Outcome, Quality } from './progress.ts'
+export type { ScoredEntry, ScoredPage, ScoreTable, SuspicionOrder } from './score-table.ts'

@@ -3,28 +3,18 @@ import { resolve } from '../config/resolve.ts'
 import type { FileLock } from '../util/file-lock.ts'
 import { type Candidate, type CandidateInput, candidate } from './candidate.ts'
 import type { LedgerDatabase } from './database.ts'
-import { type ImageFacts, imageFacts, type LedgerCounts, type Outcome, outcome, states } from './progress.ts'
+import {
+  entryOf,
+  type KeptEntry,
+  keptEntryOf,
+  type LedgerEntry,
+  type Search,
+  selectEntries,
+  selectKept,
+} from './entry.ts'
+import { type ImageFacts, type LedgerCounts, type Outcome, outcome, states } from './progress.ts'
+import { ScoreTable } from './score-table.ts'
 import { urlKey } from './url-key.ts'
-
-/** One question to one source. */
-export interface Search {
-  readonly source: string
-  readonly query: string
-}
-
-/** A candidate as the ledger knows it, with what its first hit says of it. */
-export interface LedgerEntry extends Search, Candidate {
-  readonly id: number
-  /** Fetches begun so far. */
-  readonly attempts: number
-}
-
-/** A candidate whose image is there. */
-export interface KeptEntry extends LedgerEntry {
-  /** SHA-256 of the file's bytes. */
-  readonly blob: string
-  readonly image: ImageFacts
-}
 
 /** A candidate that gives way to another one. */
 export interface Duplicate {
@@ -45,34 +35,6 @@ const fingerprint = z.object({
 })
 export type Fingerprint = z.output<typeof fingerprint>
 
-const imageColumns = ['format', 'size', 'width', 'height', 'hash', 'mirrored_hash']
-
-/** Candidates with what their first hit says, and columns of their images where those are joined. */
-function entries(columns: readonly string[] = []): string {
-  return `select candidate.id, attempts, source, query, hit.rank, facts${columns.map((name) => `, image.${name}`).join('')}
-    from candidate
-    join hit on (hit.search, hit.rank) =
-      (select search, rank from hit as first where first.candidate = candidate.id order by search, rank limit 1)
-    join search on search.id = hit.search`
-}
-
-const entryRow = z.object({
-  id: z.int(),
-  attempts: z.int(),
-  source: z.string(),
-  query: z.string(),
-  rank: z.int(),
-  facts: z.string(),
-})
-const imageRow = z.object({
-  format: z.string(),
-  size: z.int(),
-  width: z.int(),
-  height: z.int(),
-  hash: z.string(),
-  mirrored_hash: z.string(),
-  blob: z.string(),
-})
 const refusedRow = z.object({ reason: z.string(), url: z.string() })
 const counted = z.object({ name: z.string(), count: z.int() })
 const total = z.object({ count: z.int() })
@@ -85,10 +47,13 @@ const total = z.object({ count: z.int() })
 export class Ledger implements AsyncDisposable {
   readonly #database: LedgerDatabase
   readonly #lock: FileLock
+  /** What was measured of the images that were fetched. */
+  readonly scores: ScoreTable
 
   /** Made by `openLedger`. */
   constructor(database: LedgerDatabase, lock: FileLock) {
     this.#database = database
+    this.scores = new ScoreTable(database)
     this.#lock = lock
   }
 
@@ -129,19 +94,15 @@ export class Ledger implements AsyncDisposable {
    * whose id is larger.
    */
   due(now: number, limit: number, after = 0): LedgerEntry[] {
-    const sql = `${entries()} where candidate.state = 'waiting' and next_try <= ? and candidate.id > ?
+    const sql = `${selectEntries()} where candidate.state = 'waiting' and next_try <= ? and candidate.id > ?
       order by candidate.id limit ?`
     return this.#database.all(sql, now, after, limit).map(entryOf)
   }
 
   /** Candidates that were fetched and are kept, with their images, in the order in which they were found. */
   kept(limit: number, after = 0): KeptEntry[] {
-    const sql = `${entries(['blob', ...imageColumns])} join image on image.blob = candidate.blob
-      where candidate.state = 'fetched' and candidate.id > ? order by candidate.id limit ?`
-    return this.#database.all(sql, after, limit).map((row) => {
-      const { blob, mirrored_hash: mirroredHash, ...image } = imageRow.parse(row)
-      return { ...entryOf(row), blob, image: imageFacts.parse({ ...image, mirroredHash }) }
-    })
+    const sql = `${selectKept()} where candidate.state = 'fetched' and candidate.id > ? order by candidate.id limit ?`
+    return this.#database.all(sql, after, limit).map(keptEntryOf)
   }
 
   /** What tells kept images apart, of all of them, in the order in which they were found. */
@@ -181,7 +142,10 @@ export class Ledger implements AsyncDisposable {
     const sql = `update candidate set state = ?, reason = ?, next_try = ?, blob = ?, attempts = attempts + 1
       where id = ? and state = 'waiting'`
     return this.#database.transaction(() => {
-      if (result.state === 'fetched') this.#addImage(result.blob, result.image)
+      if (result.state === 'fetched') {
+        this.#addImage(result.blob, result.image)
+        if (result.quality !== undefined) this.scores.add(result.blob, result.quality)
+      }
       return this.#database.run(sql, result.state, reason, nextTry, blob, id) === 1
     })
   }
@@ -256,9 +220,4 @@ export class Ledger implements AsyncDisposable {
   #total(table: 'search' | 'hit' | 'candidate'): number {
     return total.parse(this.#database.get(`select count(*) as count from ${table}`)).count
   }
-}
-
-function entryOf(row: unknown): LedgerEntry {
-  const { facts, rank, ...rest } = entryRow.parse(row)
-  return { ...rest, ...candidate.parse({ ...(JSON.parse(facts) as object), rank }) }
 }

@@ -1,12 +1,13 @@
 /** Raised with every change of the tables. */
-export const ledgerVersion = 2
+export const ledgerVersion = 3
 
 /** Marks a SQLite file as a ledger of this package (`PRAGMA application_id`): "PhLx". */
 export const applicationId = 0x50684c78
 
 /**
  * What makes the tables of a version those of the next: `image` holds each file that was fetched once, and `duplicate_of`
- * the candidate that is kept in the place of one.
+ * the candidate that is kept in the place of one; `score` holds what was measured of each image, `suspicion` being the
+ * highest of its kinds.
  */
 export const migrations: Readonly<Record<number, string>> = {
   1: `
@@ -22,6 +23,29 @@ create table image (
 alter table candidate add column duplicate_of integer references candidate (id);
 create index candidate_blob on candidate (blob);
 pragma user_version = 2;
+`,
+  2: `
+create table score (
+  blob text primary key references image (blob),
+  measure integer not null,
+  sharpness real not null,
+  entropy real not null,
+  flat_area real not null,
+  distinct_colours integer not null,
+  borders real not null,
+  text_overlay real not null,
+  repeated_pattern real not null,
+  watermark real not null,
+  clip_art real not null,
+  little_detail real not null,
+  suspicion real not null
+) strict, without rowid;
+create index score_watermark on score (watermark);
+create index score_clip_art on score (clip_art);
+create index score_little_detail on score (little_detail);
+create index score_suspicion on score (suspicion);
+create index score_measure on score (measure);
+pragma user_version = 3;
 `,
 }
 
