@@ -28,14 +28,16 @@ export interface FrozenSet {
   readonly views: SetManifest['views']
   /** Images that were left out, as their licences forbid derived works. */
   readonly noDerivatives: number
+  /** Images on which nobody decided in a review; they are in the set. */
+  readonly unreviewed: number
 }
 
 const pageSize = 1000
 const examplesPerReason = 3
 
 /**
- * Freezes what a set's folder has by now into `frozen/<sha256>`, which is there whole or not at all and is the same
- * for the same images and captions. `lab.dataset` takes the folder (all images) and its `photos.jsonl`.
+ * Freezes what a set's folder has by now, as people decided in a review, into `frozen/<sha256>`, which is there whole or
+ * not at all and is the same for the same images and captions. `lab.dataset` takes the folder (all images) and its `photos.jsonl`.
  *
  * Throws DatasetError (`unfinished-set` while candidates wait, `empty-set`, `ledger-in-use`, `disk-full`,
  * `unwritable-folder`) or the signal's reason.
@@ -60,7 +62,7 @@ export async function freezeSet(setFolder: string, options: FreezeOptions = {}):
   const page = setPage(manifest, { sha256, noDerivatives, refusals: refusalsOf(ledger) })
   if ((await stat(folder).catch(() => null)) === null)
     await writing(root, () => writeSet(folder, blobs, { items, manifest: text, page }, signal))
-  return { folder, sha256, views: manifest.views, noDerivatives }
+  return { folder, sha256, views: manifest.views, noDerivatives, unreviewed: ledger.review.counts().unreviewed }
 }
 
 function* keptEntries(ledger: Ledger): Generator<KeptEntry> {

@@ -17,6 +17,8 @@ export interface SetItem extends Pick<KeptEntry, 'url' | 'page' | 'source' | 'qu
   readonly height: number
   readonly caption: string
   readonly captionSource: KeptEntry['captionSource']
+  /** What the caption was before people edited it, oldest first. */
+  readonly earlierCaptions: KeptEntry['earlierCaptions']
   readonly licence: string
   readonly licenceUrl: string | null
 }
@@ -42,6 +44,7 @@ export function itemOf(entry: KeptEntry, form: ImageForm): SetItem {
     ...{ form, blob, width: image.width, height: image.height },
     caption,
     captionSource: caption === '' ? 'none' : entry.captionSource,
+    earlierCaptions: entry.earlierCaptions,
     url: shownAddress(url),
     ...{ page, source, query, creator, attribution, licence, licenceUrl },
   }
