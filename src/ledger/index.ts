@@ -13,3 +13,4 @@ export {
   type ReviewState,
   reviewStates,
 } from './review-log.ts'
+export { urlKey } from './url-key.ts'
