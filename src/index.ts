@@ -10,6 +10,7 @@ export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export type { CurationInput } from './config/curation.ts'
 export { clip, dinov2, type ExtractorInput, inception } from './config/extractor.ts'
+export type { FreezingInput } from './config/freezing.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export type { RatingInput } from './config/rating.ts'
 export type { SourceInput } from './config/source.ts'
@@ -34,6 +35,8 @@ export {
   type FreezeOptions,
   type FrozenSet,
   freezeSet,
+  type SetChild,
+  type SetDifference,
   type SetItem,
   type SetManifest,
 } from './curation/index.ts'
@@ -120,7 +123,7 @@ export {
   openSource,
   type Patience,
   type QueryFile,
-  readQueries,
+  readQueryFile,
   type SearchOptions,
   type SourceEvent,
   type SourceSurroundings,

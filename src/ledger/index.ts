@@ -2,3 +2,4 @@ export { type Candidate, type CandidateInput, type CaptionOrigin, candidate } fr
 export type { Duplicate, Fingerprint, KeptEntry, Ledger, LedgerEntry, Search } from './ledger.ts'
 export { type OpenLedgerOptions, openLedger } from './open-ledger.ts'
 export type { CandidateState, ImageFacts, LedgerCounts, Outcome } from './progress.ts'
+export { urlKey } from './url-key.ts'

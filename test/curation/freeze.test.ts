@@ -1,12 +1,13 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { curate, freezeSet, type SetManifest } from '../../src/curation/index.ts'
+import { freezeSet, type SetManifest } from '../../src/curation/index.ts'
 import { openDataset } from '../../src/dataset/index.ts'
 import { openLedger } from '../../src/ledger/index.ts'
 import { sha256 } from '../../src/util/sha256.ts'
+import { type GatheredRow, gatherSet } from './gathered-set.ts'
 import { jpeg } from './local-web-site.ts'
 
 let folder: string
@@ -15,23 +16,8 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-/** A set of files on this machine with these rows beside them. */
-async function gathered(rows: readonly { name: string; bytes: Buffer; [fact: string]: unknown }[]) {
-  await mkdir(join(folder, 'files'), { recursive: true })
-  const lines = await Promise.all(
-    rows.map(async ({ name, bytes, ...facts }) => {
-      await writeFile(join(folder, 'files', name), bytes)
-      return JSON.stringify({ query: 'hands', url: `file://${join(folder, 'files', name)}`, ...facts })
-    }),
-  )
-  await writeFile(join(folder, 'list.jsonl'), lines.join('\n'))
-  const set = join(folder, 'set')
-  const queries = [...new Set(rows.map(({ query }) => String(query ?? 'hands')))]
-  await curate({
-    ...{ folder: set, queries, settings: { smallestSide: 32 } },
-    sources: [{ type: 'list', file: join(folder, 'list.jsonl') }],
-  })
-  return set
+function gathered(rows: readonly GatheredRow[]): Promise<string> {
+  return gatherSet(folder, rows)
 }
 
 async function manifestIn(frozen: string): Promise<SetManifest> {
@@ -83,7 +69,8 @@ test('freezing again gives the same set, and another image another one beside it
   expect((await stat(join(first.folder, 'manifest.json'))).mtimeMs).toBe(written)
   const second = await freezeSet(await gathered([...rows, { name: 'b.jpg', bytes: await jpeg(2) }]))
   expect(second.sha256).not.toBe(first.sha256)
-  expect((await readdir(join(folder, 'set', 'frozen'))).toSorted()).toEqual([first.sha256, second.sha256].toSorted())
+  const names = await readdir(join(folder, 'set', 'frozen'))
+  expect(names.toSorted()).toEqual([first.sha256, second.sha256, 'history.jsonl'].toSorted())
 })
 
 test('what readers would show differently is made upright, 8 bits and sRGB', async () => {
