@@ -10,7 +10,7 @@ import { inspectImage, measure } from './inspect-image.ts'
 const pageSize = 500
 
 /**
- * Measures the kept images that were not, or not in the way of today: those of a set that an older version of this package
+ * Measures the images that were not, or not in the way of today: those of a set that an older version of this package
  * made. Stopped anywhere it goes on from there. Throws DatasetError (`damaged-set`, `disk-full`, `ledger-failed`) or the
  * signal's reason.
  */

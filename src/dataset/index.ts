@@ -1,4 +1,5 @@
 export { type BucketPlan, bucketGrid, planBuckets, type Size } from './buckets.ts'
+export { longestCaption } from './caption-file.ts'
 export type { CaptionSource, Dataset, DatasetOptions } from './dataset.ts'
 export { ImageInspector, largestImage } from './image-facts.ts'
 export { type ListedImage, type Listing, listImages } from './list-images.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Candidate, candidate } from './candidate.ts'
+import { type Candidate, type CaptionOrigin, candidate } from './candidate.ts'
 import { type ImageFacts, imageFacts } from './progress.ts'
 
 /** One question to one source. */
@@ -15,29 +15,31 @@ export interface LedgerEntry extends Search, Candidate {
   readonly attempts: number
 }
 
+/** Where a caption comes from, when people may have changed it. */
+export type ReviewedCaptionOrigin = CaptionOrigin | 'edited'
+
+/** A caption that an image had before somebody edited it. */
+export interface EarlierCaption {
+  readonly caption: string
+  readonly captionSource: ReviewedCaptionOrigin
+}
+
 /** A candidate whose image is there. */
-export interface KeptEntry extends LedgerEntry {
+export interface KeptEntry extends Omit<LedgerEntry, 'captionSource'> {
   /** SHA-256 of the file's bytes. */
   readonly blob: string
   readonly image: ImageFacts
+  readonly captionSource: ReviewedCaptionOrigin
+  /** Oldest first; empty when nobody edited the caption. */
+  readonly earlierCaptions: readonly EarlierCaption[]
 }
 
-const imageColumns = ['format', 'size', 'width', 'height', 'hash', 'mirrored_hash']
-
-/** Selects candidates with what their first hit says, and with other columns that the rest of the query joins. */
-export function selectEntries(columns: readonly string[] = []): string {
-  return `select candidate.id, attempts, source, query, hit.rank, facts${columns.map((name) => `, ${name}`).join('')}
-    from candidate
-    join hit on (hit.search, hit.rank) =
-      (select search, rank from hit as first where first.candidate = candidate.id order by search, rank limit 1)
-    join search on search.id = hit.search`
-}
-
-/** Selects candidates whose image is there. */
-export function selectKept(columns: readonly string[] = []): string {
-  const names = ['blob', ...imageColumns].map((name) => `image.${name}`)
-  return `${selectEntries([...names, ...columns])} join image on image.blob = candidate.blob`
-}
+/** Columns that {@link keptEntryOf} reads beside those of every entry. */
+export const imageColumns = [
+  ...['standing.blob', 'format', 'size', 'width', 'height', 'hash', 'mirrored_hash'],
+  `(select json_group_array(new_text) from
+    (select new_text from valid_decision where candidate = candidate.id and kind = 'caption' order by id)) as edits`,
+]
 
 const entryRow = z.object({
   id: z.int(),
@@ -47,7 +49,7 @@ const entryRow = z.object({
   rank: z.int(),
   facts: z.string(),
 })
-const imageRow = z.object({
+const keptRow = z.object({
   format: z.string(),
   size: z.int(),
   width: z.int(),
@@ -55,16 +57,39 @@ const imageRow = z.object({
   hash: z.string(),
   mirrored_hash: z.string(),
   blob: z.string(),
+  edits: z.string(),
 })
 
-/** Reads a row of `selectEntries`. */
+/** Candidates with what their first hit says and what they count as, and further columns. */
+export function entries(columns: readonly string[] = []): string {
+  return `select candidate.id, attempts, source, query, hit.rank, facts${columns.map((name) => `, ${name}`).join('')}
+    from candidate
+    join hit on (hit.search, hit.rank) =
+      (select search, rank from hit as first where first.candidate = candidate.id order by search, rank limit 1)
+    join search on search.id = hit.search
+    join standing on standing.id = candidate.id`
+}
+
 export function entryOf(row: unknown): LedgerEntry {
   const { facts, rank, ...rest } = entryRow.parse(row)
   return { ...rest, ...candidate.parse({ ...(JSON.parse(facts) as object), rank }) }
 }
 
-/** Reads a row of `selectKept`. */
 export function keptEntryOf(row: unknown): KeptEntry {
-  const { blob, mirrored_hash: mirroredHash, ...image } = imageRow.parse(row)
-  return { ...entryOf(row), blob, image: imageFacts.parse({ ...image, mirroredHash }) }
+  const found = entryOf(row)
+  const { blob, mirrored_hash: mirroredHash, edits, ...facts } = keptRow.parse(row)
+  const { caption, captionSource } = found
+  const edited = z.array(z.string()).parse(JSON.parse(edits))
+  const captions: EarlierCaption[] = [
+    { caption, captionSource },
+    ...edited.map((text) => ({ caption: text, captionSource: 'edited' as const })),
+  ]
+  const last = captions.at(-1) as EarlierCaption
+  return {
+    ...found,
+    blob,
+    image: imageFacts.parse({ ...facts, mirroredHash }),
+    ...last,
+    earlierCaptions: captions.slice(0, -1),
+  }
 }

@@ -3,16 +3,9 @@ import { resolve } from '../config/resolve.ts'
 import type { FileLock } from '../util/file-lock.ts'
 import { type Candidate, type CandidateInput, candidate } from './candidate.ts'
 import type { LedgerDatabase } from './database.ts'
-import {
-  entryOf,
-  type KeptEntry,
-  keptEntryOf,
-  type LedgerEntry,
-  type Search,
-  selectEntries,
-  selectKept,
-} from './entry.ts'
+import { entries, entryOf, imageColumns, type KeptEntry, keptEntryOf, type LedgerEntry, type Search } from './entry.ts'
 import { type ImageFacts, type LedgerCounts, type Outcome, outcome, states } from './progress.ts'
+import { ReviewLog } from './review-log.ts'
 import { ScoreTable } from './score-table.ts'
 import { urlKey } from './url-key.ts'
 
@@ -47,14 +40,17 @@ const total = z.object({ count: z.int() })
 export class Ledger implements AsyncDisposable {
   readonly #database: LedgerDatabase
   readonly #lock: FileLock
+  /** What people decided. */
+  readonly review: ReviewLog
   /** What was measured of the images that were fetched. */
   readonly scores: ScoreTable
 
   /** Made by `openLedger`. */
   constructor(database: LedgerDatabase, lock: FileLock) {
     this.#database = database
-    this.scores = new ScoreTable(database)
     this.#lock = lock
+    this.review = new ReviewLog(database)
+    this.scores = new ScoreTable(database)
   }
 
   /** Keeps a source's raw answer; a later one to the same request takes its place. `received`: ms since 1970. */
@@ -94,21 +90,29 @@ export class Ledger implements AsyncDisposable {
    * whose id is larger.
    */
   due(now: number, limit: number, after = 0): LedgerEntry[] {
-    const sql = `${selectEntries()} where candidate.state = 'waiting' and next_try <= ? and candidate.id > ?
+    const sql = `${entries()} where candidate.state = 'waiting' and next_try <= ? and candidate.id > ?
       order by candidate.id limit ?`
     return this.#database.all(sql, now, after, limit).map(entryOf)
   }
 
-  /** Candidates that were fetched and are kept, with their images, in the order in which they were found. */
+  /**
+   * Candidates that were fetched and are kept, with their images and with captions as people edited them, in the order in
+   * which they were found. What people took out is not among them; what they said is no duplicate is.
+   */
   kept(limit: number, after = 0): KeptEntry[] {
-    const sql = `${selectKept()} where candidate.state = 'fetched' and candidate.id > ? order by candidate.id limit ?`
+    const sql = `${entries(imageColumns)} join image on image.blob = standing.blob
+      where standing.state = 'fetched' and candidate.id > ? order by candidate.id limit ?`
     return this.#database.all(sql, after, limit).map(keptEntryOf)
   }
 
-  /** What tells kept images apart, of all of them, in the order in which they were found. */
+  /**
+   * What tells kept images apart, of all of them, in the order in which they were found. What people took out is not
+   * among them, so that nothing gives way to it.
+   */
   fingerprints(): Fingerprint[] {
-    const sql = `select id, image.blob, hash, mirrored_hash as mirroredHash, width * height as pixels
-      from candidate join image on image.blob = candidate.blob where state = 'fetched' order by id`
+    const sql = `select candidate.id, image.blob, hash, mirrored_hash as mirroredHash, width * height as pixels
+      from candidate join standing on standing.id = candidate.id join image on image.blob = candidate.blob
+      where candidate.state = 'fetched' and standing.state = 'fetched' order by candidate.id`
     return this.#database.all(sql).map((row) => fingerprint.parse(row))
   }
 
@@ -117,7 +121,7 @@ export class Ledger implements AsyncDisposable {
    * looks the same. Gives how many changed; one that is not kept does not.
    */
   refuseDuplicates(duplicates: readonly Duplicate[]): number {
-    const sql = `update candidate set state = 'refused', reason = ?, duplicate_of = ?, blob = null
+    const sql = `update candidate set state = 'refused', reason = ?, duplicate_of = ?, duplicate_blob = blob, blob = null
       where id = ? and state = 'fetched'`
     return this.#database.transaction(() =>
       duplicates.reduce((changed, { id, of, reason }) => changed + this.#database.run(sql, reason, of, id), 0),
@@ -150,11 +154,11 @@ export class Ledger implements AsyncDisposable {
     })
   }
 
-  /** How far the set has come. */
+  /** How far the set has come; what people took out counts as refused. */
   counts(): LedgerCounts {
-    const byState = this.#counted('select state as name, count(*) as count from candidate group by state')
+    const byState = this.#counted('select state as name, count(*) as count from standing group by state')
     const refusals = this.#counted(
-      `select reason as name, count(*) as count from candidate where state = 'refused'
+      `select reason as name, count(*) as count from standing where state = 'refused'
         group by reason order by count desc, name`,
     )
     const hits = this.#total('hit')
@@ -165,7 +169,9 @@ export class Ledger implements AsyncDisposable {
       ) as LedgerCounts['states'],
       refusals: refusals.map(({ name, count }) => ({ reason: name, count })),
       duplicates: total.parse(
-        this.#database.get('select count(*) as count from candidate where duplicate_of is not null'),
+        this.#database.get(
+          `select count(*) as count from standing where state = 'refused' and duplicate_of is not null`,
+        ),
       ).count,
       repeated: hits - this.#total('candidate'),
     }
@@ -174,7 +180,7 @@ export class Ledger implements AsyncDisposable {
   /** Addresses of refused candidates, the first few of each reason in the order in which they were found. */
   refused(perReason: number): { readonly reason: string; readonly url: string }[] {
     const sql = `select reason, url_key as url from
-      (select *, row_number() over (partition by reason order by id) as place from candidate where state = 'refused')
+      (select *, row_number() over (partition by reason order by id) as place from standing where state = 'refused')
       where place <= ? order by reason, id`
     return this.#database.all(sql, perReason).map((row) => refusedRow.parse(row))
   }

@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
-import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Ledger, openLedger, type Quality, type ScoredEntry, type SuspicionOrder } from '../../src/ledger/index.ts'
+import { type Ledger, openLedger, type Quality } from '../../src/ledger/index.ts'
 import { migrations, tables } from '../../src/ledger/tables.ts'
 
 let folder: string
@@ -43,64 +42,53 @@ function fill(ledger: Ledger, qualities: readonly (Quality | undefined)[]): void
     ledger.recordOutcome(i + 1, { state: 'fetched', blob: blob(i + 1), image, ...(quality && { quality }) })
 }
 
-function pages(ledger: Ledger, by: SuspicionOrder, limit: number): ScoredEntry[] {
-  const all: ScoredEntry[] = []
-  for (;;) {
-    const page = ledger.scores.page({ by, limit, after: all.at(-1) })
-    if (page.length === 0) return all
-    all.push(...page)
-  }
+/** Ids and suspicions of a kind as a review gets them. */
+function suspicions(ledger: Ledger, kind: 'watermark' | 'clipArt' | 'littleDetail') {
+  return ledger.review.rows().map((row) => [row.id, row[kind]])
 }
 
-test('scores come back as they were recorded, the most suspected first', async () => {
+test('a review gets the suspicions that were recorded, and none of what was not measured', async () => {
   await using ledger = await openLedger(folder)
-  const qualities = [qualityOf(0.1, 0.9), qualityOf(0.8), undefined, qualityOf(0.3, 0, 0.95)]
-  fill(ledger, qualities)
-  const ids = (by: SuspicionOrder): number[] => pages(ledger, by, 10).map(({ id }) => id)
-  expect([ids('watermark'), ids('clipArt'), ids('littleDetail'), ids('any')]).toEqual([
+  fill(ledger, [qualityOf(0.1, 0.9), qualityOf(0.8), undefined, qualityOf(0.3, 0, 0.95)])
+  const got = (['watermark', 'clipArt', 'littleDetail'] as const).map((kind) => suspicions(ledger, kind))
+  expect(got).toEqual([
     ...[
-      [2, 4, 1],
-      [1, 2, 4],
-      [4, 1, 2],
-      [4, 1, 2],
+      [
+        [1, 0.1],
+        [2, 0.8],
+        [3, null],
+        [4, 0.3],
+      ],
+      [
+        [1, 0.9],
+        [2, 0],
+        [3, null],
+        [4, 0],
+      ],
+    ],
+    [
+      [1, 0],
+      [2, 0],
+      [3, null],
+      [4, 0.95],
     ],
   ])
-  expect(pages(ledger, 'watermark', 10)[0]).toMatchObject({ id: 2, blob: blob(2), image, quality: qualities[1] })
   expect([ledger.scores.count('watermark', 0.3), ledger.scores.count('clipArt', 0.91)]).toEqual([2, 0])
   ledger.refuseDuplicates([{ id: 2, of: 1, reason: 'near-duplicate' }])
-  expect([ids('watermark'), ledger.scores.count('watermark', 0.3)]).toEqual([[4, 1], 1])
-})
-
-test('pages of any length show each image once, in one order', async () => {
-  const values = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 12 })
-  let run = 0
-  await fc.assert(
-    fc.asyncProperty(values, fc.integer({ min: 1, max: 5 }), async (suspicions, limit) => {
-      await using ledger = await openLedger(join(folder, String(run++)))
-      fill(
-        ledger,
-        suspicions.map((value) => qualityOf(value / 3)),
-      )
-      const expected = suspicions
-        .map((value, i) => ({ value, id: i + 1 }))
-        .toSorted((a, b) => b.value - a.value || a.id - b.id)
-      expect(pages(ledger, 'watermark', limit).map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
-    }),
-    { numRuns: 15 },
-  )
+  expect(ledger.scores.count('watermark', 0.3)).toBe(1)
 })
 
 test('what was measured in another way, or never, is told and measured anew', async () => {
   await using ledger = await openLedger(folder)
   fill(ledger, [qualityOf(0.1), undefined, qualityOf(0.2, 0, 0, 7), undefined])
   ledger.refuseDuplicates([{ id: 4, of: 1, reason: 'near-duplicate' }])
-  expect(ledger.scores.unmeasured(7, 10)).toEqual([blob(1), blob(2)])
+  expect(ledger.scores.unmeasured(7, 10)).toEqual([blob(1), blob(2), blob(4)])
   expect([ledger.scores.unmeasured(7, 1), ledger.scores.unmeasured(7, 1, blob(1))]).toEqual([[blob(1)], [blob(2)]])
   const hashes = { hash: '1111111111111111', mirroredHash: '2222222222222222' }
   ledger.scores.remeasure(blob(1), { ...hashes, quality: qualityOf(0.9, 0, 0, 7) })
-  expect(ledger.scores.unmeasured(7, 10)).toEqual([blob(2)])
+  expect(ledger.scores.unmeasured(7, 10)).toEqual([blob(2), blob(4)])
   expect(ledger.fingerprints()[0]).toMatchObject(hashes)
-  expect(pages(ledger, 'any', 10)[0]).toMatchObject({ id: 1, quality: { measure: 7, suspicion: { watermark: 0.9 } } })
+  expect(suspicions(ledger, 'watermark')[0]).toEqual([1, 0.9])
 })
 
 test.each([
@@ -110,7 +98,7 @@ test.each([
 ])('%s is refused and leaves nothing', async (_, quality) => {
   await using ledger = await openLedger(folder)
   expect(() => fill(ledger, [quality])).toThrow(expect.objectContaining({ code: 'invalid-settings' }))
-  expect([ledger.scores.page({ by: 'any', limit: 9 }), ledger.counts().states.fetched]).toEqual([[], 0])
+  expect(ledger.counts().states).toMatchObject({ waiting: 1, fetched: 0 })
 })
 
 test('a ledger of the second version is brought up, and its images are told as not measured', async () => {
