@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "d5751439f1e06481bdc962dd0900a1daa60b4651f7e9d5f420c173c7e18045d2"
+SCHEMA_SHA256 = "502afd304fa9ed500587307573dc04dcd0861176ffb982ea3f455511fe9e5cc1"
 
 
 class Accepted(
@@ -701,6 +701,7 @@ class DatasetItem(
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
     height: Annotated[int, Meta(ge=1)]
     mask: ItemPicture | None
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
     width: Annotated[int, Meta(ge=1)]
 
