@@ -10,6 +10,7 @@ export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export type { CurationInput } from './config/curation.ts'
 export type { DatasetExportInput } from './config/export.ts'
+export { clip, dinov2, type ExtractorInput, inception } from './config/extractor.ts'
 export type { FreezingInput } from './config/freezing.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export type { RatingInput } from './config/rating.ts'
@@ -77,8 +78,12 @@ export {
   type ExplainRun,
   type Explanation,
   type ExtractedAdapter,
+  type Extractor,
   type ExtractRequest,
   type ExtractRun,
+  type FeatureRows,
+  type FeaturesRequest,
+  type FeaturesRun,
   type Interrupt,
   type Lab,
   type LabEnvironment,

@@ -72,6 +72,8 @@ export const curate: Command = {
     })
     if (frozen.noDerivatives > 0)
       terminal.note(`${frozen.noDerivatives} images were left out, as their licences forbid derived works.`)
+    if (frozen.unreviewed > 0)
+      terminal.note(`${frozen.unreviewed} images were not reviewed: phalanx review ${curated.folder} shows them.`)
     terminal.result({ ...curated, frozen }, () => describeSet(frozen))
     return exitCodes.success
   },
