@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "1c6cec50a69a744898a78d3c9c985bfe418ae31d4c0bd56b15179e8fd8719e1d"
+SCHEMA_SHA256 = "a901da58f2b55a7c3caf1c5b246a13ab5b4116178a25bbaa03d069029733ce00"
 
 
 class Accepted(
@@ -701,6 +701,7 @@ class DatasetItem(
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
     height: Annotated[int, Meta(ge=1)]
     mask: ItemPicture | None
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
     width: Annotated[int, Meta(ge=1)]
 
