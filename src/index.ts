@@ -9,6 +9,9 @@ export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recip
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export type { CurationInput } from './config/curation.ts'
+export type { DatasetExportInput } from './config/export.ts'
+export { clip, dinov2, type ExtractorInput, inception } from './config/extractor.ts'
+export type { FreezingInput } from './config/freezing.ts'
 export type { FindHandsInput } from './config/hands.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export type { RatingInput } from './config/rating.ts'
@@ -34,6 +37,8 @@ export {
   type FreezeOptions,
   type FrozenSet,
   freezeSet,
+  type SetChild,
+  type SetDifference,
   type SetItem,
   type SetManifest,
 } from './curation/index.ts'
@@ -42,6 +47,9 @@ export {
   type Dataset,
   type DatasetOptions,
   type DatasetProblem,
+  type ExportedDataset,
+  type ExportRun,
+  exportDataset,
   type RenderHandsOptions,
   type RenderHandsRun,
   renderHands,
@@ -80,8 +88,12 @@ export {
   type ExplainRun,
   type Explanation,
   type ExtractedAdapter,
+  type Extractor,
   type ExtractRequest,
   type ExtractRun,
+  type FeatureRows,
+  type FeaturesRequest,
+  type FeaturesRun,
   type Interrupt,
   type Lab,
   type LabEnvironment,
@@ -144,7 +156,7 @@ export {
   openSource,
   type Patience,
   type QueryFile,
-  readQueries,
+  readQueryFile,
   type SearchOptions,
   type SourceEvent,
   type SourceSurroundings,

@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     every: { type: 'string', default: '1' },
-    zoom: { type: 'string', default: '1' },
+    zoom: { type: 'string', default: '0' },
     size: { type: 'string', default: '256' },
     seeds: { type: 'string', default: '8' },
   },

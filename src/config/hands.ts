@@ -16,8 +16,8 @@ export const findHandsSettings = z.strictObject({
   confidence: z.number().min(0.1).max(1).default(0.3),
   /** Least probability that a hand is there, as the landmark model judges; below it a hand has no landmarks. */
   presence: z.number().min(0).max(1).default(0.5),
-  /** How often the picture is also searched in tiles of half the size, then of a quarter: 0 looks at it whole. */
-  zoom: z.int().min(0).max(3).default(1),
+  /** How often the picture is also searched in tiles of half the size, then of a quarter; 0 looks at it whole alone. */
+  zoom: z.int().min(0).max(3).default(0),
 })
 export type FindHandsInput = z.input<typeof findHandsSettings>
 export type FindHandsSettings = z.output<typeof findHandsSettings>

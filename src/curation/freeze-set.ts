@@ -1,19 +1,24 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { resolve as absolute, dirname, join } from 'node:path'
+import { resolve as absolute, join, posix } from 'node:path'
+import { type FreezingInput, freezing } from '../config/freezing.ts'
+import { resolve } from '../config/resolve.ts'
+import { longestCaption } from '../dataset/index.ts'
 import { DatasetError } from '../errors/index.ts'
-import { type KeptEntry, type Ledger, openLedger } from '../ledger/index.ts'
-import { atomicWrite } from '../util/atomic-write.ts'
+import { type KeptEntry, type Ledger, openLedger, urlKey } from '../ledger/index.ts'
 import { canonicalJson } from '../util/canonical-json.ts'
 import { mapParallel } from '../util/map-parallel.ts'
-import { type BlobStore, openBlobStore, writing } from './blob-store.ts'
-import { attributionText, forbidsDerivatives, licencesText } from './licences.ts'
-import { itemOf, manifestOf, manifestText, type SetItem, type SetManifest, shownAddress } from './manifest.ts'
-import { formOf, writeImage } from './plain-image.ts'
+import { openBlobStore, writing } from './blob-store.ts'
+import { manifestOf, partsOf } from './freezing/parts.ts'
+import { differenceOf, type SetDifference } from './freezing/set-difference.ts'
+import { type EarlierSet, isFrozen, readHistory } from './freezing/set-history.ts'
+import { writeSet } from './freezing/write-set.ts'
+import { forbidsDerivatives } from './licences.ts'
+import { itemOf, manifestText, type SetItem, type SetManifest, shownAddress } from './manifest.ts'
+import { formOf } from './plain-image.ts'
 import { type RefusalExamples, setPage } from './set-page.ts'
-import { views } from './views.ts'
 
-export interface FreezeOptions {
+export interface FreezeOptions extends FreezingInput {
   /** Keeps images whose licence forbids derived works. False by default. */
   readonly keepNoDerivatives?: boolean
   readonly signal?: AbortSignal | undefined
@@ -21,27 +26,51 @@ export interface FreezeOptions {
 
 /** A set that changes no more. */
 export interface FrozenSet {
-  /** Holds `manifest.json`, `index.html` to look at, `metadata.jsonl`, `photos.jsonl`, `images`, `LICENSES.md` and `attribution.jsonl`. */
+  /**
+   * Holds `manifest.json`, `index.html` to look at, `images`, a metadata file per view, pick and split (`metadata.jsonl`
+   * for everything, `<name>.jsonl` for the others), `LICENSES.md`, `attribution.jsonl`, and `difference.json` in a set
+   * that was frozen after another one.
+   */
   readonly folder: string
   /** Of the manifest; the folder's name. */
   readonly sha256: string
   readonly views: SetManifest['views']
+  readonly picks: SetManifest['picks']
+  readonly splits: SetManifest['splits']
+  /** What it has otherwise than the set that was frozen before it; null for the first. */
+  readonly child: SetChild | null
   /** Images that were left out, as their licences forbid derived works. */
   readonly noDerivatives: number
+  /** Images on which nobody decided in a review; they are in the set. */
+  readonly unreviewed: number
+}
+
+/** A set as a change of an earlier one. */
+export interface SetChild {
+  /** SHA-256 of the earlier set's manifest. */
+  readonly parent: string
+  readonly difference: SetDifference
 }
 
 const pageSize = 1000
 const examplesPerReason = 3
+const noDerivativesReason = 'no-derivatives'
 
 /**
- * Freezes what a set's folder has by now into `frozen/<sha256>`, which is there whole or not at all and is the same
- * for the same images and captions. `lab.dataset` takes the folder (all images) and its `photos.jsonl`.
+ * Freezes what a set's folder has by now, as people decided in a review, into `frozen/<sha256>`, which is there whole or
+ * not at all and is the same for the same images, captions and settings. `lab.dataset` takes the folder (all images) and
+ * each of its metadata files.
  *
- * Throws DatasetError (`unfinished-set` while candidates wait, `empty-set`, `ledger-in-use`, `disk-full`,
- * `unwritable-folder`) or the signal's reason.
+ * The name of a set does not depend on what was frozen before: its parent is told beside the manifest. A set that is
+ * there already keeps the parent that it had when it was first frozen.
+ *
+ * Throws ConfigError (`invalid-settings`), DatasetError (`unfinished-set` while candidates wait, `empty-set`,
+ * `caption-too-long`, `unknown-image` and `ambiguous-image` of picks, `ledger-in-use`, `disk-full`, `unwritable-folder`)
+ * or the signal's reason.
  */
 export async function freezeSet(setFolder: string, options: FreezeOptions = {}): Promise<FrozenSet> {
-  const { signal = new AbortController().signal, keepNoDerivatives = false } = options
+  const { signal = new AbortController().signal, keepNoDerivatives = false, ...input } = options
+  const settings = resolve(freezing, input, 'settings of freezing')
   const root = absolute(setFolder)
   await using ledger = await openLedger(root, { signal })
   const { waiting } = ledger.counts().states
@@ -49,19 +78,35 @@ export async function freezeSet(setFolder: string, options: FreezeOptions = {}):
   const blobs = await openBlobStore(join(root, 'blobs'))
   const all = await mapParallel([...keptEntries(ledger)], availableParallelism(), async (entry) => {
     signal.throwIfAborted()
-    return itemOf(entry, await formOf(blobs.path(entry.blob)))
+    return itemOf(entry, await formOf(blobs.path(entry.blob)), settings.captions)
   })
   const items = keepNoDerivatives ? all : all.filter((item) => !forbidsDerivatives(item))
   if (items.length === 0) throw empty(root, all.length)
-  const manifest = manifestOf(items)
+  refuseLongCaptions(root, items)
+  const manifest = await manifestOf(items, settings, (blob) => blobs.path(blob))
   const { text, sha256 } = manifestText(manifest)
   const folder = join(root, 'frozen', sha256)
   const noDerivatives = all.length - items.length
-  const page = setPage(manifest, { sha256, noDerivatives, refusals: refusalsOf(ledger) })
-  if ((await stat(folder).catch(() => null)) === null)
-    await writing(root, () => writeSet(folder, blobs, { items, manifest: text, page }, signal))
-  return { folder, sha256, views: manifest.views, noDerivatives }
+  const history = await readHistory(join(root, 'frozen'))
+  if (!(await isFrozen(folder))) {
+    const earlier = await history.before(sha256)
+    const child = earlier === null ? null : childOf(earlier, items, reasonsIn(ledger, all))
+    const parts = partsOf(manifest, settings)
+    const page = setPage(manifest, parts, { sha256, noDerivatives, refusals: refusalsOf(ledger) })
+    const texts = {
+      'index.html': page,
+      'manifest.json': text,
+      ...(child !== null && { [differenceFile]: `${canonicalJson(child)}\n` }),
+    }
+    await writing(root, () => writeSet(folder, blobs, { items, parts, texts }, signal))
+  }
+  await writing(root, () => history.add(sha256))
+  const { views, picks, splits } = manifest
+  const { unreviewed } = ledger.review.counts()
+  return { folder, sha256, views, picks, splits, child: await readChild(folder), noDerivatives, unreviewed }
 }
+
+const differenceFile = 'difference.json'
 
 function* keptEntries(ledger: Ledger): Generator<KeptEntry> {
   for (let after = 0; ; ) {
@@ -82,34 +127,42 @@ function refusalsOf(ledger: Ledger): RefusalExamples[] {
   }))
 }
 
-/** In a folder that takes its name when all is there. */
-async function writeSet(
-  folder: string,
-  blobs: BlobStore,
-  { items, manifest, page }: { items: readonly SetItem[]; manifest: string; page: string },
-  signal: AbortSignal,
-): Promise<void> {
-  const partial = `${folder}.partial`
-  const parent = dirname(folder)
-  await mkdir(parent, { recursive: true })
-  // What a killed process left, of this or of another content.
-  for (const name of await readdir(parent))
-    if (name.endsWith('.partial')) await rm(join(parent, name), { recursive: true, force: true })
-  await mkdir(join(partial, 'images'), { recursive: true })
-  await mapParallel(items, availableParallelism(), async ({ blob, file, form }) => {
-    signal.throwIfAborted()
-    await writeImage(blobs.path(blob), join(partial, file), form)
-  })
-  for (const view of views) {
-    const held = items.filter((item) => view.holds(item))
-    const rows = held.map(({ file, caption }) => `${canonicalJson({ file_name: file, text: caption })}\n`)
-    if (held.length > 0) await atomicWrite(join(partial, view.file), rows.join(''))
+function childOf(earlier: EarlierSet, items: readonly SetItem[], reasonOf: (item: Addressed) => string): SetChild {
+  return { parent: earlier.sha256, difference: differenceOf(earlier.items, items, reasonOf) }
+}
+
+type Addressed = Pick<SetItem, 'blob' | 'url'>
+
+/** Why images are in a set no more: as the ledger refused them since, or as their licence is heeded now. */
+function reasonsIn(ledger: Ledger, fetched: readonly SetItem[]): (item: Addressed) => string {
+  const held = new Set(fetched.map(({ blob }) => blob))
+  let refused: ReadonlyMap<string, string> | undefined
+  return ({ blob, url }) => {
+    if (held.has(blob)) return noDerivativesReason
+    refused ??= new Map(ledger.refused(Number.MAX_SAFE_INTEGER).map((one) => [addressKey(one.url), one.reason]))
+    return refused.get(addressKey(url)) ?? 'unknown'
   }
-  await atomicWrite(join(partial, 'LICENSES.md'), licencesText(items))
-  await atomicWrite(join(partial, 'attribution.jsonl'), attributionText(items))
-  await atomicWrite(join(partial, 'index.html'), page)
-  await atomicWrite(join(partial, 'manifest.json'), manifest)
-  await rename(partial, folder)
+}
+
+/** Of a file on this machine the name is all that a manifest has. */
+function addressKey(url: string): string {
+  return url.startsWith('file:') ? `file:${posix.basename(url.slice('file:'.length))}` : urlKey(url)
+}
+
+async function readChild(folder: string): Promise<SetChild | null> {
+  const text = await readFile(join(folder, differenceFile), 'utf8').catch(() => null)
+  return text === null ? null : (JSON.parse(text) as SetChild)
+}
+
+function refuseLongCaptions(folder: string, items: readonly SetItem[]): void {
+  const long = items.filter(({ caption }) => caption.length > longestCaption)
+  const [first] = long
+  if (first === undefined) return
+  throw new DatasetError({
+    code: 'caption-too-long',
+    message: `The captions of ${long.length} images have more than ${longestCaption} characters as they are worded, that of ${first.url} for one. Shorten prefix, suffix and template.`,
+    facts: { folder, files: long.map(({ file }) => file) },
+  })
 }
 
 function unfinished(folder: string, waiting: number): DatasetError {

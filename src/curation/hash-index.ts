@@ -44,9 +44,26 @@ export class HashIndex {
 
   /** Place of the hash that is nearest to one of some hashes and near enough, the first among equals; else null. */
   nearest(hashes: readonly Hash[]): number | null {
-    const [high, low, changes] = [this.#high, this.#low, this.#changes]
     let best = -1
     let least = this.#distance + 1
+    this.#compare(hashes, (place, apart) => {
+      if (apart < least || (apart === least && place < best)) [best, least] = [place, apart]
+    })
+    return best < 0 ? null : best
+  }
+
+  /** Places of all hashes that are near enough to one of some hashes. */
+  within(hashes: readonly Hash[]): ReadonlySet<number> {
+    const found = new Set<number>()
+    this.#compare(hashes, (place, apart) => {
+      if (apart <= this.#distance) found.add(place)
+    })
+    return found
+  }
+
+  /** Tells how far apart each hash is that shares a piece with one of some hashes, once per piece. */
+  #compare(hashes: readonly Hash[], tell: (place: number, apart: number) => void): void {
+    const [high, low, changes] = [this.#high, this.#low, this.#changes]
     for (const hash of hashes) {
       for (let i = 0; i < pieces; i++) {
         const buckets = this.#buckets[i] as (number[] | undefined)[]
@@ -54,14 +71,11 @@ export class HashIndex {
         for (const change of changes) {
           const bucket = buckets[piece ^ change]
           if (bucket === undefined) continue
-          for (const place of bucket) {
-            const apart = ones((high[place] as number) ^ hash[0]) + ones((low[place] as number) ^ hash[1])
-            if (apart < least || (apart === least && place < best)) [best, least] = [place, apart]
-          }
+          for (const place of bucket)
+            tell(place, ones((high[place] as number) ^ hash[0]) + ones((low[place] as number) ^ hash[1]))
         }
       }
     }
-    return best < 0 ? null : best
   }
 }
 

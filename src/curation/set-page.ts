@@ -1,8 +1,8 @@
 import { pageDocument } from '../page/document.ts'
 import { type Html, html } from '../page/html.ts'
 import { pageTheme } from '../page/theme.ts'
+import type { SetPart } from './freezing/parts.ts'
 import type { SetItem, SetManifest } from './manifest.ts'
-import { views } from './views.ts'
 
 /** A reason of refusal with how many candidates it met and some of their addresses. */
 export interface RefusalExamples {
@@ -19,25 +19,48 @@ export interface SetPageFacts {
 }
 
 const mostWords = 60
+const paperPhotos = 'photos'
 const policy = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'"
 
 /**
  * `index.html` of a frozen set, for people: contact sheets by view, sizes, the words of captions, sources and licences,
  * and what was refused and why. It runs no script and asks nobody.
  */
-export function setPage({ items, views: counts }: SetManifest, facts: SetPageFacts): string {
-  const [, photos] = views
-  const inPhotos = items.filter((item) => photos?.holds(item))
-  const others = items.filter((item) => !photos?.holds(item))
+export function setPage(
+  { items, views, picks, splits }: SetManifest,
+  parts: readonly SetPart[],
+  facts: SetPageFacts,
+): string {
+  const photos = new Set(parts.find(({ name }) => name === paperPhotos)?.items)
   const body = html`<main>
 <h1>${items.length} images</h1>
 <p class="soft">Set ${facts.sha256}</p>
 ${table(
   ['view', 'images', 'rule'],
-  counts.map(({ name, images, rule }) => [name, images, rule]),
+  views.map(({ name, images, rule }) => [name, images, rule]),
 )}
-${contactSheet('Photos', inPhotos)}
-${contactSheet('Called drawings', others)}
+${
+  picks.length > 0 &&
+  table(
+    ['pick', 'images', 'rule'],
+    picks.map(({ name, blobs, rule }) => [name, blobs.length, rule]),
+  )
+}
+${
+  splits !== null &&
+  table(
+    ['part', 'images', 'share'],
+    splits.parts.map(({ name, images, share }) => [name, images, share]),
+  )
+}
+${contactSheet(
+  'Photos',
+  items.filter((item) => photos.has(item)),
+)}
+${contactSheet(
+  'Called drawings',
+  items.filter((item) => !photos.has(item)),
+)}
 <h2>Sizes</h2>
 ${sizes(items)}
 <h2>Words of captions</h2>

@@ -17,9 +17,10 @@ export type FindHands = (
  * detector (SSD, after Victor Dibia's handtrack.js) and the lite landmark model of MediaPipe Hands (Zhang et al. 2020).
  * They run in a thread of their own, which the first call starts. The same picture gives the same hands.
  *
- * The picture is searched whole and in tiles of half its size (`zoom`), and each hand is looked at again in a crop that
- * is turned so that it points up. A hand may reach beyond the edge; so may its landmarks. What the detector takes for a
- * hand and the landmark model does not is told as doubtful, as are given boxes without a hand.
+ * The picture is searched whole, and with `zoom` in tiles as well, where small hands are found, and strays too. Each
+ * hand is looked at again in a crop that is turned so that it points up. A hand may reach beyond the edge; so may its
+ * landmarks. What the detector takes for a hand and the landmark model does not is told as doubtful, as are given boxes
+ * without a hand.
  *
  * Rejects with ConfigError, with DatasetError (`unreadable-image`), with WorkerError (`hand-models-failed`), or with the
  * signal's reason.

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve as absolute, join } from 'node:path'
 import { ConfigError } from '../errors/index.ts'
-import { type FetchProgress, fetchBase, parseModelId, publishedBases } from '../hub/index.ts'
+import { bases, type FetchProgress, fetchModel, parseModelId, publishedBases } from '../hub/index.ts'
 import { nearestName } from '../util/nearest-name.ts'
 import { packageRoot } from '../util/package-root.ts'
 
@@ -20,7 +20,7 @@ export interface BaseCall {
 /**
  * The folder, or the single-file checkpoint, that a base's name, path or hub id stands for; what a hub has is fetched
  * on first use. Any file is the worker's to judge, by its content.
- * Throws ConfigError (`unknown-base`, `unsupported-base`) and as `fetchBase`.
+ * Throws ConfigError (`unknown-base`, `unsupported-base`) and as `fetchModel`.
  */
 export async function baseFolder(name: string, call: BaseCall = {}): Promise<string> {
   if (embedded.includes(name)) return join(packageRoot(), 'src', 'weights', name)
@@ -35,7 +35,7 @@ export async function baseFolder(name: string, call: BaseCall = {}): Promise<str
     })
   }
   const model = parseModelId(name)
-  if (model !== null) return fetchBase(model, call)
+  if (model !== null) return fetchModel(model, bases, call)
   const names = [...embedded, ...Object.keys(publishedBases)]
   const nearest = nearestName(name, names)
   throw new ConfigError({

@@ -3,6 +3,8 @@ export type { ClassImagesRequest } from './class-images.ts'
 export type { DreamBoothRequest } from './dream-booth.ts'
 export type { ExplainRequest, ExplainRun, Explanation } from './explanation.ts'
 export type { ExtractedAdapter, ExtractRequest, ExtractRun } from './extract.ts'
+export type { Extractor } from './extractor.ts'
+export type { FeatureRows, FeaturesRequest, FeaturesRun } from './features.ts'
 export { catchInterrupts, type Interrupt, interruptedExitCode } from './interrupt.ts'
 export { embeddedClassifier } from './jobs.ts'
 export type {

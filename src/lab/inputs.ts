@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Dataset } from '../dataset/index.ts'
 import { type DatasetReference, heldOutSettings } from '../protocol/jobs.ts'
+import type { Extractor } from './extractor.ts'
 import type { Base } from './lab.ts'
 
 /** A base that {@link Lab.base} gave. */
@@ -13,6 +14,12 @@ export const baseInput = z.custom<Base>(
 export const datasetInput = z.custom<Dataset>(
   (value) => isTyped(value, 'dataset'),
   'must be a dataset; open one with await lab.dataset(…)',
+)
+
+/** An extractor that {@link Lab.extractor} gave. */
+export const extractorInput = z.custom<Extractor>(
+  (value) => isTyped(value, 'extractor'),
+  'must be an extractor; open one with await lab.extractor(…)',
 )
 
 /** Images that are held out of a training. What chooses by them is said for the training as a whole. */

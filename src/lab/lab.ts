@@ -3,6 +3,7 @@ import type { Adapter } from '../artefact/adapter.ts'
 import type { ControlNet } from '../artefact/control-net.ts'
 import type { BaseArchitectureInput, Family } from '../config/architecture.ts'
 import type { classifierSettings } from '../config/classifier.ts'
+import type { ExtractorInput } from '../config/extractor.ts'
 import type {
   adapterReference,
   controlReference,
@@ -19,6 +20,8 @@ import type { ClassImagesRequest } from './class-images.ts'
 import type { DreamBoothRequest } from './dream-booth.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import type { ExtractRequest, ExtractRun } from './extract.ts'
+import type { Extractor } from './extractor.ts'
+import type { FeaturesRequest, FeaturesRun } from './features.ts'
 import type { RepairRequest, RepairRun } from './repair.ts'
 import type { SampledImage } from './sampled-image.ts'
 import type { BucketCount, Trained, TrainRequest, TrainRun } from './training.ts'
@@ -208,6 +211,18 @@ export interface Lab extends AsyncDisposable {
   repair(request: RepairRequest, options?: CallOptions): RepairRun
   /** Judges images with a finger classifier, in their order. Throws ConfigError at once. */
   classify(request: ClassifyOptions, options?: CallOptions): ClassifyRun
+  /**
+   * Opens what turns images into features: `inception({ weights })`, `clip({ model })`, `dinov2({ model })`, by file, folder
+   * or hub id, or `{ type: 'finger-classifier' }`, which comes with the package. The text encoder of a base gives no
+   * features of images, so that tiny-hands has none of texts. Throws ConfigError (`unknown-model`), or what fetching and
+   * hashing throws (ArtefactError: `missing-file`, `other-weights`, `not-an-extractor`, `pickled-file`).
+   */
+  extractor(input: ExtractorInput, options?: CallOptions): Promise<Extractor>
+  /**
+   * Features of images, or with a CLIP of texts, in their order. Throws ConfigError at once; rejects with DatasetError for
+   * images that cannot be read, ConfigError (`text-too-long`), ArtefactError for weights that are no such extractor.
+   */
+  features(request: FeaturesRequest, options?: CallOptions): FeaturesRun
   /** Trains the finger classifier. Throws ConfigError at once. */
   trainClassifier(request: TrainClassifierOptions, options?: CallOptions): TrainClassifierRun
   /** Makes a base with random weights. Throws ConfigError at once. */

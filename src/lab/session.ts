@@ -3,6 +3,7 @@ import { openAdapter } from '../artefact/adapter.ts'
 import { openControlNet } from '../artefact/control-net.ts'
 import { labFolders } from '../artefact/run-folder.ts'
 import type { Family } from '../config/architecture.ts'
+import type { ExtractorInput } from '../config/extractor.ts'
 import type { TechniqueInput } from '../config/technique.ts'
 import type { WorkerSettings } from '../config/worker.ts'
 import { type Dataset, type DatasetOptions, ImageInspector, openDataset } from '../dataset/index.ts'
@@ -23,6 +24,8 @@ import {
 import { explanationOf, planExplanation } from './explain.ts'
 import type { ExplainRequest, ExplainRun } from './explanation.ts'
 import { type ExtractRequest, type ExtractRun, extractJobOf, openExtracted } from './extract.ts'
+import { type Extractor, openExtractor } from './extractor.ts'
+import { type FeaturesRequest, type FeaturesRun, startFeatures } from './features.ts'
 import { JobRun } from './job-run.ts'
 import { classifyJobOf, createBaseJobOf, trainClassifierJobOf } from './jobs.ts'
 import type * as api from './lab.ts'
@@ -181,6 +184,14 @@ export class LabSession implements api.Lab {
   classify(request: api.ClassifyOptions, { signal }: api.CallOptions = {}): api.ClassifyRun {
     const job = classifyJobOf(request)
     return new JobRun({ signal, submit: () => this.#pool.submit(job), finish: ({ judgements }) => judgements })
+  }
+
+  extractor(input: ExtractorInput, { signal }: api.CallOptions = {}): Promise<Extractor> {
+    return openExtractor(input, { signal, onProgress: this.#onProgress })
+  }
+
+  features(request: FeaturesRequest, options: api.CallOptions = {}): FeaturesRun {
+    return startFeatures(request, (job) => this.#pool.submit(job), options)
   }
 
   trainClassifier(request: api.TrainClassifierOptions, { signal }: api.CallOptions = {}): api.TrainClassifierRun {

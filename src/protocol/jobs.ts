@@ -43,6 +43,8 @@ export const datasetItem = z
     control: itemPicture.nullable(),
     /** White where the image is trained on with a masked loss; the image's own file stands for its alpha channel. */
     mask: itemPicture.nullable(),
+    /** How often it is trained on in an epoch, times the repeats of its subset. */
+    repeats: z.int().min(1).max(100_000),
   })
   .meta({ id: 'DatasetItem' })
 export type DatasetItem = z.output<typeof datasetItem>
@@ -185,6 +187,44 @@ export const classifyJob = z
   })
   .meta({ id: 'ClassifyJob' })
 
+const sha256 = z.string().length(64)
+
+/** What turns images into features, by the files that it is made of. */
+export const storedExtractor = z
+  .discriminatedUnion('type', [
+    z
+      .strictObject({ type: z.literal('finger-classifier'), weights: z.string(), sha256 })
+      .meta({ id: 'StoredClassifier' }),
+    z
+      .strictObject({
+        type: z.literal('inception'),
+        weights: z.string(),
+        /** Of the file, which is refused when it has changed since. */
+        sha256,
+        resize: z.enum(['pillow-bicubic', 'tensorflow-bilinear']),
+      })
+      .meta({ id: 'StoredInception' }),
+    z.strictObject({ type: z.literal('clip'), folder: z.string(), sha256 }).meta({ id: 'StoredClip' }),
+    z.strictObject({ type: z.literal('dinov2'), folder: z.string(), sha256 }).meta({ id: 'StoredDinov2' }),
+  ])
+  .meta({ id: 'StoredExtractor' })
+export type StoredExtractor = z.output<typeof storedExtractor>
+
+/** Writes the features of images, or of texts, as a safetensors file with one matrix, `features`, of a row each. */
+export const embedJob = z
+  .strictObject({
+    type: z.literal('embed'),
+    extractor: storedExtractor,
+    /** Either images or texts; the other is empty. */
+    files: z.array(z.string()),
+    /** Only of a CLIP. */
+    texts: z.array(prompt),
+    batchSize: z.int().min(1).max(1024),
+    /** File that appears when it is whole. */
+    output: z.string(),
+  })
+  .meta({ id: 'EmbedJob' })
+
 export const job = z
   .discriminatedUnion('type', [
     inspectBaseJob,
@@ -196,6 +236,7 @@ export const job = z
     sampleJob,
     trainClassifierJob,
     classifyJob,
+    embedJob,
   ])
   .meta({ id: 'Job' })
 /** A unit of work for a worker, complete: the worker adds no default. */

@@ -225,6 +225,19 @@ export const classifyResult = z
   .strictObject({ type: z.literal('classify'), judgements: z.array(judgement), seconds: z.number() })
   .meta({ id: 'ClassifyResult' })
 
+export const embedResult = z
+  .strictObject({
+    type: z.literal('embed'),
+    file: writtenFile,
+    /** Numbers in the features of one image or text. */
+    width: z.int(),
+    /** What a CLIP multiplies a cosine of image and text with before it compares texts; null for all others. */
+    logitScale: z.number().nullable(),
+    seconds: z.number(),
+  })
+  .meta({ id: 'EmbedResult' })
+export type EmbedResult = z.output<typeof embedResult>
+
 export const jobResult = z
   .discriminatedUnion('type', [
     baseDescription,
@@ -236,6 +249,7 @@ export const jobResult = z
     sampleResult,
     trainClassifierResult,
     classifyResult,
+    embedResult,
   ])
   .meta({ id: 'JobResult' })
 export type JobResult = z.output<typeof jobResult>

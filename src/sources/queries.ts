@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve as absolute } from 'node:path'
 import { z } from 'zod'
+import { type FreezingInput, freezing } from '../config/freezing.ts'
 import { resolve } from '../config/resolve.ts'
 import { ConfigError } from '../errors/index.ts'
 
@@ -20,8 +21,9 @@ const queryFile = z.strictObject({
   medium: list,
   subject: list,
   gesture: list,
+  ...freezing.shape,
 })
-/** What a file of queries holds. */
+/** What a file of queries holds: the queries, and what the set is frozen into. */
 export type QueryFile = z.input<typeof queryFile>
 
 /**
@@ -42,8 +44,13 @@ export function makeQueries(input: QueryFile): string[] {
   })
 }
 
-/** The queries of a JSON file. Throws as `makeQueries`, and ConfigError (`unreadable-queries`). */
-export async function readQueries(path: string): Promise<string[]> {
+/**
+ * The queries of a JSON file, and what their set is frozen into: views, picks, splits and the wording of captions.
+ * Throws as `makeQueries`, and ConfigError (`unreadable-queries`).
+ */
+export async function readQueryFile(
+  path: string,
+): Promise<{ readonly queries: string[]; readonly freezing: FreezingInput }> {
   let content: unknown
   try {
     content = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path)))
@@ -55,7 +62,13 @@ export async function readQueries(path: string): Promise<string[]> {
       cause,
     })
   }
-  return makeQueries(content as QueryFile)
+  const queries = makeQueries(content as QueryFile)
+  // What is wrong is told before anything is fetched.
+  const { views, picks, splits, captions } = resolve(queryFile, content, 'file of queries')
+  return {
+    queries,
+    freezing: resolve(freezing, { views, picks, splits, captions }, 'file of queries') as FreezingInput,
+  }
 }
 
 /** Split at the places rather than replaced one after another, as a word may itself hold braces. */

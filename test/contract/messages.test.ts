@@ -10,7 +10,7 @@ import { decode, encode } from '../../src/protocol/codec.ts'
 import { controlReply, controlRequest, ping } from '../../src/protocol/control.ts'
 import { jobEvent } from '../../src/protocol/events.ts'
 import { jobsReply, jobsRequest } from '../../src/protocol/job-messages.ts'
-import { explainedBase, job } from '../../src/protocol/jobs.ts'
+import { explainedBase, job, storedExtractor } from '../../src/protocol/jobs.ts'
 import { startReport } from '../../src/protocol/launch.ts'
 import { jobResult } from '../../src/protocol/results.ts'
 
@@ -30,6 +30,7 @@ const unions = [
   denoisingLoss,
   timestepWeighting,
   maskOutside,
+  storedExtractor,
 ] as const
 const byName = new Map<string, z.ZodType>(unions.map((union) => [String(union.meta()?.id), union]))
 

@@ -1,12 +1,13 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { curate, freezeSet, type SetManifest } from '../../src/curation/index.ts'
+import { freezeSet, type SetManifest } from '../../src/curation/index.ts'
 import { openDataset } from '../../src/dataset/index.ts'
 import { openLedger } from '../../src/ledger/index.ts'
 import { sha256 } from '../../src/util/sha256.ts'
+import { type GatheredRow, gatherSet } from './gathered-set.ts'
 import { jpeg } from './local-web-site.ts'
 
 let folder: string
@@ -15,23 +16,8 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-/** A set of files on this machine with these rows beside them. */
-async function gathered(rows: readonly { name: string; bytes: Buffer; [fact: string]: unknown }[]) {
-  await mkdir(join(folder, 'files'), { recursive: true })
-  const lines = await Promise.all(
-    rows.map(async ({ name, bytes, ...facts }) => {
-      await writeFile(join(folder, 'files', name), bytes)
-      return JSON.stringify({ query: 'hands', url: `file://${join(folder, 'files', name)}`, ...facts })
-    }),
-  )
-  await writeFile(join(folder, 'list.jsonl'), lines.join('\n'))
-  const set = join(folder, 'set')
-  const queries = [...new Set(rows.map(({ query }) => String(query ?? 'hands')))]
-  await curate({
-    ...{ folder: set, queries, settings: { smallestSide: 32 } },
-    sources: [{ type: 'list', file: join(folder, 'list.jsonl') }],
-  })
-  return set
+function gathered(rows: readonly GatheredRow[]): Promise<string> {
+  return gatherSet(folder, rows)
 }
 
 async function manifestIn(frozen: string): Promise<SetManifest> {
@@ -83,7 +69,8 @@ test('freezing again gives the same set, and another image another one beside it
   expect((await stat(join(first.folder, 'manifest.json'))).mtimeMs).toBe(written)
   const second = await freezeSet(await gathered([...rows, { name: 'b.jpg', bytes: await jpeg(2) }]))
   expect(second.sha256).not.toBe(first.sha256)
-  expect((await readdir(join(folder, 'set', 'frozen'))).toSorted()).toEqual([first.sha256, second.sha256].toSorted())
+  const names = await readdir(join(folder, 'set', 'frozen'))
+  expect(names.toSorted()).toEqual([first.sha256, second.sha256, 'history.jsonl'].toSorted())
 })
 
 test('what readers would show differently is made upright, 8 bits and sRGB', async () => {
@@ -147,3 +134,37 @@ test('a set with nothing to freeze or something left to fetch is refused', async
   await ledger.close()
   await expect(freezeSet(set)).rejects.toMatchObject({ code: 'unfinished-set', facts: { waiting: 1 } })
 })
+
+test('a set is frozen as people decided, with the captions that they wrote and what these were', async () => {
+  const set = await gathered(
+    await Promise.all(
+      [1, 2, 3, 4, 5].map(async (i) => ({ name: `${i}.jpg`, bytes: await jpeg(i), caption: `palm ${i}` })),
+    ),
+  )
+  expect(await freezeSet(set)).toMatchObject({ unreviewed: 5, views: [{ images: 5 }, {}] })
+  const { review, close } = await reviewOf(set)
+  review.decide({ kind: 'watermark', candidate: 1, reviewer: 'Ann' }, 0, 1)
+  review.decide({ kind: 'duplicate', candidate: 2, other: 3, reviewer: 'Ann' }, 0, 1)
+  review.decide({ kind: 'caption', candidate: 3, text: 'an  open\npalm', reviewer: 'Ann' }, 0, 1)
+  review.decide({ kind: 'keep', candidate: 4, reviewer: 'Ann' }, 0, 1)
+  await close()
+  const frozen = await freezeSet(set)
+  expect(frozen).toMatchObject({ unreviewed: 2, views: [{ images: 3 }, {}] })
+  const { items } = await manifestIn(frozen.folder)
+  expect(items).toMatchObject([
+    {
+      ...{ caption: 'an open palm', captionSource: 'edited' },
+      earlierCaptions: [{ caption: 'palm 3', captionSource: 'list' }],
+    },
+    { caption: 'palm 4', captionSource: 'list', earlierCaptions: [] },
+    { caption: 'palm 5' },
+  ])
+  const page = await readFile(join(frozen.folder, 'index.html'), 'utf8')
+  expect(page).toMatch(/watermark<\/td><td class="number">1<\/td><td>file:1\.jpg/)
+  expect(page).toMatch(/duplicate<\/td><td class="number">1<\/td><td>file:2\.jpg/)
+})
+
+async function reviewOf(set: string) {
+  const ledger = await openLedger(set)
+  return { review: ledger.review, close: () => ledger.close() }
+}

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { itemOf, manifestOf } from '../../src/curation/manifest.ts'
+import { freezing } from '../../src/config/freezing.ts'
+import { manifestOf, partsOf } from '../../src/curation/freezing/parts.ts'
+import { itemOf } from '../../src/curation/manifest.ts'
 import { setPage } from '../../src/curation/set-page.ts'
 import type { KeptEntry } from '../../src/ledger/index.ts'
 import { browserPath, openBrowser, openPage } from '../page/browser.ts'
@@ -24,7 +26,7 @@ function entry(id: number, caption: string, more: Partial<KeptEntry> = {}): Kept
       page: null,
     },
     ...{ creator: null, licence: 'cc by 4.0', licenceUrl: null, attribution: null, caption, captionSource: 'title' },
-    ...{ width: null, height: null, blob: String(id).padStart(64, 'a') },
+    ...{ width: null, height: null, blob: String(id).padStart(64, 'a'), earlierCaptions: [] },
     image: {
       ...{ format: 'jpeg', size: 9, width: 640, height: 512 },
       ...{ hash: '0'.repeat(16), mirroredHash: '0'.repeat(16) },
@@ -39,8 +41,10 @@ const entries = [
   entry(3, 'a drawing of a fist'),
   entry(4, ''),
 ]
-const items = entries.map((one) => itemOf(one, 'original'))
-const page = setPage(manifestOf(items), {
+const settings = freezing.parse({})
+const items = entries.map((one) => itemOf(one, 'original', settings.captions))
+const manifest = await manifestOf(items, settings, (blob) => blob)
+const page = setPage(manifest, partsOf(manifest, settings), {
   sha256: 'ab'.repeat(32),
   noDerivatives: 2,
   refusals: [{ reason: 'too-small', count: 7, examples: [`https://example.com/${hostile}`] }],

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { baseFiles } from '../../src/hub/base-files.ts'
-import { type FetchProgress, fetchBase } from '../../src/hub/fetch-base.ts'
-import { parseModelId, publishedBases } from '../../src/hub/index.ts'
+import { type FetchProgress, fetchModel } from '../../src/hub/fetch-model.ts'
+import { bases, extractors, parseModelId, publishedBases } from '../../src/hub/index.ts'
 import { openTestLab, tinyBase } from '../../src/testing/index.ts'
 import { commit, LocalHub } from './local-hub.ts'
 
@@ -47,8 +47,13 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-function fetched(revision = 'main', more: Parameters<typeof fetchBase>[1] = {}): Promise<string> {
-  return fetchBase({ ...model, revision }, { folder, patience, hub: { endpoint: hub.endpoint, token: null }, ...more })
+function fetched(revision = 'main', more: Parameters<typeof fetchModel>[2] = {}): Promise<string> {
+  return fetchModel({ ...model, revision }, bases, {
+    folder,
+    patience,
+    hub: { endpoint: hub.endpoint, token: null },
+    ...more,
+  })
 }
 
 async function listed(root: string): Promise<string[]> {
@@ -182,6 +187,40 @@ test('what is no base, or has its weights only as a pickle, is refused before an
   )
 })
 
+test('of an extractor its weights, configs and tokenizer are fetched, and one that is pickled is refused', async () => {
+  const extractor = {
+    'README.md': Buffer.from('not needed'),
+    'config.json': Buffer.from('{}'),
+    'preprocessor_config.json': Buffer.from('{}'),
+    'vocab.json': Buffer.from('{}'),
+    'model.safetensors': weights,
+    'pytorch_model.bin': Buffer.from('pickle'),
+  }
+  await using served = await LocalHub.open(extractor)
+  const options = { folder, patience, hub: { endpoint: served.endpoint, token: null } }
+  const found = await fetchModel(model, extractors, options)
+  const { 'README.md': _text, 'pytorch_model.bin': _pickle, ...wanted } = extractor
+  expect(await listed(found)).toEqual(Object.keys(wanted).sort())
+  const { 'model.safetensors': _weights, ...pickled } = extractor
+  await using other = await LocalHub.open(pickled)
+  const refused = fetchModel(model, extractors, {
+    ...options,
+    folder: `${folder}/b`,
+    hub: { endpoint: other.endpoint, token: null },
+  })
+  await expect(refused).rejects.toMatchObject({ code: 'pickled-file' })
+  await using empty = await LocalHub.open({ 'config.json': Buffer.from('{}') })
+  const lacking = fetchModel(model, extractors, {
+    ...options,
+    folder: `${folder}/c`,
+    hub: { endpoint: empty.endpoint, token: null },
+  })
+  await expect(lacking).rejects.toMatchObject({
+    code: 'not-an-extractor',
+    facts: { lacking: 'preprocessor_config.json' },
+  })
+})
+
 test('ids are owner, name and revision; paths that lead elsewhere are none', () => {
   expect(parseModelId('a/b')).toEqual({ id: 'a/b', revision: 'main' })
   expect(parseModelId('a/b.c-d@refs/pr/1')).toEqual({ id: 'a/b.c-d', revision: 'refs/pr/1' })
@@ -212,7 +251,7 @@ test('a lab opens a base by its id, tells how far it is, and keeps it in the cac
   vi.stubEnv('PHALANX_CACHE', folder)
   const base = await lab.base('someone/hands@main')
   expect(base.description).toEqual(own.description)
-  expect(told).toContain('base-fetch')
+  expect(told).toContain('model-fetch')
   expect(base.folder.startsWith(folder)).toBe(true)
   await expect(lab.base('someone/other')).rejects.toMatchObject({ code: 'hub-not-found' })
 })

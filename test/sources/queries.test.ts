@@ -2,13 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { makeQueries, readQueries } from '../../src/sources/index.ts'
+import { makeQueries, readQueryFile } from '../../src/sources/index.ts'
 import { packageRoot } from '../../src/util/package-root.ts'
 
 const lists = { medium: ['photo'], subject: ['a man'], gesture: ['waving'] }
 
 test("the file of hands gives the paper's 204 queries, its examples among them", async () => {
-  const queries = await readQueries(join(packageRoot(), 'experiments', 'datasets', 'hands.queries.json'))
+  const { queries } = await readQueryFile(join(packageRoot(), 'experiments', 'datasets', 'hands.queries.json'))
   expect(queries).toHaveLength(204)
   expect(new Set(queries).size).toBe(204)
   expect(queries).toEqual(
@@ -56,10 +56,10 @@ test('a query that comes twice is refused by its words', () => {
 test('a file that is missing, no JSON or no UTF-8 is refused', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'queries-test-'))
   const path = join(folder, 'queries.json')
-  await expect(readQueries(path)).rejects.toMatchObject({ name: 'ConfigError', code: 'unreadable-queries' })
+  await expect(readQueryFile(path)).rejects.toMatchObject({ name: 'ConfigError', code: 'unreadable-queries' })
   await writeFile(path, '{"plain": [')
-  await expect(readQueries(path)).rejects.toMatchObject({ code: 'unreadable-queries' })
+  await expect(readQueryFile(path)).rejects.toMatchObject({ code: 'unreadable-queries' })
   await writeFile(path, Buffer.from([0x22, 0xff, 0x22]))
-  await expect(readQueries(path)).rejects.toMatchObject({ code: 'unreadable-queries' })
+  await expect(readQueryFile(path)).rejects.toMatchObject({ code: 'unreadable-queries' })
   await rm(folder, { recursive: true })
 })

@@ -22,6 +22,7 @@ JOB_MODULES: Mapping[str, str] = MappingProxyType(
         "sample": "phalanx_worker.jobs.sample",
         "train-classifier": "phalanx_worker.jobs.train_classifier",
         "classify": "phalanx_worker.jobs.classify",
+        "embed": "phalanx_worker.jobs.embed",
     }
 )
 """Job tag to module; the module's `run(job, context)` does the job."""

@@ -1,4 +1,4 @@
-"""The Stable Diffusion of the house: the only package that imports diffusers and transformers."""
+"""The Stable Diffusion of the house: the only package that imports diffusers."""
 
 import os
 

@@ -28,7 +28,7 @@ def warm_base(warm: dict[str, Any], folder: Path, device: str) -> Base:
     The least recently used ones are dropped beyond the budget. Raises as `load_base` and
     `load_single_file`, and ConfigError (`device-unavailable`).
     """
-    place = _device(device)
+    place = torch_device(device)
     key = WARM_PREFIX + _fingerprint(folder)
     base: Base | None = warm.pop(key, None)
     if base is None:
@@ -49,7 +49,8 @@ def warm_control_net(warm: dict[str, Any], path: Path, base: Base) -> ControlNet
     return _kept(warm, CONTROL_PREFIX, key, net, lambda one: sum(item.nbytes for item in one.module.parameters()))
 
 
-def _device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
+    """The device of a name. Raises ConfigError (`device-unavailable`) for one that cannot be used."""
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "d5751439f1e06481bdc962dd0900a1daa60b4651f7e9d5f420c173c7e18045d2"
+SCHEMA_SHA256 = "a901da58f2b55a7c3caf1c5b246a13ab5b4116178a25bbaa03d069029733ce00"
 
 
 class Accepted(
@@ -701,6 +701,7 @@ class DatasetItem(
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
     height: Annotated[int, Meta(ge=1)]
     mask: ItemPicture | None
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
     width: Annotated[int, Meta(ge=1)]
 
@@ -936,6 +937,21 @@ class TrainClassifierResult(
     seconds: float
 
 
+class EmbedResult(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="embed",
+):
+    file: WrittenFile
+    logit_scale: float | None
+    seconds: float
+    width: int
+
+
 JobResult = (
     BaseDescription
     | AdapterDescription
@@ -946,6 +962,7 @@ JobResult = (
     | SampleResult
     | TrainClassifierResult
     | ClassifyResult
+    | EmbedResult
 )
 
 
@@ -963,6 +980,78 @@ class Done(
     job_id: str
     result: JobResult
     sequence: int
+
+
+class StoredClassifier(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="finger-classifier",
+):
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    weights: str
+
+
+class StoredInception(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="inception",
+):
+    resize: Literal["pillow-bicubic", "tensorflow-bilinear"]
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    weights: str
+
+
+class StoredClip(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="clip",
+):
+    folder: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class StoredDinov2(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="dinov2",
+):
+    folder: str
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+StoredExtractor = StoredClassifier | StoredInception | StoredClip | StoredDinov2
+
+
+class EmbedJob(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="embed",
+):
+    batch_size: Annotated[int, Meta(ge=1, le=1024)]
+    extractor: StoredExtractor
+    files: tuple[str, ...]
+    output: str
+    texts: tuple[Annotated[str, Meta(max_length=8192)], ...]
 
 
 class ErrorCause(
@@ -1895,6 +1984,7 @@ Job = (
     | SampleJob
     | TrainClassifierJob
     | ClassifyJob
+    | EmbedJob
 )
 
 

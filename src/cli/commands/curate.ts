@@ -2,11 +2,17 @@ import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { CurationInput } from '../../config/curation.ts'
 import type { SourceInput } from '../../config/source.ts'
-import { type CurationEvent, curate as curateSet, freezeSet } from '../../curation/index.ts'
+import {
+  type Curated,
+  type CurationEvent,
+  curate as curateSet,
+  type FrozenSet,
+  freezeSet,
+  type SetChild,
+} from '../../curation/index.ts'
 import { ConfigError } from '../../errors/index.ts'
-import type { LedgerCounts } from '../../ledger/index.ts'
 import { formatCount, formatSeconds } from '../../report/format.ts'
-import { readQueries } from '../../sources/index.ts'
+import { readQueryFile } from '../../sources/index.ts'
 import { nearestName } from '../../util/nearest-name.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -36,7 +42,7 @@ export const curate: Command = {
   run: async ({ positionals, options }, { terminal, signal }) => {
     const file = positionals[0] as string
     const contact = optionText(options, 'contact')
-    const queries = await readQueries(file)
+    const { queries, freezing } = await readQueryFile(file)
     const sources = await Promise.all(optionTexts(options, 'source').map((name) => sourceOf(name, contact)))
     const curated = await curateSet(
       {
@@ -50,7 +56,7 @@ export const curate: Command = {
       },
       { signal, onEvent: showCuration(terminal) },
     )
-    terminal.print(describeCounts(curated.counts))
+    terminal.print(describeCurated(curated))
     if (curated.nextTry !== null) {
       terminal.note(
         `${curated.counts.states.waiting} files can be tried again from ${curated.nextTry}. Run the same command then.`,
@@ -60,16 +66,15 @@ export const curate: Command = {
     }
     terminal.status('Freezing')
     const frozen = await freezeSet(curated.folder, {
+      ...freezing,
       signal,
       keepNoDerivatives: options['keep-no-derivatives'] === true,
     })
     if (frozen.noDerivatives > 0)
       terminal.note(`${frozen.noDerivatives} images were left out, as their licences forbid derived works.`)
-    terminal.result({ ...curated, frozen }, () =>
-      [...frozen.views.map(({ name, images }) => `${name}: ${images} images`), join(frozen.folder, 'index.html')].join(
-        '\n',
-      ),
-    )
+    if (frozen.unreviewed > 0)
+      terminal.note(`${frozen.unreviewed} images were not reviewed: phalanx review ${curated.folder} shows them.`)
+    terminal.result({ ...curated, frozen }, () => describeSet(frozen))
     return exitCodes.success
   },
 }
@@ -124,11 +129,36 @@ function showCuration(terminal: Terminal): (event: CurationEvent) => void {
   }
 }
 
-function describeCounts({ searches, states, refusals, repeated }: LedgerCounts): string {
+function describeCurated({ counts, suspected }: Curated): string {
+  const { searches, states, refusals, repeated } = counts
   const found = states.waiting + states.fetched + states.refused
   return [
     `${formatCount(searches)} searches found ${formatCount(found)} files (${formatCount(repeated)} of them more than once)`,
     `${formatCount(states.fetched)} kept, ${formatCount(states.refused)} refused${refusals.length === 0 ? '' : ':'}`,
     ...refusals.map(({ reason, count }) => `  ${reason.padEnd(24)}${formatCount(count).padStart(8)}`),
+    `Look first at ${formatCount(suspected.watermark)} with perhaps a watermark, ${formatCount(suspected.clipArt)} that are perhaps clip-art, ${formatCount(suspected.littleDetail)} with perhaps little detail`,
   ].join('\n')
+}
+
+function describeSet({ folder, views, picks, splits, child }: FrozenSet): string {
+  return [
+    ...views.map(({ name, images }) => `${name}: ${images} images`),
+    ...picks.map(({ name, blobs, rule }) => `${name}: ${blobs.length} images (${rule})`),
+    ...(splits?.parts ?? []).map(({ name, images }) => `${name}: ${images} images, held apart`),
+    ...(child === null ? [] : [describeChild(child)]),
+    join(folder, 'index.html'),
+  ].join('\n')
+}
+
+function describeChild({ parent, difference }: SetChild): string {
+  const { added, removed, captions, licences } = difference
+  const changes = [
+    [added.length, 'added'],
+    [removed.length, 'removed'],
+    [captions.length, 'with another caption'],
+    [licences.length, 'with another licence'],
+  ]
+    .filter(([count]) => count !== 0)
+    .map(([count, words]) => `${count} ${words}`)
+  return `Since ${parent.slice(0, 12)}: ${changes.length === 0 ? 'the same images' : changes.join(', ')}`
 }

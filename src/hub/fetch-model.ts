@@ -5,14 +5,13 @@ import { ArtefactError } from '../errors/index.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
 import { cacheFolder } from '../util/cache-folder.ts'
 import { waitForLock } from '../util/file-lock.ts'
-import { baseFiles } from './base-files.ts'
 import { download, type Patience, usualPatience } from './download.ts'
-import { type Hub, hubOfEnvironment, listModel } from './listing.ts'
+import { type Hub, type HubFile, hubOfEnvironment, listModel } from './listing.ts'
 import { isCommit, type ModelId } from './model-id.ts'
 
 /** How far a fetch is. */
 export interface FetchProgress {
-  readonly type: 'base-fetch'
+  readonly type: 'model-fetch'
   readonly id: string
   readonly commit: string
   /** The file that is on its way. */
@@ -23,12 +22,20 @@ export interface FetchProgress {
   readonly text: string
 }
 
+/** What of a model is fetched. */
+export interface ModelKind {
+  /** Folder of such models in the user's cache. */
+  readonly folder: string
+  /** The files that are needed of those that a hub has. Throws ArtefactError for what is no such model. */
+  readonly files: (id: string, files: readonly HubFile[]) => HubFile[]
+}
+
 export interface FetchOptions {
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined
   readonly signal?: AbortSignal | undefined
   /** Of the environment by default. */
   readonly hub?: Hub
-  /** `models` in the user's cache folder by default. */
+  /** That of the kind, in the user's cache folder, by default. */
   readonly folder?: string
   readonly patience?: Patience
 }
@@ -37,14 +44,14 @@ const marker = z.strictObject({ id: z.string(), commit: z.string() })
 const markerFile = 'phalanx-model.json'
 
 /**
- * The folder of a base from a hub, fetched on first use: with resume, checksums and progress. A commit that is in the
+ * The folder of a model from a hub, fetched on first use: with resume, checksums and progress. A commit that is in the
  * cache is used without asking anybody; a branch is asked for, and means what it last meant when nobody answers.
  *
- * Throws ArtefactError (`hub-not-found`, `hub-refused`, `hub-unreachable`, `hub-checksum`, `hub-answer`, `not-a-base`,
- * `pickled-file`, `disk-full`) or the signal's reason.
+ * Throws ArtefactError (`hub-not-found`, `hub-refused`, `hub-unreachable`, `hub-checksum`, `hub-answer`, `disk-full`), what
+ * choosing its files throws, or the signal's reason.
  */
-export async function fetchBase(model: ModelId, options: FetchOptions = {}): Promise<string> {
-  const parent = join(options.folder ?? join(cacheFolder(), 'models'), model.id.replace('/', '--'))
+export async function fetchModel(model: ModelId, kind: ModelKind, options: FetchOptions = {}): Promise<string> {
+  const parent = join(options.folder ?? join(cacheFolder(), kind.folder), model.id.replace('/', '--'))
   const known = isCommit(model.revision) ? model.revision : null
   if (known !== null && (await isWhole(join(parent, known), model.id))) return join(parent, known)
   const signal = options.signal ?? new AbortController().signal
@@ -63,7 +70,7 @@ export async function fetchBase(model: ModelId, options: FetchOptions = {}): Pro
   if (!(await isWhole(folder, model.id))) {
     // From here on it is this commit, whatever happens to the branch meanwhile.
     const pinned = { id: model.id, revision: listing.commit }
-    const files = baseFiles(model.id, listing.files)
+    const files = kind.files(model.id, listing.files)
     const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
     let doneBytes = 0
     for (const file of files) {
@@ -87,7 +94,7 @@ export async function fetchBase(model: ModelId, options: FetchOptions = {}): Pro
 function progressOf(id: string, commit: string, file: string, doneBytes: number, totalBytes: number): FetchProgress {
   const [done, total] = [doneBytes, totalBytes].map((bytes) => Math.round(bytes / 1e6))
   const text = `Fetching ${id}: ${done} of ${total} MB, ${file}`
-  return { type: 'base-fetch', id, commit, file, doneBytes, totalBytes, text }
+  return { type: 'model-fetch', id, commit, file, doneBytes, totalBytes, text }
 }
 
 /** A file has its name only when it was whole. */
