@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Base, Lab } from 'phalanx'
 
@@ -19,6 +19,7 @@ export interface LabelledHands {
 /** A sample on disk and the fingers its prompt asks for. */
 export interface DrawnHand {
   readonly file: string
+  readonly prompt: string
   readonly fingers: number
 }
 
@@ -41,6 +42,13 @@ export async function drawHands(lab: Lab, base: Base, folder: string): Promise<D
   await mkdir(folder, { recursive: true })
   const files = images.map((_, i) => path.join(folder, `${String(i).padStart(3, '0')}.png`))
   await Promise.all(images.map((image, i) => image.save(files[i]!)))
-  const fingers = asked.flatMap((one) => Array.from({ length: one.samples }, () => one.fingers))
-  return files.map((file, i) => ({ file, fingers: fingers[i]! }))
+  const wanted = asked.flatMap((one) => Array.from({ length: one.samples }, () => one))
+  return files.map((file, i) => ({ file, prompt: wanted[i]!.prompt, fingers: wanted[i]!.fingers }))
+}
+
+/** What a person said of the samples, in their order. Throws when the labels are of another base. */
+export async function readLabels(file: string, base: Base, samples: number): Promise<readonly HandLabel[]> {
+  const { baseSha256, labels } = JSON.parse(await readFile(file, 'utf8')) as LabelledHands
+  if (baseSha256 === base.description.sha256 && labels.length === samples) return labels
+  throw new Error(`${file} labels ${labels.length} samples of another base. Label this one's: validate.ts --sheets.`)
 }

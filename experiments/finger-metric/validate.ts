@@ -1,11 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { openLab } from 'phalanx'
 import sharp from 'sharp'
 import { labelledSamples, printFindings, readCard, writeCard } from './card.ts'
 import { evaluate } from './evaluate.ts'
-import { drawHands, type HandLabel, type LabelledHands } from './sampled-hands.ts'
+import { drawHands, type HandLabel, readLabels } from './sampled-hands.ts'
 
 /**
  * Compares the classifier with labels that a person gave to samples of a base, and adds the findings to its card. With
@@ -32,9 +32,7 @@ if (values.sheets === undefined) await compare()
 else await writeSheets(path.resolve(values.sheets))
 
 async function compare(): Promise<void> {
-  const { baseSha256, labels } = JSON.parse(await readFile(values.labels, 'utf8')) as LabelledHands
-  if (baseSha256 !== base.description.sha256 || labels.length !== hands.length)
-    throw new Error(`${values.labels} labels ${labels.length} samples of another base. Label this one's: --sheets.`)
+  const labels = await readLabels(values.labels, base, hands.length)
   const folder = path.resolve(values.classifier)
   const classifier = path.join(folder, 'finger-classifier.safetensors')
   const judgements = await lab.classify({ classifier, images: hands.map(({ file }) => file) })
