@@ -13,8 +13,10 @@ export type { DatasetExportInput } from './config/export.ts'
 export { clip, dinov2, type ExtractorInput, inception } from './config/extractor.ts'
 export type { FreezingInput } from './config/freezing.ts'
 export type { FindHandsInput } from './config/hands.ts'
+export { type HandsDetailInput, hands } from './config/hands-detail.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export type { RatingInput } from './config/rating.ts'
+export type { RepairSettingsInput } from './config/repair.ts'
 export type { SourceInput } from './config/source.ts'
 export {
   autoencoder,

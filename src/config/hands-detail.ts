@@ -1,13 +1,11 @@
 import { z } from 'zod'
-import { findHandsSettings, fitHandSettings } from './hands.ts'
+import { findHandsSettings } from './hands.ts'
 
 /** Hands as the detail that is repaired. */
 export const handsDetail = z.strictObject({
   type: z.literal('hands').default('hands'),
   /** How they are looked for. */
   search: findHandsSettings.prefault({}),
-  /** How the rigged hand is fitted; a gesture that the prompt names is taken where none is said here. */
-  fit: fitHandSettings.prefault({}),
   /** Finger classifier's file; null takes the one that comes with the package. */
   classifier: z.string().min(1).nullable().default(null),
 })

@@ -14,7 +14,7 @@ interface HandDetail extends Detail {
  * hand, and drawn as depth in the convention of HandRefiner. What looks like a hand without being one by the landmark
  * model's judgement is left alone.
  */
-export function handsKit({ search, fit }: HandsDetail, classify: Classify): DetailKit<HandDetail> {
+export function handsKit({ search }: HandsDetail, classify: Classify): DetailKit<HandDetail> {
   return {
     name: 'hands',
     prompt: 'a photo of a hand',
@@ -26,8 +26,8 @@ export function handsKit({ search, fit }: HandsDetail, classify: Classify): Deta
     },
     judge: (crops) => judgeHands(crops, classify),
     async fit(wrong, { prompt }, all) {
-      const gesture = fit.gesture ?? gestureIn(prompt)
-      const fitted = new Map(all.map((detail) => [detail, fitHand(detail.hand, { ...fit, gesture })]))
+      const gesture = gestureIn(prompt)
+      const fitted = new Map(all.map((detail) => [detail, fitHand(detail.hand, { gesture })]))
       return wrong.map((detail) => {
         const neighbours = all.filter((other) => other !== detail).map((other) => fitted.get(other) as PlacedHand)
         const own = fitted.get(detail) as ReturnType<typeof fitHand>

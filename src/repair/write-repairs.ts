@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import sharp from 'sharp'
-import { encodePng, type RgbImage } from '../artefact/png.ts'
+import { decodeRgb, encodePng, type RgbImage } from '../artefact/png.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
 import { canonicalJson } from '../util/canonical-json.ts'
 import { repairPage, type ShownPicture } from './page.ts'
@@ -84,14 +84,23 @@ export async function pictureFiles(folder: string): Promise<string[]> {
     .toSorted()
 }
 
-/** The new colours with the file's own transparency, which is full where a transparent picture was repainted. */
+/**
+ * The file with the pixels in which the picture differs from it. Where it was transparent and was repainted it no longer
+ * is, for the base saw it on white.
+ */
 async function withTransparency(source: string, image: RgbImage): Promise<Buffer> {
-  const { width, height, pixels } = image
   const { hasAlpha } = await sharp(source).metadata()
   if (!hasAlpha) return encodePng(image)
-  const alpha = await sharp(source).autoOrient().extractChannel('alpha').toColourspace('b-w').raw().toBuffer()
-  return sharp(pixels, { raw: { width, height, channels: 3 } })
-    .joinChannel(alpha, { raw: { width, height, channels: 1 } })
+  const given = await decodeRgb(source)
+  const { width, height } = image
+  const own = await sharp(source).autoOrient().toColourspace('srgb').ensureAlpha().raw({ depth: 'uchar' }).toBuffer()
+  for (let at = 0; at < width * height; at++) {
+    const colours = image.pixels.subarray(3 * at, 3 * at + 3)
+    if (colours.every((value, k) => value === given.pixels[3 * at + k])) continue
+    own.set(colours, 4 * at)
+    own[4 * at + 3] = 255
+  }
+  return sharp(own, { raw: { width, height, channels: 4 } })
     .png()
     .toBuffer()
 }
