@@ -5,8 +5,7 @@ import { dot, normalised } from './kernel.ts'
  * (Hessel et al., 2021). `percent`: 100 · max(cos, 0), as torchmetrics. `logit`: the cosine times the model's own scale, by
  * which PickScore compares images of one text. `cosine`: as HPS v2 has it.
  */
-export const clipScoreConventions = ['clipscore', 'percent', 'logit', 'cosine'] as const
-export type ClipScoreConvention = (typeof clipScoreConventions)[number]
+export type ClipScoreConvention = 'clipscore' | 'percent' | 'logit' | 'cosine'
 
 /** What is embedded for a prompt. */
 export function clipScoreText(prompt: string, convention: ClipScoreConvention): string {

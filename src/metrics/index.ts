@@ -16,7 +16,7 @@ export {
   type PairedVote,
   type StrengthEstimate,
 } from './bradley-terry.ts'
-export { type ClipScoreConvention, clipScore, clipScoreConventions, clipScoreText } from './clip-score.ts'
+export { type ClipScoreConvention, clipScore, clipScoreText } from './clip-score.ts'
 export { cmmd, cmmdInterval, type Estimator } from './cmmd.ts'
 export {
   type EquivalenceOptions,

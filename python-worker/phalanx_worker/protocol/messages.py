@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "1c6cec50a69a744898a78d3c9c985bfe418ae31d4c0bd56b15179e8fd8719e1d"
+SCHEMA_SHA256 = "582e576551d3e4ea72ce26cfe3d3e040bd0cb37072cb5e9c277745a5e393af85"
 
 
 class Accepted(
@@ -1034,7 +1034,19 @@ class StoredDinov2(
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
 
 
-StoredExtractor = StoredClassifier | StoredInception | StoredClip | StoredDinov2
+class SharpnessExtractor(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="sharpness",
+):
+    pass
+
+
+StoredExtractor = StoredClassifier | StoredInception | StoredClip | StoredDinov2 | SharpnessExtractor
 
 
 class EmbedJob(
