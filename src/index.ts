@@ -9,6 +9,7 @@ export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recip
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export type { CurationInput } from './config/curation.ts'
+export type { DatasetExportInput } from './config/export.ts'
 export { clip, dinov2, type ExtractorInput, inception } from './config/extractor.ts'
 export type { FreezingInput } from './config/freezing.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
@@ -45,6 +46,9 @@ export {
   type Dataset,
   type DatasetOptions,
   type DatasetProblem,
+  type ExportedDataset,
+  type ExportRun,
+  exportDataset,
   type RenderHandsOptions,
   type RenderHandsRun,
   renderHands,

@@ -41,6 +41,8 @@ export interface FrozenSet {
   readonly child: SetChild | null
   /** Images that were left out, as their licences forbid derived works. */
   readonly noDerivatives: number
+  /** Images on which nobody decided in a review; they are in the set. */
+  readonly unreviewed: number
 }
 
 /** A set as a change of an earlier one. */
@@ -55,8 +57,9 @@ const examplesPerReason = 3
 const noDerivativesReason = 'no-derivatives'
 
 /**
- * Freezes what a set's folder has by now into `frozen/<sha256>`, which is there whole or not at all and is the same
- * for the same images, captions and settings. `lab.dataset` takes the folder (all images) and each of its metadata files.
+ * Freezes what a set's folder has by now, as people decided in a review, into `frozen/<sha256>`, which is there whole or
+ * not at all and is the same for the same images, captions and settings. `lab.dataset` takes the folder (all images) and
+ * each of its metadata files.
  *
  * The name of a set does not depend on what was frozen before: its parent is told beside the manifest. A set that is
  * there already keeps the parent that it had when it was first frozen.
@@ -99,7 +102,8 @@ export async function freezeSet(setFolder: string, options: FreezeOptions = {}):
   }
   await writing(root, () => history.add(sha256))
   const { views, picks, splits } = manifest
-  return { folder, sha256, views, picks, splits, child: await readChild(folder), noDerivatives }
+  const { unreviewed } = ledger.review.counts()
+  return { folder, sha256, views, picks, splits, child: await readChild(folder), noDerivatives, unreviewed }
 }
 
 const differenceFile = 'difference.json'

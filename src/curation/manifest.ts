@@ -6,12 +6,6 @@ import { sha256 } from '../util/sha256.ts'
 import { oneLine, wordCaption } from './freezing/wording.ts'
 import type { ImageForm } from './plain-image.ts'
 
-/** A caption that an image had before. */
-export interface EarlierCaption {
-  readonly caption: string
-  readonly captionSource: KeptEntry['captionSource']
-}
-
 /** An image of a frozen set with all that is known of it; of a file of this machine `url` has the name alone. */
 export interface SetItem extends Pick<KeptEntry, 'url' | 'page' | 'source' | 'query' | 'creator' | 'attribution'> {
   /** Relative to the set's folder. */
@@ -32,7 +26,7 @@ export interface SetItem extends Pick<KeptEntry, 'url' | 'page' | 'source' | 'qu
   /** Where the plain caption comes from. */
   readonly captionSource: KeptEntry['captionSource']
   /** What the plain caption was before, oldest first; empty when it is as it was found. */
-  readonly earlierCaptions: readonly EarlierCaption[]
+  readonly earlierCaptions: KeptEntry['earlierCaptions']
   readonly licence: string
   readonly licenceUrl: string | null
   /** The part that it belongs to; null without splits, and outside of the view that is split. */
@@ -90,7 +84,7 @@ export function itemOf(entry: KeptEntry, form: ImageForm, wording: CaptionWordin
     caption: wordCaption(plainCaption, query, wording),
     plainCaption,
     captionSource: plainCaption === '' ? 'none' : entry.captionSource,
-    earlierCaptions: [],
+    earlierCaptions: entry.earlierCaptions,
     url: shownAddress(url),
     ...{ page, source, query, creator, attribution, licence, licenceUrl },
     split: null,

@@ -3,28 +3,11 @@ import { resolve } from '../config/resolve.ts'
 import type { FileLock } from '../util/file-lock.ts'
 import { type Candidate, type CandidateInput, candidate } from './candidate.ts'
 import type { LedgerDatabase } from './database.ts'
-import { type ImageFacts, imageFacts, type LedgerCounts, type Outcome, outcome, states } from './progress.ts'
+import { entries, entryOf, imageColumns, type KeptEntry, keptEntryOf, type LedgerEntry, type Search } from './entry.ts'
+import { type ImageFacts, type LedgerCounts, type Outcome, outcome, states } from './progress.ts'
+import { ReviewLog } from './review-log.ts'
+import { ScoreTable } from './score-table.ts'
 import { urlKey } from './url-key.ts'
-
-/** One question to one source. */
-export interface Search {
-  readonly source: string
-  readonly query: string
-}
-
-/** A candidate as the ledger knows it, with what its first hit says of it. */
-export interface LedgerEntry extends Search, Candidate {
-  readonly id: number
-  /** Fetches begun so far. */
-  readonly attempts: number
-}
-
-/** A candidate whose image is there. */
-export interface KeptEntry extends LedgerEntry {
-  /** SHA-256 of the file's bytes. */
-  readonly blob: string
-  readonly image: ImageFacts
-}
 
 /** A candidate that gives way to another one. */
 export interface Duplicate {
@@ -45,34 +28,6 @@ const fingerprint = z.object({
 })
 export type Fingerprint = z.output<typeof fingerprint>
 
-const imageColumns = ['format', 'size', 'width', 'height', 'hash', 'mirrored_hash']
-
-/** Candidates with what their first hit says, and columns of their images where those are joined. */
-function entries(columns: readonly string[] = []): string {
-  return `select candidate.id, attempts, source, query, hit.rank, facts${columns.map((name) => `, image.${name}`).join('')}
-    from candidate
-    join hit on (hit.search, hit.rank) =
-      (select search, rank from hit as first where first.candidate = candidate.id order by search, rank limit 1)
-    join search on search.id = hit.search`
-}
-
-const entryRow = z.object({
-  id: z.int(),
-  attempts: z.int(),
-  source: z.string(),
-  query: z.string(),
-  rank: z.int(),
-  facts: z.string(),
-})
-const imageRow = z.object({
-  format: z.string(),
-  size: z.int(),
-  width: z.int(),
-  height: z.int(),
-  hash: z.string(),
-  mirrored_hash: z.string(),
-  blob: z.string(),
-})
 const refusedRow = z.object({ reason: z.string(), url: z.string() })
 const counted = z.object({ name: z.string(), count: z.int() })
 const total = z.object({ count: z.int() })
@@ -85,11 +40,17 @@ const total = z.object({ count: z.int() })
 export class Ledger implements AsyncDisposable {
   readonly #database: LedgerDatabase
   readonly #lock: FileLock
+  /** What people decided. */
+  readonly review: ReviewLog
+  /** What was measured of the images that were fetched. */
+  readonly scores: ScoreTable
 
   /** Made by `openLedger`. */
   constructor(database: LedgerDatabase, lock: FileLock) {
     this.#database = database
     this.#lock = lock
+    this.review = new ReviewLog(database)
+    this.scores = new ScoreTable(database)
   }
 
   /** Keeps a source's raw answer; a later one to the same request takes its place. `received`: ms since 1970. */
@@ -134,20 +95,24 @@ export class Ledger implements AsyncDisposable {
     return this.#database.all(sql, now, after, limit).map(entryOf)
   }
 
-  /** Candidates that were fetched and are kept, with their images, in the order in which they were found. */
+  /**
+   * Candidates that were fetched and are kept, with their images and with captions as people edited them, in the order in
+   * which they were found. What people took out is not among them; what they said is no duplicate is.
+   */
   kept(limit: number, after = 0): KeptEntry[] {
-    const sql = `${entries(['blob', ...imageColumns])} join image on image.blob = candidate.blob
-      where candidate.state = 'fetched' and candidate.id > ? order by candidate.id limit ?`
-    return this.#database.all(sql, after, limit).map((row) => {
-      const { blob, mirrored_hash: mirroredHash, ...image } = imageRow.parse(row)
-      return { ...entryOf(row), blob, image: imageFacts.parse({ ...image, mirroredHash }) }
-    })
+    const sql = `${entries(imageColumns)} join image on image.blob = standing.blob
+      where standing.state = 'fetched' and candidate.id > ? order by candidate.id limit ?`
+    return this.#database.all(sql, after, limit).map(keptEntryOf)
   }
 
-  /** What tells kept images apart, of all of them, in the order in which they were found. */
+  /**
+   * What tells kept images apart, of all of them, in the order in which they were found. What people took out is not
+   * among them, so that nothing gives way to it.
+   */
   fingerprints(): Fingerprint[] {
-    const sql = `select id, image.blob, hash, mirrored_hash as mirroredHash, width * height as pixels
-      from candidate join image on image.blob = candidate.blob where state = 'fetched' order by id`
+    const sql = `select candidate.id, image.blob, hash, mirrored_hash as mirroredHash, width * height as pixels
+      from candidate join standing on standing.id = candidate.id join image on image.blob = candidate.blob
+      where candidate.state = 'fetched' and standing.state = 'fetched' order by candidate.id`
     return this.#database.all(sql).map((row) => fingerprint.parse(row))
   }
 
@@ -156,7 +121,7 @@ export class Ledger implements AsyncDisposable {
    * looks the same. Gives how many changed; one that is not kept does not.
    */
   refuseDuplicates(duplicates: readonly Duplicate[]): number {
-    const sql = `update candidate set state = 'refused', reason = ?, duplicate_of = ?, blob = null
+    const sql = `update candidate set state = 'refused', reason = ?, duplicate_of = ?, duplicate_blob = blob, blob = null
       where id = ? and state = 'fetched'`
     return this.#database.transaction(() =>
       duplicates.reduce((changed, { id, of, reason }) => changed + this.#database.run(sql, reason, of, id), 0),
@@ -181,16 +146,19 @@ export class Ledger implements AsyncDisposable {
     const sql = `update candidate set state = ?, reason = ?, next_try = ?, blob = ?, attempts = attempts + 1
       where id = ? and state = 'waiting'`
     return this.#database.transaction(() => {
-      if (result.state === 'fetched') this.#addImage(result.blob, result.image)
+      if (result.state === 'fetched') {
+        this.#addImage(result.blob, result.image)
+        if (result.quality !== undefined) this.scores.add(result.blob, result.quality)
+      }
       return this.#database.run(sql, result.state, reason, nextTry, blob, id) === 1
     })
   }
 
-  /** How far the set has come. */
+  /** How far the set has come; what people took out counts as refused. */
   counts(): LedgerCounts {
-    const byState = this.#counted('select state as name, count(*) as count from candidate group by state')
+    const byState = this.#counted('select state as name, count(*) as count from standing group by state')
     const refusals = this.#counted(
-      `select reason as name, count(*) as count from candidate where state = 'refused'
+      `select reason as name, count(*) as count from standing where state = 'refused'
         group by reason order by count desc, name`,
     )
     const hits = this.#total('hit')
@@ -201,7 +169,9 @@ export class Ledger implements AsyncDisposable {
       ) as LedgerCounts['states'],
       refusals: refusals.map(({ name, count }) => ({ reason: name, count })),
       duplicates: total.parse(
-        this.#database.get('select count(*) as count from candidate where duplicate_of is not null'),
+        this.#database.get(
+          `select count(*) as count from standing where state = 'refused' and duplicate_of is not null`,
+        ),
       ).count,
       repeated: hits - this.#total('candidate'),
     }
@@ -210,7 +180,7 @@ export class Ledger implements AsyncDisposable {
   /** Addresses of refused candidates, the first few of each reason in the order in which they were found. */
   refused(perReason: number): { readonly reason: string; readonly url: string }[] {
     const sql = `select reason, url_key as url from
-      (select *, row_number() over (partition by reason order by id) as place from candidate where state = 'refused')
+      (select *, row_number() over (partition by reason order by id) as place from standing where state = 'refused')
       where place <= ? order by reason, id`
     return this.#database.all(sql, perReason).map((row) => refusedRow.parse(row))
   }
@@ -256,9 +226,4 @@ export class Ledger implements AsyncDisposable {
   #total(table: 'search' | 'hit' | 'candidate'): number {
     return total.parse(this.#database.get(`select count(*) as count from ${table}`)).count
   }
-}
-
-function entryOf(row: unknown): LedgerEntry {
-  const { facts, rank, ...rest } = entryRow.parse(row)
-  return { ...rest, ...candidate.parse({ ...(JSON.parse(facts) as object), rank }) }
 }

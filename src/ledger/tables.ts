@@ -1,12 +1,14 @@
 /** Raised with every change of the tables. */
-export const ledgerVersion = 2
+export const ledgerVersion = 4
 
 /** Marks a SQLite file as a ledger of this package (`PRAGMA application_id`): "PhLx". */
 export const applicationId = 0x50684c78
 
 /**
- * What makes the tables of a version those of the next: `image` holds each file that was fetched once, and `duplicate_of`
- * the candidate that is kept in the place of one.
+ * What makes the tables of a version those of the next. 2: `image` holds each file that was fetched once, and
+ * `duplicate_of` the candidate that is kept in the place of one. 3: `decision` is the log of a review, to which rows are
+ * only ever added; `duplicate_blob` is the file of a candidate that gave way, so that people can look at it; `standing` is
+ * what a candidate counts as, the decisions that were not undone heeded. 4: `score` holds what was measured of each image.
  */
 export const migrations: Readonly<Record<number, string>> = {
   1: `
@@ -22,6 +24,59 @@ create table image (
 alter table candidate add column duplicate_of integer references candidate (id);
 create index candidate_blob on candidate (blob);
 pragma user_version = 2;
+`,
+  2: `
+alter table candidate add column duplicate_blob text;
+create table decision (
+  id integer primary key,
+  candidate integer not null references candidate (id),
+  reviewer text not null,
+  time integer not null,
+  kind text not null check (kind in
+    ('keep', 'drop', 'watermark', 'clip-art', 'duplicate', 'not-duplicate', 'caption', 'undo')),
+  other integer references candidate (id),
+  old_text text,
+  new_text text,
+  undoes integer unique references decision (id),
+  check ((kind in ('duplicate', 'not-duplicate')) = (other is not null)),
+  check ((kind = 'caption') = (old_text is not null) and (kind = 'caption') = (new_text is not null)),
+  check ((kind = 'undo') = (undoes is not null))
+) strict;
+create index decision_candidate on decision (candidate, id);
+create index decision_reviewer on decision (reviewer, id);
+create view valid_decision as
+  select * from decision where kind <> 'undo'
+    and not exists (select 1 from decision as later where later.undoes = decision.id);
+create view standing as
+  select candidate.id, url_key, duplicate_of, verdict.kind as verdict, verdict.other as other, coalesce(blob, duplicate_blob) as blob,
+    case when verdict.kind in ('drop', 'watermark', 'clip-art', 'duplicate') then 'refused'
+      when verdict.kind = 'not-duplicate' and verdict.other = duplicate_of and reason = 'near-duplicate' then 'fetched'
+      else state end as state,
+    case when verdict.kind = 'drop' then 'dropped'
+      when verdict.kind in ('watermark', 'clip-art', 'duplicate') then verdict.kind
+      when verdict.kind = 'not-duplicate' and verdict.other = duplicate_of and reason = 'near-duplicate' then null
+      else reason end as reason
+  from candidate left join decision as verdict on verdict.id =
+    (select max(id) from valid_decision where candidate = candidate.id and kind <> 'caption');
+pragma user_version = 3;
+`,
+  3: `
+create table score (
+  blob text primary key references image (blob),
+  measure integer not null,
+  sharpness real not null,
+  entropy real not null,
+  flat_area real not null,
+  distinct_colours integer not null,
+  borders real not null,
+  text_overlay real not null,
+  repeated_pattern real not null,
+  watermark real not null,
+  clip_art real not null,
+  little_detail real not null
+) strict, without rowid;
+create index score_measure on score (measure);
+pragma user_version = 4;
 `,
 }
 

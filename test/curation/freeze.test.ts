@@ -134,3 +134,37 @@ test('a set with nothing to freeze or something left to fetch is refused', async
   await ledger.close()
   await expect(freezeSet(set)).rejects.toMatchObject({ code: 'unfinished-set', facts: { waiting: 1 } })
 })
+
+test('a set is frozen as people decided, with the captions that they wrote and what these were', async () => {
+  const set = await gathered(
+    await Promise.all(
+      [1, 2, 3, 4, 5].map(async (i) => ({ name: `${i}.jpg`, bytes: await jpeg(i), caption: `palm ${i}` })),
+    ),
+  )
+  expect(await freezeSet(set)).toMatchObject({ unreviewed: 5, views: [{ images: 5 }, {}] })
+  const { review, close } = await reviewOf(set)
+  review.decide({ kind: 'watermark', candidate: 1, reviewer: 'Ann' }, 0, 1)
+  review.decide({ kind: 'duplicate', candidate: 2, other: 3, reviewer: 'Ann' }, 0, 1)
+  review.decide({ kind: 'caption', candidate: 3, text: 'an  open\npalm', reviewer: 'Ann' }, 0, 1)
+  review.decide({ kind: 'keep', candidate: 4, reviewer: 'Ann' }, 0, 1)
+  await close()
+  const frozen = await freezeSet(set)
+  expect(frozen).toMatchObject({ unreviewed: 2, views: [{ images: 3 }, {}] })
+  const { items } = await manifestIn(frozen.folder)
+  expect(items).toMatchObject([
+    {
+      ...{ caption: 'an open palm', captionSource: 'edited' },
+      earlierCaptions: [{ caption: 'palm 3', captionSource: 'list' }],
+    },
+    { caption: 'palm 4', captionSource: 'list', earlierCaptions: [] },
+    { caption: 'palm 5' },
+  ])
+  const page = await readFile(join(frozen.folder, 'index.html'), 'utf8')
+  expect(page).toMatch(/watermark<\/td><td class="number">1<\/td><td>file:1\.jpg/)
+  expect(page).toMatch(/duplicate<\/td><td class="number">1<\/td><td>file:2\.jpg/)
+})
+
+async function reviewOf(set: string) {
+  const ledger = await openLedger(set)
+  return { review: ledger.review, close: () => ledger.close() }
+}

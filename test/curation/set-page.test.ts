@@ -26,7 +26,7 @@ function entry(id: number, caption: string, more: Partial<KeptEntry> = {}): Kept
       page: null,
     },
     ...{ creator: null, licence: 'cc by 4.0', licenceUrl: null, attribution: null, caption, captionSource: 'title' },
-    ...{ width: null, height: null, blob: String(id).padStart(64, 'a') },
+    ...{ width: null, height: null, blob: String(id).padStart(64, 'a'), earlierCaptions: [] },
     image: {
       ...{ format: 'jpeg', size: 9, width: 640, height: 512 },
       ...{ hash: '0'.repeat(16), mirroredHash: '0'.repeat(16) },

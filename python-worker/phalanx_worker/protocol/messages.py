@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "582e576551d3e4ea72ce26cfe3d3e040bd0cb37072cb5e9c277745a5e393af85"
+SCHEMA_SHA256 = "ee0df68e5e6d34c7eb104a4a61d90fcbc542322453f72f3d15582ce5bb9789b3"
 
 
 class Accepted(
@@ -701,6 +701,7 @@ class DatasetItem(
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
     height: Annotated[int, Meta(ge=1)]
     mask: ItemPicture | None
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
     width: Annotated[int, Meta(ge=1)]
 
