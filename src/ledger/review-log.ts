@@ -33,6 +33,10 @@ const reviewRow = z.object({
   width: z.int(),
   height: z.int(),
   blob: z.string(),
+  /** Suspicions of 0 to 1; null for an image that was not measured yet. */
+  watermark: z.number().nullable(),
+  clipArt: z.number().nullable(),
+  littleDetail: z.number().nullable(),
 })
 /** A candidate in a review, in short. */
 export type ReviewRow = z.output<typeof reviewRow>
@@ -71,6 +75,7 @@ const state = `case when standing.reason = 'near-duplicate' then 'near-duplicate
 const revision = `(select coalesce(max(id), 0) from decision where candidate = candidate.id) as revision`
 const duplicateOf = `case when standing.verdict = 'duplicate' then standing.other
   when standing.reason = 'near-duplicate' then candidate.duplicate_of end as duplicateOf`
+const suspicions = ['watermark', 'clip_art as clipArt', 'little_detail as littleDetail']
 const logColumns = 'id, candidate, reviewer, time, kind, other, old_text as oldText, new_text as newText, undoes'
 
 /**
@@ -88,8 +93,8 @@ export class ReviewLog {
   /** All candidates with a picture that changed after a line of the log, in the order in which they were found. */
   rows(after = 0): ReviewRow[] {
     const changed = after === 0 ? '' : 'and candidate.id in (select candidate from decision where decision.id > ?)'
-    const sql = `${entries([state, revision, 'image.width', 'image.height', 'image.blob'])}
-      join image on image.blob = standing.blob where ${reviewable} ${changed} order by candidate.id`
+    const sql = `${entries([state, revision, 'image.width', 'image.height', 'image.blob', ...suspicions])}
+      join image on image.blob = standing.blob left join score on score.blob = image.blob where ${reviewable} ${changed} order by candidate.id`
     return this.#database.all(sql, ...(after === 0 ? [] : [after])).map((row) => reviewRow.parse(row))
   }
 
