@@ -156,6 +156,8 @@ export {
 } from './sources/index.ts'
 export {
   type CellReason,
+  clipScoreOf,
+  cmmdTo,
   collectGarbage,
   type DesignInput,
   defectProbability,
@@ -163,12 +165,14 @@ export {
   defineStudy,
   fingerCount,
   fraction,
+  frechetDistanceTo,
   type Garbage,
   type GarbageCell,
   grid,
   type KeyDifference,
   kernelDistanceTo,
   type MetricPower,
+  nearestImageIn,
   type PlannedStudy,
   planStudy,
   type RunStudyOptions,
@@ -179,6 +183,7 @@ export {
   type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
+  sharpness,
   whyCell,
 } from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'
