@@ -12,7 +12,7 @@ export type { CurationInput } from './config/curation.ts'
 export type { DatasetExportInput } from './config/export.ts'
 export { clip, dinov2, type ExtractorInput, inception } from './config/extractor.ts'
 export type { FreezingInput } from './config/freezing.ts'
-export type { FindHandsInput } from './config/hands.ts'
+export type { DrawHandsInput, FindHandsInput } from './config/hands.ts'
 export { type HandsDetailInput, hands } from './config/hands-detail.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export type { RatingInput } from './config/rating.ts'
@@ -67,13 +67,25 @@ export {
   WorkerError,
 } from './errors/index.ts'
 export {
+  type AnatomyCheck,
+  type AnatomyFinding,
   type Box,
+  checkAnatomy,
   type DoubtfulHand,
+  type DrawHands,
+  type DrawnHands,
+  drawHands,
   type FindHands,
+  type FitHand,
+  type FitHandInput,
   type FoundHands,
   findHands,
+  fitHand,
   type Hand,
+  type HandFit,
+  type HandHypothesis,
   type Landmark,
+  type PlacedHand,
 } from './hands/index.ts'
 export {
   type Base,
@@ -165,6 +177,8 @@ export {
 } from './sources/index.ts'
 export {
   type CellReason,
+  clipScoreOf,
+  cmmdTo,
   collectGarbage,
   type DesignInput,
   defectProbability,
@@ -172,12 +186,14 @@ export {
   defineStudy,
   fingerCount,
   fraction,
+  frechetDistanceTo,
   type Garbage,
   type GarbageCell,
   grid,
   type KeyDifference,
   kernelDistanceTo,
   type MetricPower,
+  nearestImageIn,
   type PlannedStudy,
   planStudy,
   type RunStudyOptions,
@@ -188,6 +204,7 @@ export {
   type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
+  sharpness,
   whyCell,
 } from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'

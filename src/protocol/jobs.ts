@@ -206,6 +206,7 @@ export const storedExtractor = z
       .meta({ id: 'StoredInception' }),
     z.strictObject({ type: z.literal('clip'), folder: z.string(), sha256 }).meta({ id: 'StoredClip' }),
     z.strictObject({ type: z.literal('dinov2'), folder: z.string(), sha256 }).meta({ id: 'StoredDinov2' }),
+    z.strictObject({ type: z.literal('sharpness') }).meta({ id: 'SharpnessExtractor' }),
   ])
   .meta({ id: 'StoredExtractor' })
 export type StoredExtractor = z.output<typeof storedExtractor>

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "a901da58f2b55a7c3caf1c5b246a13ab5b4116178a25bbaa03d069029733ce00"
+SCHEMA_SHA256 = "ee0df68e5e6d34c7eb104a4a61d90fcbc542322453f72f3d15582ce5bb9789b3"
 
 
 class Accepted(
@@ -1035,7 +1035,19 @@ class StoredDinov2(
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
 
 
-StoredExtractor = StoredClassifier | StoredInception | StoredClip | StoredDinov2
+class SharpnessExtractor(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="sharpness",
+):
+    pass
+
+
+StoredExtractor = StoredClassifier | StoredInception | StoredClip | StoredDinov2 | SharpnessExtractor
 
 
 class EmbedJob(
