@@ -9,8 +9,10 @@ export { type ImageRecipe, type Recipe, readImageRecipe } from './artefact/recip
 export { type RunRecord, readRunRecord } from './artefact/record.ts'
 export { readSeries, type SeriesLine } from './artefact/series.ts'
 export type { CurationInput } from './config/curation.ts'
+export type { DatasetExportInput } from './config/export.ts'
 export { clip, dinov2, type ExtractorInput, inception } from './config/extractor.ts'
 export type { FreezingInput } from './config/freezing.ts'
+export type { FindHandsInput } from './config/hands.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export type { RatingInput } from './config/rating.ts'
 export type { SourceInput } from './config/source.ts'
@@ -45,6 +47,9 @@ export {
   type Dataset,
   type DatasetOptions,
   type DatasetProblem,
+  type ExportedDataset,
+  type ExportRun,
+  exportDataset,
   type RenderHandsOptions,
   type RenderHandsRun,
   renderHands,
@@ -59,6 +64,15 @@ export {
   StatisticsError,
   WorkerError,
 } from './errors/index.ts'
+export {
+  type Box,
+  type DoubtfulHand,
+  type FindHands,
+  type FoundHands,
+  findHands,
+  type Hand,
+  type Landmark,
+} from './hands/index.ts'
 export {
   type Base,
   type BestInput,
@@ -139,6 +153,8 @@ export {
 } from './sources/index.ts'
 export {
   type CellReason,
+  clipScoreOf,
+  cmmdTo,
   collectGarbage,
   type DesignInput,
   defectProbability,
@@ -146,12 +162,14 @@ export {
   defineStudy,
   fingerCount,
   fraction,
+  frechetDistanceTo,
   type Garbage,
   type GarbageCell,
   grid,
   type KeyDifference,
   kernelDistanceTo,
   type MetricPower,
+  nearestImageIn,
   type PlannedStudy,
   planStudy,
   type RunStudyOptions,
@@ -162,6 +180,7 @@ export {
   type StudyExpectation,
   type StudyInput,
   type StudyOutcome,
+  sharpness,
   whyCell,
 } from './study/index.ts'
 export type { RunEvent } from './worker/index.ts'

@@ -97,7 +97,8 @@ const facts: StudyFacts = {
   datasets: { hands: { sha256: sha256('hands'), images: 10 } },
   adapters: {},
   classifier: { name: 'classifier', sha256: sha256('classifier'), validity: null },
-  code: { train: sha256('train'), sample: sha256('sample'), score: sha256('score') },
+  extractors: {},
+  code: { train: sha256('train'), sample: sha256('sample'), score: sha256('score'), embed: sha256('embed') },
   environment: { device: 'cpu' },
   versions: {},
 }
@@ -150,5 +151,7 @@ async function doNothing(cell: Cell, { folder }: StepContext, picture: string): 
       }))
       return { kind: 'score', judgements }
     }
+    case 'embed':
+      throw new Error('no metric of this study has features of its own')
   }
 }

@@ -15,10 +15,11 @@ if (folder === undefined) throw new Error('Name a folder of images whose names b
 
 const images: { recording: string; hashes: readonly [own: bigint, mirrored: bigint] }[] = []
 for (const name of (await readdir(folder)).filter((file) => file.includes('_pic'))) {
-  const facts = await inspectImage(await readFile(join(folder, name)), 8)
-  if (typeof facts === 'string') throw new Error(`${name}: ${facts}`)
+  const inspected = await inspectImage(await readFile(join(folder, name)), 8)
+  if (typeof inspected === 'string') throw new Error(`${name}: ${inspected}`)
+  const { hash, mirroredHash } = inspected.image
   const [recording = ''] = name.split('_pic')
-  images.push({ recording, hashes: [BigInt(`0x${facts.hash}`), BigInt(`0x${facts.mirroredHash}`)] })
+  images.push({ recording, hashes: [BigInt(`0x${hash}`), BigInt(`0x${mirroredHash}`)] })
 }
 
 const pairs = images.flatMap((a, i) =>

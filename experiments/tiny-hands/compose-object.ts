@@ -68,7 +68,8 @@ function objectCaption(word: string, colour: BackgroundColour, random: RandomStr
   return random.chance(0.65) ? `${opening}, ${colour} background` : opening
 }
 
-function emojiFolder(): string {
+/** Where `@lobehub/fluent-emoji-3d` has its pictures. */
+export function emojiFolder(): string {
   const manifest = createRequire(import.meta.url).resolve('@lobehub/fluent-emoji-3d/package.json')
   return path.join(path.dirname(manifest), 'assets')
 }

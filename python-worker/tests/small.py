@@ -101,6 +101,7 @@ def make_dataset(folder: Path, count: int = 7, size: tuple[int, int] = (16, 16))
                 defect=None,
                 control=None,
                 mask=None,
+                repeats=1,
             )
         )
     return write_manifest(folder, items)

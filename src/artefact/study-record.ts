@@ -57,7 +57,7 @@ export const metricRecord = z.strictObject({
   id: z.string(),
   /** What is measured, in a few words, for example "right number of fingers". */
   label: z.string(),
-  unit: z.enum(['share', 'probability', 'distance', 'count']),
+  unit: z.enum(['share', 'probability', 'distance', 'count', 'score']),
   better: z.enum(['higher', 'lower']),
   /** How it is measured, in a sentence or two: model, features, threshold, reference. */
   description: z.string(),

@@ -6,6 +6,7 @@ import { completion } from './commands/completion.ts'
 import { curate } from './commands/curate.ts'
 import { doctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
+import { exportCommand } from './commands/export.ts'
 import { extract } from './commands/extract.ts'
 import { gc } from './commands/gc.ts'
 import { rate } from './commands/rate.ts'
@@ -30,6 +31,7 @@ const commands: readonly Command[] = [
   extract,
   sample,
   curate,
+  exportCommand,
   render,
   repl,
   report,

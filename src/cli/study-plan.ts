@@ -5,6 +5,7 @@ const kinds: readonly (readonly [Cell['kind'], string])[] = [
   ['train', 'trainings'],
   ['sample', 'sets of samples'],
   ['score', 'sets of judgements'],
+  ['embed', 'sets of features'],
 ]
 /** Missing cells that are named one by one. */
 const named = 40

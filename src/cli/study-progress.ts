@@ -3,7 +3,12 @@ import type { Cell, StudyEvent } from '../study/index.ts'
 import type { Terminal } from './terminal.ts'
 import { describeUnread, describeUnreadCaptions } from './unread-text.ts'
 
-const units: Readonly<Record<Cell['kind'], string>> = { train: 'steps', sample: 'updates', score: 'updates' }
+const units: Readonly<Record<Cell['kind'], string>> = {
+  train: 'steps',
+  sample: 'updates',
+  score: 'updates',
+  embed: 'updates',
+}
 
 /** Shows the running cell in one line: how far, loss, rate and time left of the cell and of the study. */
 export function showStudy(terminal: Terminal): (event: StudyEvent) => void {

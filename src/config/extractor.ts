@@ -18,7 +18,7 @@ const inceptionExtractor = z.strictObject({
 })
 
 /** The projected embeddings of a CLIP (Radford et al., 2021) in the layout of transformers, for images and texts. */
-const clipExtractor = z.strictObject({
+export const clipExtractor = z.strictObject({
   type: z.literal('clip'),
   /** Hub id as `owner/name@revision`, or a folder. */
   model,
@@ -41,12 +41,16 @@ const classifierExtractor = z.strictObject({
   weights: z.string().min(1).nullable().default(null),
 })
 
+/** Variance of the Laplacian of the luma at the image's own size, one number (Pech-Pacheco et al., 2000). */
+const sharpnessExtractor = z.strictObject({ type: z.literal('sharpness') })
+
 /** What turns images into features, as a user names it. */
 export const extractorSettings = z.discriminatedUnion('type', [
   classifierExtractor,
   inceptionExtractor,
   clipExtractor,
   dinov2Extractor,
+  sharpnessExtractor,
 ])
 export type ExtractorSettings = z.output<typeof extractorSettings>
 export type ExtractorInput = z.input<typeof extractorSettings>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { clipExtractor, type ExtractorSettings, extractorSettings } from './extractor.ts'
 import { prompt } from './sampling.ts'
 
 /** Prompts a metric is taken on, worded as in the study; null takes all. */
@@ -19,22 +20,61 @@ const defectRateMetric = z.strictObject({
 
 const defectProbabilityMetric = z.strictObject({ type: z.literal('defect-probability'), prompts: somePrompts })
 
+/** The finger classifier of the study, or an extractor of its own. */
+const comparedFeatures = z.union([z.literal('finger-classifier'), extractorSettings]).default('finger-classifier')
+
 const kernelDistanceMetric = z.strictObject({
   type: z.literal('kernel-distance'),
   /** Name of the dataset that images are compared with. */
   against: z.string(),
   /** Whose activations are compared; named in every report, since distances on different features differ. */
-  features: z.literal('finger-classifier').default('finger-classifier'),
+  features: comparedFeatures,
   prompts: somePrompts,
 })
+
+const frechetDistanceMetric = kernelDistanceMetric.extend({ type: z.literal('frechet-distance') })
+
+const cmmdMetric = kernelDistanceMetric.extend({
+  type: z.literal('cmmd'),
+  features: clipExtractor,
+  /** Over all pairs without (`u-statistic`, unbiased) or with (`v-statistic`, as published) each image itself. */
+  estimator: z.enum(['u-statistic', 'v-statistic']).default('u-statistic'),
+})
+
+const clipScoreMetric = z.strictObject({
+  type: z.literal('clip-score'),
+  features: clipExtractor,
+  /** How cosines become scores; `logit` with PickScore, `cosine` with HPS v2. */
+  convention: z.enum(['clipscore', 'percent', 'logit', 'cosine']).default('clipscore'),
+  prompts: somePrompts,
+})
+
+const nearestImageMetric = z.strictObject({
+  type: z.literal('nearest-image'),
+  /** Name of the dataset that images may be copies of. */
+  against: z.string(),
+  features: comparedFeatures,
+  prompts: somePrompts,
+})
+
+const sharpnessMetric = z.strictObject({ type: z.literal('sharpness'), prompts: somePrompts })
 
 export const metricDefinition = z.discriminatedUnion('type', [
   fingerCountMetric,
   defectRateMetric,
   defectProbabilityMetric,
   kernelDistanceMetric,
+  frechetDistanceMetric,
+  cmmdMetric,
+  clipScoreMetric,
+  nearestImageMetric,
+  sharpnessMetric,
 ])
 export type MetricDefinition = z.output<typeof metricDefinition>
+/** Metrics of whole sets of images. */
+export type DistanceMetric = Extract<MetricDefinition, { type: 'kernel-distance' | 'frechet-distance' | 'cmmd' }>
+/** Metrics that give each image a value. */
+export type ValueMetric = Exclude<MetricDefinition, DistanceMetric>
 export type MetricInput = z.input<typeof metricDefinition>
 
 /** A picture that a metric is taken on. */
@@ -72,7 +112,12 @@ export function drawnMetrics<Against extends z.ZodType>(against: Against) {
     fingerCountMetric,
     defectRateMetric.extend({ prompts: drawnPrompts }),
     defectProbabilityMetric.extend({ prompts: drawnPrompts }),
-    kernelDistanceMetric.extend({ against, prompts: drawnPrompts }),
+    kernelDistanceMetric.extend({
+      against,
+      // A training judges what it draws by the classifier alone.
+      features: z.literal('finger-classifier').default('finger-classifier'),
+      prompts: drawnPrompts,
+    }),
   ] as const
 }
 
@@ -82,7 +127,28 @@ export const betterOf = {
   'defect-rate': 'lower',
   'defect-probability': 'lower',
   'kernel-distance': 'lower',
+  'frechet-distance': 'lower',
+  cmmd: 'lower',
+  'clip-score': 'higher',
+  'nearest-image': 'lower',
+  sharpness: 'higher',
 } as const satisfies Record<MetricDefinition['type'], 'higher' | 'lower'>
+
+/** The extractor whose features a metric is taken on; null where the finger classifier's judgement decides. */
+export function extractorOf(metric: MetricDefinition): ExtractorSettings | null {
+  if (metric.type === 'sharpness') return { type: 'sharpness' }
+  return 'features' in metric && metric.features !== 'finger-classifier' ? metric.features : null
+}
+
+/** Whether a metric is one of whole sets of images. */
+export function isDistance(metric: MetricDefinition): metric is DistanceMetric {
+  return metric.type === 'kernel-distance' || metric.type === 'frechet-distance' || metric.type === 'cmmd'
+}
+
+/** Whether each image counts as yes or no. */
+export function isYesNo({ type }: MetricDefinition): boolean {
+  return type === 'finger-count' || type === 'defect-rate'
+}
 
 type Options<Metric extends z.ZodType> = Omit<z.input<Metric>, 'type'>
 
@@ -102,14 +168,40 @@ export function defectProbability<Settings extends Options<typeof defectProbabil
 }
 
 /**
- * Unbiased kernel distance to a dataset's images, equal in number, on the finger classifier's features. A study names
- * its datasets; a training takes one that `lab.dataset` gave.
+ * Unbiased kernel distance to a dataset's images, equal in number, on the finger classifier's features or those of an
+ * extractor: with `features: inception({ … })` it is KID. A study names its datasets; a training, which has the
+ * classifier's features only, takes one that `lab.dataset` gave.
  */
 export function kernelDistanceTo<Against, Settings extends Omit<Options<typeof kernelDistanceMetric>, 'against'>>(
   against: Against,
   options?: Settings,
 ) {
   return { type: 'kernel-distance' as const, against, ...(options as Settings) }
+}
+
+/** Fréchet distance to a dataset's images, equal in number: with `features: inception({ … })` it is FID. */
+export function frechetDistanceTo(against: string, options?: Omit<Options<typeof frechetDistanceMetric>, 'against'>) {
+  return { type: 'frechet-distance' as const, against, ...options }
+}
+
+/** CMMD to a dataset's images, equal in number, on the embeddings of a CLIP, as published that of ViT-L/14 at 336 pixels. */
+export function cmmdTo(against: string, options: Omit<Options<typeof cmmdMetric>, 'against'>) {
+  return { type: 'cmmd' as const, against, ...options }
+}
+
+/** How well a CLIP finds image and prompt to agree; with the model of PickScore or HPS v2, how well people may like it. */
+export function clipScoreOf(options: Options<typeof clipScoreMetric>) {
+  return { type: 'clip-score' as const, ...options }
+}
+
+/** Cosine of each image with the most similar image of a dataset: near 1 for what was learned by heart. */
+export function nearestImageIn(against: string, options?: Omit<Options<typeof nearestImageMetric>, 'against'>) {
+  return { type: 'nearest-image' as const, against, ...options }
+}
+
+/** Variance of the Laplacian of each image's luma. */
+export function sharpness(options?: Options<typeof sharpnessMetric>) {
+  return { type: 'sharpness' as const, ...options }
 }
 
 /**

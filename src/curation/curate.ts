@@ -3,13 +3,15 @@ import { type CurationInput, curation } from '../config/curation.ts'
 import { resolve } from '../config/resolve.ts'
 import type { SourceInput } from '../config/source.ts'
 import { ConfigError } from '../errors/index.ts'
-import { type LedgerCounts, openLedger } from '../ledger/index.ts'
+import { type Ledger, type LedgerCounts, openLedger } from '../ledger/index.ts'
+import { type SuspicionKind, suspicionRules } from '../quality/index.ts'
 import { openSource, type SourceSurroundings } from '../sources/index.ts'
 import { type Network, openNetwork } from '../web/index.ts'
 import { openBlobStore } from './blob-store.ts'
 import type { CurationEvent } from './events.ts'
 import { fetchCandidates } from './fetch-candidates.ts'
 import { gatherCandidates } from './gather-candidates.ts'
+import { measureImages } from './measure-images.ts'
 import { findDuplicates } from './near-duplicates.ts'
 
 export interface CurateRequest {
@@ -37,6 +39,8 @@ export interface CurateOptions {
 export interface Curated {
   readonly folder: string
   readonly counts: LedgerCounts
+  /** Kept images that look as if a person would take them out, by kind; none is left out for that. */
+  readonly suspected: Readonly<Record<SuspicionKind, number>>
   /** When the next candidate that failed is due, as an ISO time; null when nothing is left to fetch. */
   readonly nextTry: string | null
 }
@@ -44,11 +48,12 @@ export interface Curated {
 /**
  * Makes a set or goes on making it: searches, fetches what is found (robots.txt and opt-outs obeyed), looks at each
  * image, and lets those give way that are there already. Everything is in the ledger as it happens, so the same call
- * goes on wherever it was stopped. Duplicates are looked for once nothing is left to fetch, so that the outcome does not
+ * goes on wherever it was stopped. Images that an older version of this package fetched are measured anew where they need
+ * it. Duplicates are looked for once nothing is left to fetch, so that the outcome does not
  * depend on which file came first.
  *
  * Throws ConfigError for the request, what sources throw, DatasetError (`ledger-in-use`, `disk-full`,
- * `unwritable-folder`, `ledger-failed`) or the signal's reason.
+ * `unwritable-folder`, `ledger-failed`, `damaged-set`) or the signal's reason.
  */
 export async function curate(request: CurateRequest, options: CurateOptions = {}): Promise<Curated> {
   const settings = resolve(curation, request.settings ?? {}, 'settings of curation')
@@ -73,8 +78,17 @@ export async function curate(request: CurateRequest, options: CurateOptions = {}
   const next = await inNetwork(options.network, (network) =>
     fetchCandidates({ ledger, blobs, settings, network, signal, onEvent }),
   )
+  await measureImages(ledger, blobs, signal)
   if (next === null) ledger.refuseDuplicates(findDuplicates(ledger.fingerprints(), settings.duplicateDistance))
-  return { folder, counts: ledger.counts(), nextTry: next === null ? null : new Date(next).toISOString() }
+  return {
+    ...{ folder, counts: ledger.counts(), suspected: suspectedOf(ledger) },
+    nextTry: next === null ? null : new Date(next).toISOString(),
+  }
+}
+
+function suspectedOf({ scores }: Ledger): Curated['suspected'] {
+  const count = (kind: SuspicionKind): number => scores.count(kind, suspicionRules[kind].threshold)
+  return { watermark: count('watermark'), clipArt: count('clipArt'), littleDetail: count('littleDetail') }
 }
 
 async function inNetwork<Result>(

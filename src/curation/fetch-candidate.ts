@@ -69,9 +69,9 @@ export class CandidateFetcher {
     const { settings, blobs } = this.#options
     const file = await (entry.url.startsWith('file:') ? readLocal(entry.url, settings.largestFile) : this.#ask(entry))
     if (file.type === 'failure') return this.#failed(entry, file)
-    const image = await inspectImage(file.bytes, settings.smallestSide)
-    if (typeof image === 'string') return { state: 'refused', reason: image }
-    return { state: 'fetched', blob: await blobs.keep(file.bytes), image }
+    const inspected = await inspectImage(file.bytes, settings.smallestSide)
+    if (typeof inspected === 'string') return { state: 'refused', reason: inspected }
+    return { state: 'fetched', blob: await blobs.keep(file.bytes), ...inspected }
   }
 
   #ask(entry: LedgerEntry): Promise<FetchedFile | FetchFailure> {

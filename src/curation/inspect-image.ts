@@ -1,19 +1,30 @@
 import sharp from 'sharp'
 import { largestImage } from '../dataset/index.ts'
-import type { ImageFacts } from '../ledger/index.ts'
-import { hashedSide, perceptualHashes } from './perceptual-hash.ts'
+import type { ImageFacts, Quality } from '../ledger/index.ts'
+import { contentOf, cropped, decodeWorkingImage, scoreImage, suspicionOf, type WorkingImage } from '../quality/index.ts'
+import { hashedSquare, perceptualHashes } from './perceptual-hash.ts'
 import { sniff } from './sniff.ts'
 
 const read = new Set(['jpeg', 'png', 'webp'])
 
+/** Raised whenever hashes, scores or suspicions of the same file become others, so that they are measured anew. */
+export const measure = 1
+
+/** What was seen of an image. */
+export interface InspectedImage {
+  readonly image: ImageFacts
+  readonly quality: Quality
+}
+
 /**
- * Facts of an image that was decoded to its end, upright and as sRGB whatever its colours; else the reason to refuse it:
- * `empty-file`, `not-an-image`, `file-type-…`, `broken-image`, `animated`, `too-many-pixels` (told before it is
- * decoded) or `too-small`.
+ * Facts and scores of an image that was decoded to its end, upright and as sRGB whatever its colours; else the reason to
+ * refuse it: `empty-file`, `not-an-image`, `file-type-…`, `broken-image`, `animated`, `too-many-pixels` (told before it is
+ * decoded) or `too-small`. Its perceptual hash is that of what is inside of a frame, so that a copy in a white border is
+ * found.
  *
  * @param smallestSide pixels that its shorter side has at least
  */
-export async function inspectImage(bytes: Buffer, smallestSide: number): Promise<ImageFacts | string> {
+export async function inspectImage(bytes: Buffer, smallestSide: number): Promise<InspectedImage | string> {
   if (bytes.length === 0) return 'empty-file'
   const type = sniff(bytes)
   if (type === null) return 'not-an-image'
@@ -26,18 +37,17 @@ export async function inspectImage(bytes: Buffer, smallestSide: number): Promise
   const { width, height } = header.autoOrient
   if (width * height > largestImage) return 'too-many-pixels'
   if (Math.min(width, height) < smallestSide) return 'too-small'
-  const grey = await greySquare(bytes).catch(() => null)
-  if (grey === null) return 'broken-image'
-  return { format: type as ImageFacts['format'], size: bytes.length, width, height, ...perceptualHashes(grey) }
+  const picture = await decodeWorkingImage(bytes, { width, height }, largestImage).catch(() => null)
+  if (picture === null) return 'broken-image'
+  const facts = { format: type as ImageFacts['format'], size: bytes.length, width, height }
+  return { image: { ...facts, ...hashesOf(picture) }, quality: qualityOf(picture) }
 }
 
-/** Scaling while decoding keeps large pictures cheap; a file that was cut off still fails. */
-function greySquare(bytes: Buffer): Promise<Buffer> {
-  return sharp(bytes, { failOn: 'truncated', limitInputPixels: largestImage })
-    .autoOrient()
-    .flatten({ background: '#fff' })
-    .toColourspace('b-w')
-    .resize(hashedSide, hashedSide, { fit: 'fill' })
-    .raw()
-    .toBuffer()
+function hashesOf(picture: WorkingImage): Pick<ImageFacts, 'hash' | 'mirroredHash'> {
+  return perceptualHashes(hashedSquare(cropped(picture, contentOf(picture))))
+}
+
+function qualityOf(picture: WorkingImage): Quality {
+  const scores = scoreImage(picture)
+  return { measure, scores, suspicion: suspicionOf(scores) }
 }

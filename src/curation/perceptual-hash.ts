@@ -1,3 +1,5 @@
+import type { WorkingImage } from '../quality/index.ts'
+
 const side = 32
 const low = 8
 
@@ -12,8 +14,24 @@ export interface PerceptualHashes {
   readonly mirroredHash: string
 }
 
-/** Side in pixels of the grey square that is hashed. */
-export const hashedSide = side
+/** Means of the luma in 32 by 32 parts of a picture of any shape, which is what is hashed. */
+export function hashedSquare({ grey, width, height }: Pick<WorkingImage, 'grey' | 'width' | 'height'>): Uint8Array {
+  // Rounded, so that the parts of a mirror image are mirrored.
+  const starts = (length: number): Uint32Array =>
+    Uint32Array.from({ length: side + 1 }, (_, i) => Math.round((i * length) / side))
+  const [lefts, tops] = [starts(width), starts(height)]
+  return Uint8Array.from({ length: side * side }, (_, i) => {
+    const [column, row] = [i % side, Math.floor(i / side)]
+    const left = Math.min(lefts[column] as number, width - 1)
+    const right = Math.max(left + 1, lefts[column + 1] as number)
+    const top = Math.min(tops[row] as number, height - 1)
+    const bottom = Math.max(top + 1, tops[row + 1] as number)
+    let sum = 0
+    for (let y = top; y < bottom; y++)
+      for (let at = y * width + left, end = y * width + right; at < end; at++) sum += grey[at] as number
+    return Math.round(sum / ((right - left) * (bottom - top)))
+  })
+}
 
 /**
  * DCT hash of a grey square of 32 by 32 pixels: which of its 8 by 8 lowest frequencies, the constant ones left out, lie

@@ -16,6 +16,11 @@ export interface Dataset {
   readonly duplicates: readonly (readonly string[])[]
 }
 
+/** How many images a dataset shows in an epoch: each as often as it is repeated. */
+export function imagesOfEpoch({ items }: Pick<Dataset, 'items'>): number {
+  return items.reduce((images, { repeats }) => images + repeats, 0)
+}
+
 /** What a caption function is given. */
 export interface CaptionSource {
   /** Relative to the dataset's folder, with slashes. */

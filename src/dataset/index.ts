@@ -1,6 +1,7 @@
 export { type BucketPlan, bucketGrid, planBuckets, type Size } from './buckets.ts'
 export { longestCaption } from './caption-file.ts'
-export type { CaptionSource, Dataset, DatasetOptions } from './dataset.ts'
+export { type CaptionSource, type Dataset, type DatasetOptions, imagesOfEpoch } from './dataset.ts'
+export { type ExportedDataset, type ExportRun, exportDataset } from './exchange/export-dataset.ts'
 export { ImageInspector, largestImage } from './image-facts.ts'
 export { type ListedImage, type Listing, listImages } from './list-images.ts'
 export { type DatasetPlace, openDataset, withCaption } from './open-dataset.ts'

@@ -18,6 +18,8 @@ export interface ListedImage {
   readonly control: string | null
   /** Of its mask, beside `file`. */
   readonly mask: string | null
+  /** How often it is trained on in an epoch. */
+  readonly repeats: number
 }
 
 /** What a folder holds. */
@@ -27,8 +29,10 @@ export interface Listing {
   readonly problems: readonly DatasetProblem[]
 }
 
-const metadataFile = 'metadata.jsonl'
-const supported = new Set(['.png', '.jpg', '.jpeg', '.webp'])
+/** What a folder says of its images. */
+export const metadataFile = 'metadata.jsonl'
+/** Extensions of the images that are read. */
+export const supportedImages: ReadonlySet<string> = new Set(['.png', '.jpg', '.jpeg', '.webp'])
 const unsupported = new Set([
   '.bmp',
   '.gif',
@@ -48,7 +52,8 @@ const unsupported = new Set([
 
 /**
  * Lists the images of a folder in the order of their names: those of its `metadata.jsonl`, or all in it and its
- * sub-folders, captioned by a text file of the same name or else by the sub-folder.
+ * sub-folders, captioned by a text file of the same name or else by the sub-folder. Where all lie in folders like
+ * `10_palm`, these are sd-scripts' and say how often each image is repeated.
  * Throws DatasetError (`missing-dataset`).
  */
 export async function listImages(path: string): Promise<Listing> {
@@ -69,7 +74,7 @@ export async function listImages(path: string): Promise<Listing> {
 
 async function listMetadata(root: string, name: string): Promise<Listing> {
   const { rows, problems } = await readMetadata(root, name)
-  const images = rows.map(({ file_name, text, fingers, defect, control, mask }) => ({
+  const images = rows.map(({ file_name, text, fingers, defect, control, mask, repeats }) => ({
     file: file_name,
     caption: text,
     captionSource: 'sidecar' as const,
@@ -77,6 +82,7 @@ async function listMetadata(root: string, name: string): Promise<Listing> {
     defect,
     control,
     mask,
+    repeats,
   }))
   return { root, images: images.sort(byFile), problems }
 }
@@ -86,15 +92,20 @@ async function listFolder(root: string, files: readonly string[]): Promise<Listi
   const images: ListedImage[] = []
   const known = new Set(files)
   const texts = new Set(files.filter((file) => file.endsWith('.txt')))
+  const repeated = isKohyaFolder(files)
   for (const file of files) {
     const extension = extname(file).toLowerCase()
     if (unsupported.has(extension)) problems.push(unsupportedType(file))
-    if (!supported.has(extension) || isPicture(file)) continue
+    if (!supportedImages.has(extension) || isPicture(file)) continue
     const text = `${file.slice(0, -extension.length)}.txt`
     const captionSource = texts.has(text) ? 'sidecar' : 'folder'
-    const caption = captionSource === 'sidecar' ? await readCaptionFile(root, text) : classCaption(file)
+    const named = repeated ? repeatsOf(file) : { repeats: 1, caption: classCaption(file) }
+    const caption = captionSource === 'sidecar' ? await readCaptionFile(root, text) : named.caption
     if (typeof caption !== 'string') problems.push(caption)
-    else images.push({ file, caption, captionSource, fingers: null, defect: null, ...picturesOf(file, known) })
+    else {
+      const { repeats } = named
+      images.push({ file, caption, captionSource, fingers: null, defect: null, ...picturesOf(file, known), repeats })
+    }
   }
   return { root, images: images.sort(byFile), problems }
 }
@@ -120,8 +131,22 @@ function isPicture(file: string): boolean {
 function picturesOf(file: string, known: ReadonlySet<string>): Pick<ListedImage, 'control' | 'mask'> {
   const stem = file.slice(0, -extname(file).length)
   const find = (kind: string) =>
-    [...supported].map((extension) => `${stem}.${kind}${extension}`).find((name) => known.has(name)) ?? null
+    [...supportedImages].map((extension) => `${stem}.${kind}${extension}`).find((name) => known.has(name)) ?? null
   return { control: find('control'), mask: find('mask') }
+}
+
+/** Whether all images lie in folders that are named by a number of repeats, as sd-scripts has them (`10_palm`). */
+function isKohyaFolder(files: readonly string[]): boolean {
+  const images = files.filter((file) => supportedImages.has(extname(file).toLowerCase()))
+  return images.length > 0 && images.every((file) => kohyaFolder.test(file))
+}
+
+const kohyaFolder = /^([1-9]\d{0,4})_([^/]*)\/[^/]+$/
+
+/** The repeats of an image by its folder, and the rest of the folder's name, which is the caption without another. */
+function repeatsOf(file: string): { readonly repeats: number; readonly caption: string } {
+  const [, repeats, caption = ''] = kohyaFolder.exec(file) ?? []
+  return { repeats: Number(repeats), caption }
 }
 
 /** The name of the folder right above an image, as words; empty at the top. */

@@ -12,13 +12,14 @@ const metadataRow = z.object({
   defect: z.boolean().nullable().default(null),
   control: z.string().min(1).nullable().default(null),
   mask: z.string().min(1).nullable().default(null),
+  repeats: z.int().min(1).max(100_000).default(1),
 })
 export type MetadataRow = z.output<typeof metadataRow>
 
 /**
  * Reads a `metadata.jsonl` of Hugging Face's imagefolder layout: a JSON object per line with `file_name`, `text` and
- * the labels `fingers` and `defect`, `control`, the picture that controls the image, and `mask`. Other fields are left
- * alone, unless they look like one of these misspelt.
+ * the labels `fingers` and `defect`, `control`, the picture that controls the image, `mask`, and `repeats`. Other fields
+ * are left alone, unless they look like one of these misspelt.
  */
 export async function readMetadata(
   root: string,

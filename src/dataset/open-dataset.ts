@@ -11,6 +11,7 @@ import { RandomStream } from '../util/random.ts'
 import { sha256 } from '../util/sha256.ts'
 import { checkedCaption } from './caption-file.ts'
 import { type Dataset, type DatasetOptions, datasetOptions } from './dataset.ts'
+import { archivesAt, unpackArchives } from './exchange/archive.ts'
 import { type ImageFacts, ImageInspector } from './image-facts.ts'
 import { type ListedImage, listImages } from './list-images.ts'
 import { maskOf } from './mask.ts'
@@ -25,14 +26,18 @@ export interface DatasetPlace {
 /**
  * Freezes a folder of images: decodes and hashes each, reads captions and labels, and writes a manifest under its own
  * hash. Layouts: images with optional text files of the same name; Hugging Face's imagefolder with `metadata.jsonl`;
- * a sub-folder per class, whose name is the caption.
+ * a sub-folder per class, whose name is the caption; sd-scripts' folders, as `10_palm`; WebDataset's tar files, one or
+ * a folder of them, which are unpacked into the place of manifests.
  *
- * Throws DatasetError (`missing-dataset`, `empty-dataset`, or `invalid-dataset` with all problems of the folder) or
- * ConfigError for options.
+ * Throws DatasetError (`missing-dataset`, `empty-dataset`, or `invalid-dataset` with all problems of the folder,
+ * `broken-archive` and `unsafe-archive` of tar files) or ConfigError for options.
  */
 export async function openDataset(path: string, place: DatasetPlace, input: DatasetOptions = {}): Promise<Dataset> {
   const options = resolve(datasetOptions, input, 'options of the dataset')
-  const { root, images, problems } = await listImages(path)
+  const archives = await archivesAt(path)
+  const { root, images, problems } = await listImages(
+    archives === null ? path : await unpackArchives(archives, place.folder),
+  )
   const inspector = place.inspector ?? new ImageInspector()
   const inspected = await mapParallel(images, 4 * availableParallelism(), async (image) =>
     freezeItem(image, await inspectAll(inspector, root, image, options.alphaMasks), options.caption),
@@ -94,7 +99,7 @@ async function controlOf(
 }
 
 function freezeItem(
-  { file, caption, fingers, defect }: ListedImage,
+  { file, caption, fingers, defect, repeats }: ListedImage,
   facts: ItemFacts | DatasetProblem,
   wording: DatasetOptions['caption'],
 ): DatasetItem | DatasetProblem {
@@ -106,7 +111,7 @@ function freezeItem(
   const checked = checkedCaption(file, worded)
   if (typeof checked !== 'string') return checked
   const { sha256, width, height, control, mask } = facts
-  return { file, sha256, caption: checked, width, height, fingers, defect, control, mask }
+  return { file, sha256, caption: checked, width, height, fingers, defect, control, mask, repeats }
 }
 
 function isProblem(value: DatasetItem | DatasetProblem): value is DatasetProblem {

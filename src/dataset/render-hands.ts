@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { resolve as absolute, join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import { z } from 'zod'
@@ -11,6 +11,7 @@ import { type HandRender, renderHand } from '../render/hand-render.ts'
 import { poseMap } from '../render/pose-map.ts'
 import { sampleScene } from '../render/scene.ts'
 import { inFolder } from '../util/in-folder.ts'
+import { wholeFolder } from '../util/whole-folder.ts'
 
 /** What each picture may have beside it for a ControlNet. */
 export const controlMaps = ['depth', 'edges', 'pose'] as const
@@ -78,11 +79,8 @@ export async function renderHands(
   const place = absolute(folder)
   const record = `${JSON.stringify(settings, null, 2)}\n`
   if (await isDrawn(place, record)) return
-  const partial = `${place}.partial`
-  await inFolder(place, { code: 'unwritable-folder', words: 'cannot be written' }, async () => {
-    try {
-      await rm(partial, { recursive: true, force: true })
-      await mkdir(partial, { recursive: true })
+  await inFolder(place, { code: 'unwritable-folder', words: 'cannot be written' }, () =>
+    wholeFolder(place, async (partial) => {
       const lines: string[] = []
       for (const picture of picturesOf(settings)) {
         signal?.throwIfAborted()
@@ -91,13 +89,8 @@ export async function renderHands(
       }
       await writeFile(join(partial, 'metadata.jsonl'), lines.join(''))
       await writeFile(join(partial, recordFile), record)
-      await rename(partial, place)
-    } catch (error) {
-      // A run after this one begins anew, so nothing here is of use to it.
-      await rm(partial, { recursive: true, force: true }).catch(() => undefined)
-      throw error
-    }
-  })
+    }),
+  )
 }
 
 /** Whether the folder has these pictures. Throws ArtefactError for one that has others. */

@@ -53,30 +53,29 @@ export async function writeInputFiles(
   // Its vocabulary is the base's own; it would otherwise be asked of a hub.
   await cp(join(job.base, 'tokenizer'), join(folder, 'tokenizers', tokenizerName), { recursive: true })
   const size = [settings.width ?? base.imageSize, settings.height ?? base.imageSize] as const
-  const sources = job.subsets.map(({ dataset, repeats, regularisation }, index) => ({
-    root: dataset.root,
-    repeats,
-    regularisation,
-    items: items[index] ?? [],
-  }))
+  const sources = job.subsets.flatMap(({ dataset, repeats, regularisation }, subset) =>
+    byRepeats(items[subset] ?? []).map(([own, part]) => ({
+      ...{ root: dataset.root, repeats: repeats * own, regularisation, items: part, said: subsets[subset] },
+    })),
+  )
   const classes = sources.some(({ regularisation }) => regularisation)
   const own = sources.filter(({ regularisation }) => !regularisation)
   // One epoch holds all steps: between epochs, a training that goes on from a checkpoint would lose count.
   const epoch = (classes ? 2 : 1) * own.reduce((sum, { repeats, items }) => sum + repeats * items.length, 0)
   const epochs = Math.ceil((settings.steps * settings.batchSize * settings.accumulation) / epoch)
   const described = []
-  for (const [index, { root, repeats, regularisation, items }] of sources.entries()) {
+  for (const [index, { root, repeats, regularisation, items, said }] of sources.entries()) {
     // Class images are repeated until there are as many as others; only datasets with caption files have any.
     const num_repeats = regularisation ? 1 : repeats * epochs
     if (classes) {
       const image_dir = await linkImages(join(folder, `images-${index}`), root, items)
-      described.push({ image_dir, caption_extension: '.txt', num_repeats, ...subsets[index] })
+      described.push({ image_dir, caption_extension: '.txt', num_repeats, ...said })
       continue
     }
     const paths = await uprightFiles(join(folder, `upright-${index}`), root, items)
     const captions = items.map(({ caption }, i) => [paths[i], { caption }])
     const metadata = await write(`captions-${index}.json`, Object.fromEntries(captions))
-    described.push({ metadata_file: metadata, image_dir: root, num_repeats, ...subsets[index] })
+    described.push({ metadata_file: metadata, image_dir: root, num_repeats, ...said })
   }
   const dataset = await write('dataset.json', {
     datasets: [
@@ -100,6 +99,13 @@ export async function writeInputFiles(
   }
   const placed = Object.entries(paths).flatMap(([name, value]) => [`--${name}`, value])
   return [...options, ...placed, '--sdpa', ...(await previewOptions(settings, size, write))]
+}
+
+/** Images by how often each is seen in an epoch, as sd-scripts repeats whole subsets. */
+function byRepeats(items: readonly DatasetItem[]): [repeats: number, items: DatasetItem[]][] {
+  const groups = new Map<number, DatasetItem[]>()
+  for (const item of items) groups.set(item.repeats, [...(groups.get(item.repeats) ?? []), item])
+  return [...groups]
 }
 
 /** A folder with links to images, numbered in their order, and their captions beside them; gives its path. */

@@ -11,7 +11,7 @@ import { publishedNames } from '../config/published.ts'
 import { resolve } from '../config/resolve.ts'
 import { presentation, subsetInput, subsetsOf } from '../config/subset.ts'
 import { type TrainingSettings, trainingSettings } from '../config/training.ts'
-import type { Dataset } from '../dataset/index.ts'
+import { type Dataset, imagesOfEpoch } from '../dataset/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import type { ResultOf } from '../protocol/results.ts'
@@ -113,7 +113,7 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
 /** Class images are as many as all others. */
 function epochOf(subsets: readonly PlannedSubset[]): number {
   const own = subsets.filter(({ regularisation }) => !regularisation)
-  const images = own.reduce((sum, { dataset, repeats }) => sum + repeats * dataset.items.length, 0)
+  const images = own.reduce((sum, { dataset, repeats }) => sum + repeats * imagesOfEpoch(dataset), 0)
   return own.length < subsets.length ? 2 * images : images
 }
 

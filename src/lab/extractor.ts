@@ -45,6 +45,8 @@ export async function openExtractor(input: ExtractorInput, call: BaseCall = {}):
         `Inception ${sha256.slice(0, 8)}, ${resize}`,
       )
     }
+    case 'sharpness':
+      return opened(settings, settings, {}, 'sharpness')
     case 'clip':
     case 'dinov2': {
       const { type, model } = settings

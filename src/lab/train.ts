@@ -79,6 +79,7 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     inpaintingMasks,
   })
   refuseWithoutEffect(settings.technique, subsets)
+  refuseRepeatedClassImages(subsets)
   refuseIdleMasks(settings.technique, base, subsets)
   const buckets = bucketsOf(settings, base, [
     ...subsets.map((subset) => subset.dataset),
@@ -133,6 +134,19 @@ function refuseWithoutEffect({ type }: TrainingSettings['technique'], subsets: r
     code: 'setting-without-effect',
     message: `${setting} has no effect on the technique ${type}. Leave it out.`,
     facts: { setting, technique: type },
+  })
+}
+
+/** Class images are seen in turn, as often as all others together. */
+function refuseRepeatedClassImages(subsets: readonly PlannedSubset[]): void {
+  const repeated = subsets.find(
+    ({ dataset, regularisation }) => regularisation && dataset.items.some(({ repeats }) => repeats > 1),
+  )
+  if (repeated === undefined) return
+  throw new ConfigError({
+    code: 'setting-without-effect',
+    message: `The repeats of ${repeated.dataset.root} have no effect: class images are seen as often as all other images together. Give its folder the number 1, or leave repeats out of its metadata.`,
+    facts: { setting: 'repeats', dataset: repeated.dataset.root },
   })
 }
 

@@ -2,7 +2,7 @@ export { type Candidate, type CandidateInput, type CaptionOrigin, candidate } fr
 export type { EarlierCaption, KeptEntry, LedgerEntry, ReviewedCaptionOrigin, Search } from './entry.ts'
 export type { Duplicate, Fingerprint, Ledger } from './ledger.ts'
 export { type OpenLedgerOptions, openLedger } from './open-ledger.ts'
-export type { CandidateState, ImageFacts, LedgerCounts, Outcome } from './progress.ts'
+export type { CandidateState, ImageFacts, LedgerCounts, Outcome, Quality } from './progress.ts'
 export {
   type Decision,
   decision,

@@ -6,6 +6,7 @@ import type { LedgerDatabase } from './database.ts'
 import { entries, entryOf, imageColumns, type KeptEntry, keptEntryOf, type LedgerEntry, type Search } from './entry.ts'
 import { type ImageFacts, type LedgerCounts, type Outcome, outcome, states } from './progress.ts'
 import { ReviewLog } from './review-log.ts'
+import { ScoreTable } from './score-table.ts'
 import { urlKey } from './url-key.ts'
 
 /** A candidate that gives way to another one. */
@@ -41,12 +42,15 @@ export class Ledger implements AsyncDisposable {
   readonly #lock: FileLock
   /** What people decided. */
   readonly review: ReviewLog
+  /** What was measured of the images that were fetched. */
+  readonly scores: ScoreTable
 
   /** Made by `openLedger`. */
   constructor(database: LedgerDatabase, lock: FileLock) {
     this.#database = database
     this.#lock = lock
     this.review = new ReviewLog(database)
+    this.scores = new ScoreTable(database)
   }
 
   /** Keeps a source's raw answer; a later one to the same request takes its place. `received`: ms since 1970. */
@@ -142,7 +146,10 @@ export class Ledger implements AsyncDisposable {
     const sql = `update candidate set state = ?, reason = ?, next_try = ?, blob = ?, attempts = attempts + 1
       where id = ? and state = 'waiting'`
     return this.#database.transaction(() => {
-      if (result.state === 'fetched') this.#addImage(result.blob, result.image)
+      if (result.state === 'fetched') {
+        this.#addImage(result.blob, result.image)
+        if (result.quality !== undefined) this.scores.add(result.blob, result.quality)
+      }
       return this.#database.run(sql, result.state, reason, nextTry, blob, id) === 1
     })
   }

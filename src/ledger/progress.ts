@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { qualityScores } from '../quality/scores.ts'
+import { suspicion } from '../quality/suspicion.ts'
 
 const reason = z
   .string()
@@ -25,10 +27,19 @@ export const imageFacts = z.strictObject({
 })
 export type ImageFacts = z.output<typeof imageFacts>
 
+/** What was measured of an image. */
+export const quality = z.strictObject({
+  /** Number of the way to measure, raised whenever it gives other values. */
+  measure: z.int().min(1),
+  scores: qualityScores,
+  suspicion,
+})
+export type Quality = z.output<typeof quality>
+
 /** What a fetch came to. */
 export const outcome = z.discriminatedUnion('state', [
-  /** The bytes lie whole in the store under their SHA-256. */
-  z.strictObject({ state: z.literal('fetched'), blob, image: imageFacts }),
+  /** The bytes lie whole in the store under their SHA-256. What was not measured yet is left out. */
+  z.strictObject({ state: z.literal('fetched'), blob, image: imageFacts, quality: quality.optional() }),
   /** For good. */
   z.strictObject({ state: z.literal('refused'), reason }),
   /** Failed for now: to be tried again at `nextTry`, in milliseconds since 1970. */

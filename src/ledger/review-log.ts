@@ -36,6 +36,10 @@ const reviewRow = z.object({
   /** Perceptual hashes, of the image and of its mirror image. */
   hash: z.string(),
   mirroredHash: z.string(),
+  /** Suspicions of 0 to 1; null for an image that was not measured yet. */
+  watermark: z.number().nullable(),
+  clipArt: z.number().nullable(),
+  littleDetail: z.number().nullable(),
 })
 /** A candidate in a review, in short. */
 export type ReviewRow = z.output<typeof reviewRow>
@@ -74,7 +78,10 @@ const state = `case when standing.reason = 'near-duplicate' then 'near-duplicate
 const revision = `(select coalesce(max(id), 0) from decision where candidate = candidate.id) as revision`
 const duplicateOf = `case when standing.verdict = 'duplicate' then standing.other
   when standing.reason = 'near-duplicate' then candidate.duplicate_of end as duplicateOf`
-const rowColumns = ['width', 'height', 'image.blob', 'hash', 'mirrored_hash as mirroredHash']
+const rowColumns = [
+  ...['width', 'height', 'image.blob', 'hash', 'mirrored_hash as mirroredHash'],
+  ...['watermark', 'clip_art as clipArt', 'little_detail as littleDetail'],
+]
 const logColumns = 'id, candidate, reviewer, time, kind, other, old_text as oldText, new_text as newText, undoes'
 
 /**
@@ -93,7 +100,8 @@ export class ReviewLog {
   rows(after = 0): ReviewRow[] {
     const changed = after === 0 ? '' : 'and candidate.id in (select candidate from decision where decision.id > ?)'
     const sql = `${entries([state, revision, ...rowColumns])}
-      join image on image.blob = standing.blob where ${reviewable} ${changed} order by candidate.id`
+      join image on image.blob = standing.blob left join score on score.blob = image.blob
+      where ${reviewable} ${changed} order by candidate.id`
     return this.#database.all(sql, ...(after === 0 ? [] : [after])).map((row) => reviewRow.parse(row))
   }
 

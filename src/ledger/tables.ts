@@ -1,5 +1,5 @@
 /** Raised with every change of the tables. */
-export const ledgerVersion = 3
+export const ledgerVersion = 4
 
 /** Marks a SQLite file as a ledger of this package (`PRAGMA application_id`): "PhLx". */
 export const applicationId = 0x50684c78
@@ -8,7 +8,7 @@ export const applicationId = 0x50684c78
  * What makes the tables of a version those of the next. 2: `image` holds each file that was fetched once, and
  * `duplicate_of` the candidate that is kept in the place of one. 3: `decision` is the log of a review, to which rows are
  * only ever added; `duplicate_blob` is the file of a candidate that gave way, so that people can look at it; `standing` is
- * what a candidate counts as, the decisions that were not undone heeded.
+ * what a candidate counts as, the decisions that were not undone heeded. 4: `score` holds what was measured of each image.
  */
 export const migrations: Readonly<Record<number, string>> = {
   1: `
@@ -59,6 +59,24 @@ create view standing as
   from candidate left join decision as verdict on verdict.id =
     (select max(id) from valid_decision where candidate = candidate.id and kind <> 'caption');
 pragma user_version = 3;
+`,
+  3: `
+create table score (
+  blob text primary key references image (blob),
+  measure integer not null,
+  sharpness real not null,
+  entropy real not null,
+  flat_area real not null,
+  distinct_colours integer not null,
+  borders real not null,
+  text_overlay real not null,
+  repeated_pattern real not null,
+  watermark real not null,
+  clip_art real not null,
+  little_detail real not null
+) strict, without rowid;
+create index score_measure on score (measure);
+pragma user_version = 4;
 `,
 }
 

@@ -16,12 +16,20 @@ export {
   type PairedVote,
   type StrengthEstimate,
 } from './bradley-terry.ts'
+export { type ClipScoreConvention, clipScore, clipScoreText } from './clip-score.ts'
+export { cmmd, cmmdInterval, type Estimator } from './cmmd.ts'
 export {
   type EquivalenceOptions,
   type EquivalenceTest,
   pairedEquivalence,
   pairedProportionEquivalence,
 } from './equivalence.ts'
+export {
+  type FrechetDifference,
+  frechetDistance,
+  frechetDistanceDifference,
+  frechetDistanceInterval,
+} from './frechet-distance.ts'
 export {
   clusterPermutationTest,
   holm,
@@ -31,10 +39,10 @@ export {
   pairedPermutationTest,
 } from './hypothesis-tests.ts'
 export { defaultConfidence, type Interval } from './interval.ts'
+export { dot, type Features, gaussianGram, type Kernel, normalised, polynomialGram } from './kernel.ts'
 export {
   type DistanceDifference,
   type DistanceEstimate,
-  type Features,
   kernelDistance,
   kernelDistanceDifference,
   kernelDistanceInterval,
@@ -62,3 +70,4 @@ export {
   pairedProportionInterval,
   wilsonInterval,
 } from './proportion.ts'
+export { type SpearmanEstimate, spearman } from './spearman.ts'

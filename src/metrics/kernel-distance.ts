@@ -1,32 +1,18 @@
 import { RandomStream } from '../util/random.ts'
-import { requireAtLeast, requireFinite, requireSameLength, requireShare, requireThat } from './check-input.ts'
+import { requireAtLeast, requireSameLength, requireShare, requireThat } from './check-input.ts'
 import { normalQuantile } from './distributions.ts'
 import { defaultConfidence, type Interval } from './interval.ts'
-
-/** One row of features per image. */
-export type Features = readonly (readonly number[])[]
-
-/** Gram matrix of the polynomial kernel (x·y / d + 1)³ of Bińkowski et al. (2018). */
-export function polynomialGram(x: Features, y: Features): Float64Array[] {
-  const width = x[0]?.length ?? 0
-  for (const row of [...x, ...y]) {
-    requireFinite(row, 'a kernel distance')
-    requireSameLength(width, row.length, 'width of features', 'a kernel distance')
-  }
-  return x.map((a) => Float64Array.from(y, (b) => (dot(a, b) / width + 1) ** 3))
-}
+import { type Features, type Kernel, polynomialGram } from './kernel.ts'
 
 /**
  * Squared maximum mean discrepancy between two sets of features, unbiased: the U-statistic over all pairs. It may be
- * negative. With Inception features this is the Kernel Inception Distance; with other features it must be named
- * after them. Throws StatisticsError unless both sets have the same number (at least 3) of images
+ * negative. With Inception features and the polynomial kernel, the default, this is the Kernel Inception Distance; with
+ * other features it must be named after them. Throws StatisticsError unless both sets have the same number (at least 3) of images
  * with finite features of one width.
  */
-export function kernelDistance(x: Features, y: Features): number {
+export function kernelDistance(x: Features, y: Features, kernel: Kernel = polynomialGram): number {
   requireEqualCount(x, y)
-  return (
-    offDiagonalMean(polynomialGram(x, x)) + offDiagonalMean(polynomialGram(y, y)) - 2 * gramMean(polynomialGram(x, y))
-  )
+  return offDiagonalMean(kernel(x, x)) + offDiagonalMean(kernel(y, y)) - 2 * gramMean(kernel(x, y))
 }
 
 export interface SubsetOptions {
@@ -71,12 +57,13 @@ export function kernelDistanceInterval(
   x: Features,
   y: Features,
   confidence: number = defaultConfidence,
+  kernel: Kernel = polynomialGram,
 ): DistanceEstimate {
   requireEqualCount(x, y)
   requireShare('confidence', confidence, 'a kernel distance')
-  const own = leaveOneOut(polynomialGram(x, x))
-  const reference = leaveOneOut(polynomialGram(y, y))
-  const cross = polynomialGram(x, y)
+  const own = leaveOneOut(kernel(x, x))
+  const reference = leaveOneOut(kernel(y, y))
+  const cross = kernel(x, y)
   const rows = crossLeaveOneOut(cross)
   const columns = crossLeaveOneOut(transpose(cross))
   const distance = own.whole + reference.whole - 2 * rows.whole
@@ -106,6 +93,8 @@ export interface DistanceDifferenceOptions {
   /** Random swaps of the permutation test. Default 2,000. */
   readonly draws?: number
   readonly confidence?: number
+  /** The polynomial one by default. */
+  readonly kernel?: Kernel
 }
 
 /**
@@ -121,11 +110,11 @@ export function kernelDistanceDifference(
 ): DistanceDifference {
   requireEqualCount(first, second)
   requireEqualCount(first, reference)
-  const { seed, draws = 2000, confidence = defaultConfidence } = options
+  const { seed, draws = 2000, confidence = defaultConfidence, kernel = polynomialGram } = options
   requireShare('confidence', confidence, 'a kernel distance')
   requireThat(Number.isSafeInteger(draws) && draws > 0, 'draws', draws, 'a whole number from 1', 'a kernel distance')
-  const grams = [leaveOneOut(polynomialGram(first, first)), leaveOneOut(polynomialGram(second, second))] as const
-  const crosses = [polynomialGram(first, reference), polynomialGram(second, reference)] as const
+  const grams = [leaveOneOut(kernel(first, first)), leaveOneOut(kernel(second, second))] as const
+  const crosses = [kernel(first, reference), kernel(second, reference)] as const
   const rows = crosses.map(crossLeaveOneOut)
   const columns = crosses.map((cross) => crossLeaveOneOut(transpose(cross)))
   const side = (index: 0 | 1, i: number) =>
@@ -137,7 +126,8 @@ export function kernelDistanceDifference(
   )
   const error = Math.sqrt(jackknifeVariance(overPairs) + jackknifeVariance(overReference))
   const reach = error * normalQuantile(0.5 + confidence / 2)
-  const p = swapTest(first, second, crosses, difference, draws, seed)
+  const pooled = [...first, ...second]
+  const p = swapTest(kernel(pooled, pooled), crosses, difference, draws, seed)
   return {
     difference,
     low: difference - reach,
@@ -150,16 +140,13 @@ export function kernelDistanceDifference(
 
 /** Share of random swaps within pairs whose difference is at least as large; the observed one counts. */
 function swapTest(
-  first: Features,
-  second: Features,
+  gram: readonly Float64Array[],
   crosses: readonly [Float64Array[], Float64Array[]],
   observed: number,
   draws: number,
   seed: number,
 ): number {
-  const n = first.length
-  const pooled = [...first, ...second]
-  const gram = polynomialGram(pooled, pooled)
+  const n = gram.length / 2
   const toReference = [...crosses[0], ...crosses[1]].map((row) => row.reduce((sum, value) => sum + value, 0) / n)
   const random = new RandomStream('kernel-swap', seed)
   const slack = 1e-12 * Math.abs(observed)
@@ -227,12 +214,6 @@ function gramMean(gram: readonly Float64Array[]): number {
 
 function transpose(gram: readonly Float64Array[]): Float64Array[] {
   return Array.from(gram[0] ?? [], (_, j) => Float64Array.from(gram, (row) => row[j] as number))
-}
-
-function dot(a: readonly number[], b: readonly number[]): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number)
-  return sum
 }
 
 function requireEqualCount(x: Features, y: Features): void {

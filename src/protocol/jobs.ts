@@ -43,6 +43,8 @@ export const datasetItem = z
     control: itemPicture.nullable(),
     /** White where the image is trained on with a masked loss; the image's own file stands for its alpha channel. */
     mask: itemPicture.nullable(),
+    /** How often it is trained on in an epoch, times the repeats of its subset. */
+    repeats: z.int().min(1).max(100_000),
   })
   .meta({ id: 'DatasetItem' })
 export type DatasetItem = z.output<typeof datasetItem>
@@ -204,6 +206,7 @@ export const storedExtractor = z
       .meta({ id: 'StoredInception' }),
     z.strictObject({ type: z.literal('clip'), folder: z.string(), sha256 }).meta({ id: 'StoredClip' }),
     z.strictObject({ type: z.literal('dinov2'), folder: z.string(), sha256 }).meta({ id: 'StoredDinov2' }),
+    z.strictObject({ type: z.literal('sharpness') }).meta({ id: 'SharpnessExtractor' }),
   ])
   .meta({ id: 'StoredExtractor' })
 export type StoredExtractor = z.output<typeof storedExtractor>

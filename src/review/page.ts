@@ -20,6 +20,9 @@ const verdicts = [
   ['n', 'not-duplicate', 'no duplicate'],
 ] as const
 
+/** What pictures are shown, and in which order. */
+const filters = ['state', 'suspected', 'query', 'source', 'order'] as const
+
 const keys = [
   ['K', 'keep the picture'],
   ['X', 'drop it'],
@@ -49,11 +52,10 @@ export function reviewPage({ title, reviewer }: { title: string; reviewer: strin
 </main>
 <main id="review" hidden>
 <header>
-<label>state <select id="state"></select></label>
-<label>query <select id="query"></select></label>
-<label>source <select id="source"></select></label>
-<label>order <select id="order"></select></label>
-<p class="progress" role="status"></p>
+${filters.map(
+  (name) => html`<select id="${name}" aria-label="${name}"></select>
+`,
+)}<p class="progress" role="status"></p>
 <span class="tools"><button type="button" id="toggle" aria-pressed="false"><kbd>G</kbd> sheet</button><button type="button" id="ask"><kbd>?</kbd> keys</button></span>
 </header>
 <section id="one" aria-label="One picture">

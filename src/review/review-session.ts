@@ -2,12 +2,19 @@ import type { z } from 'zod'
 import { shownAddress } from '../curation/manifest.ts'
 import { DatasetError } from '../errors/index.ts'
 import type { decision, Ledger, LoggedDecision, ReviewEntry, ReviewRow, ReviewState } from '../ledger/index.ts'
+import { type Suspicion, type SuspicionKind, suspicionRules } from '../quality/index.ts'
 import { type Alike, AlikeFinder } from './alike.ts'
 import { Leases, type Viewer } from './leases.ts'
 import { secondsLeft } from './time-left.ts'
 
 /** A candidate in the list of a page. */
-export type ListedRow = Omit<ReviewRow, 'hash' | 'mirroredHash'>
+export interface ListedRow
+  extends Pick<ReviewRow, 'id' | 'state' | 'revision' | 'source' | 'query' | 'width' | 'height' | 'blob'> {
+  /** The largest suspicion, 0 to 1; null for an image that was not measured yet. */
+  readonly suspicion: number | null
+  /** Kinds of which it is suspected enough to count as one. */
+  readonly suspected: readonly SuspicionKind[]
+}
 
 /** What became otherwise since a page last asked. */
 export interface ReviewChanges {
@@ -149,8 +156,12 @@ type WithoutReviewer<Made> = Made extends unknown ? Omit<Made, 'reviewer'> : nev
 /** A decision by whoever is before the tab. */
 export type Verdict = WithoutReviewer<z.input<typeof decision>>
 
-function listed({ hash: _, mirroredHash: __, ...row }: ReviewRow): ListedRow {
-  return row
+function listed({ hash: _, mirroredHash: __, watermark, clipArt, littleDetail, ...row }: ReviewRow): ListedRow {
+  if (watermark === null || clipArt === null || littleDetail === null) return { ...row, suspicion: null, suspected: [] }
+  const suspicions: Suspicion = { watermark, clipArt, littleDetail }
+  const kinds = Object.keys(suspicions) as SuspicionKind[]
+  const suspected = kinds.filter((kind) => suspicions[kind] >= suspicionRules[kind].threshold)
+  return { ...row, suspicion: Math.max(watermark, clipArt, littleDetail), suspected }
 }
 
 function heldByOther(candidate: number, holder: string): DatasetError {

@@ -18,8 +18,8 @@ button:disabled { color: var(--faint); cursor: default; border-color: var(--rule
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 kbd { margin-right: .3em; color: var(--soft); font: .78rem var(--mono); }
 #review { display: grid; grid-template-rows: auto minmax(0, 1fr) auto; gap: .7rem; height: 100%; padding: .8rem 1.1rem; }
-header { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .9rem; font-size: .92rem; color: var(--soft); }
-header select { max-width: 13rem; color: var(--ink); font-size: .9rem; }
+header { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .5rem; font-size: .92rem; color: var(--soft); }
+header select { max-width: 11.5rem; color: var(--ink); font-size: .9rem; }
 .progress { margin-left: auto; }
 .tools { display: flex; gap: .4rem; }
 #toggle[aria-pressed=true] { border-color: var(--accent); }
@@ -60,8 +60,7 @@ dl { display: grid; grid-template-columns: auto 1fr; gap: .3rem 1rem; padding: 1
 @media (max-width: 52rem) {
   body { font-size: 16px; }
   #review { padding: .6rem; gap: .5rem; }
-  header label { font-size: 0; }
-  header select { max-width: 43vw; }
+  header select { max-width: 45vw; }
   .progress { flex: 1 1 auto; margin: 0; }
   #one { grid-template-columns: minmax(0, 1fr); grid-template-rows: minmax(0, 1fr) minmax(0, auto); gap: .5rem; }
   .about { max-height: 26vh; }

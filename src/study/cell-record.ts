@@ -40,11 +40,20 @@ const scoreRecord = z.strictObject({
   ),
 })
 
+const embedRecord = z.strictObject({
+  kind: z.literal('embed'),
+  ...common,
+  /** A safetensors file with one matrix. */
+  file: z.string(),
+  logitScale: z.number().nullable(),
+})
+
 /** What a finished cell left behind: the `cell.json` of its folder. */
-export const cellRecord = z.discriminatedUnion('kind', [trainRecord, sampleRecord, scoreRecord])
+export const cellRecord = z.discriminatedUnion('kind', [trainRecord, sampleRecord, scoreRecord, embedRecord])
 export type CellRecord = z.output<typeof cellRecord>
 export type TrainRecord = z.output<typeof trainRecord>
 export type SampleRecord = z.output<typeof sampleRecord>
+export type EmbedRecord = z.output<typeof embedRecord>
 export type ScoreRecord = z.output<typeof scoreRecord>
 /** What the classifier saw in one image. */
 export type Judgement = ScoreRecord['judgements'][number]

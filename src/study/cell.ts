@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { BestOfStudy } from '../config/best.ts'
 import type { DreamBoothSettings } from '../config/dream-booth.ts'
+import type { ExtractorSettings } from '../config/extractor.ts'
 import type { adapterReference, samplingSettings } from '../config/sampling.ts'
 import type { SubsetSettings } from '../config/subset.ts'
 import type { trainingSettings } from '../config/training.ts'
@@ -29,7 +30,7 @@ interface CellOf<Kind extends string, Input> {
   readonly model: string
   /** What the key is a hash of: what differs between two keys differs here. */
   readonly identity: CellIdentity
-  /** Size of the work in units of its kind: images seen in training, denoising evaluations, images judged. */
+  /** Size of the work in units of its kind: images seen in training, denoising evaluations, images judged or embedded. */
   readonly work: number
   readonly input: Input
 }
@@ -59,9 +60,16 @@ export type SampleCell = CellOf<
     readonly sampling: z.output<typeof samplingSettings>
   }
 >
-/** Judges the images of a sample cell, or chosen items of a dataset. */
-export type ScoreCell = CellOf<
-  'score',
-  { readonly images: { readonly cell: string } | { readonly dataset: string; readonly items: readonly number[] } }
+/** The images of a sample cell, or chosen items of a dataset. */
+export type CellImages = { readonly cell: string } | { readonly dataset: string; readonly items: readonly number[] }
+/** Judges images. */
+export type ScoreCell = CellOf<'score', { readonly images: CellImages }>
+/** Extracts the features of images or texts. */
+export type EmbedCell = CellOf<
+  'embed',
+  {
+    readonly extractor: ExtractorSettings
+    readonly of: { readonly images: CellImages } | { readonly texts: readonly string[] }
+  }
 >
-export type Cell = TrainCell | SampleCell | ScoreCell
+export type Cell = TrainCell | SampleCell | ScoreCell | EmbedCell

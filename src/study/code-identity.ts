@@ -12,6 +12,7 @@ const entries: Readonly<Record<Step, string>> = {
   train: 'jobs/train.py',
   sample: 'jobs/sample.py',
   score: 'jobs/classify.py',
+  embed: 'jobs/embed.py',
 }
 /** How messages travel does not change what is computed. */
 const withoutEffect = ['protocol/', 'server/']
@@ -19,7 +20,12 @@ const withoutEffect = ['protocol/', 'server/']
 /** SHA-256 of the worker's code of each step: of every file that its module imports, however far. */
 export async function readCodeIdentity(): Promise<Record<Step, string>> {
   const identityOf = async (step: Step) => contentId(Object.fromEntries(await readCode(step)))
-  return { train: await identityOf('train'), sample: await identityOf('sample'), score: await identityOf('score') }
+  return {
+    train: await identityOf('train'),
+    sample: await identityOf('sample'),
+    score: await identityOf('score'),
+    embed: await identityOf('embed'),
+  }
 }
 
 /** Hash of every file of the worker that decides what a step computes, by path. */

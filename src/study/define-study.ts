@@ -25,7 +25,7 @@ export function defineStudy(input: StudyInput): StudyDefinition {
     const where = `metrics[${i}]`
     const prompts = metric.type === 'finger-count' ? Object.keys(metric.expected) : (metric.prompts ?? [])
     for (const prompt of prompts) requireName(where, prompt, study.prompts, 'prompt')
-    if (metric.type === 'kernel-distance') requireName(where, metric.against, Object.keys(study.datasets), 'dataset')
+    if ('against' in metric) requireName(where, metric.against, Object.keys(study.datasets), 'dataset')
   }
   const arms = expandArms(study)
   for (const arm of arms) {

@@ -16,15 +16,17 @@ export interface StudyFacts {
   readonly datasets: Readonly<Record<string, { readonly sha256: string; readonly images: number }>>
   /** Adapter files that arms name, by path; the family is null where nothing tells it. */
   readonly adapters: Readonly<Record<string, { readonly sha256: string; readonly family: Family | null }>>
-  /** Null when nothing is measured. */
+  /** Null when no metric asks it. */
   readonly classifier: {
     readonly name: string
     readonly sha256: string
     /** What its card says about how well it judges, in a sentence; null without a card. */
     readonly validity: string | null
   } | null
+  /** Extractors of the study's metrics, by the content id of their settings. */
+  readonly extractors: Readonly<Record<string, { readonly label: string; readonly sha256: string }>>
   /** SHA-256 of the worker's code of each step. */
-  readonly code: Readonly<Record<'train' | 'sample' | 'score', string>>
+  readonly code: Readonly<Record<'train' | 'sample' | 'score' | 'embed', string>>
   /** What else decides results: hash of the locked environment and the kind of device. */
   readonly environment: Readonly<Record<string, string>>
   /** What a reader wants to know: versions, platform. Not part of any key. */

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
+import type { ExtractorSettings } from '../config/extractor.ts'
 import { contentId } from '../config/hash.ts'
+import { extractorOf } from '../config/metric.ts'
 import type { Dataset } from '../dataset/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import { embeddedClassifier, type Lab } from '../lab/index.ts'
@@ -32,6 +34,7 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
       family: await lab.adapterFamily(file),
     })),
     classifier: judges(study) ? await identifyClassifier(study.classifier) : null,
+    extractors: await identifyExtractors(lab, study),
     code: await readCodeIdentity(),
     environment: { device, 'installed versions': contentId(versions) },
     versions: {
@@ -45,7 +48,18 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
 
 /** Whether the classifier is asked, by the study's metrics or by one that chooses the result of a training. */
 function judges({ metrics, arms }: StudyDefinition): boolean {
-  return metrics.length > 0 || Object.values(arms).some(({ train }) => train !== null && train.best !== null)
+  const asked = metrics.some((metric) => extractorOf(metric) === null)
+  return asked || Object.values(arms).some(({ train }) => train !== null && train.best !== null)
+}
+
+/** One that several metrics name alike is there once. */
+async function identifyExtractors(lab: Lab, { metrics }: StudyDefinition): Promise<StudyFacts['extractors']> {
+  const named = metrics.flatMap((metric) => extractorOf(metric) ?? [])
+  const byId = new Map(named.map((settings) => [contentId(settings), settings]))
+  return collect([...byId.keys()], async (id) => {
+    const { label, sha256 } = await lab.extractor(byId.get(id) as ExtractorSettings)
+    return { label, sha256 }
+  })
 }
 
 /** Opens a dataset as the study says. */

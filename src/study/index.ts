@@ -1,4 +1,14 @@
-export { defectProbability, defectRate, fingerCount, kernelDistanceTo } from '../config/metric.ts'
+export {
+  clipScoreOf,
+  cmmdTo,
+  defectProbability,
+  defectRate,
+  fingerCount,
+  frechetDistanceTo,
+  kernelDistanceTo,
+  nearestImageIn,
+  sharpness,
+} from '../config/metric.ts'
 export type { Cell } from './cell.ts'
 export type { CellReason, KeyDifference } from './cell-reason.ts'
 export { defineStudy } from './define-study.ts'

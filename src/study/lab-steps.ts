@@ -3,7 +3,7 @@ import type { BestOfStudy } from '../config/best.ts'
 import type { AdapterReferenceInput } from '../config/sampling.ts'
 import { ArtefactError } from '../errors/index.ts'
 import type { Base, BestInput, Lab, LabRun, TrainSubset } from '../lab/index.ts'
-import type { Cell, CellAdapter, SampleCell, ScoreCell, TrainCell } from './cell.ts'
+import type { Cell, CellAdapter, CellImages, EmbedCell, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import type { CellRecord, TrainRecord } from './cell-record.ts'
 import type { CellStore } from './cell-store.ts'
 import { openStudyDataset } from './gather-facts.ts'
@@ -21,6 +21,8 @@ export function labSteps(lab: Lab, plan: StudyPlan, store: CellStore) {
         return steps.sample(cell, context)
       case 'score':
         return steps.score(cell, context)
+      case 'embed':
+        return steps.embed(cell, context)
     }
   }
 }
@@ -104,11 +106,23 @@ class LabSteps {
   }
 
   async score(cell: ScoreCell, { needs, report, signal }: StepContext): Promise<StepResult> {
-    const images = await this.#imagesOf(cell, needs)
+    const images = await this.#imagesOf(cell.input.images, needs)
     const { classifier } = this.#plan.study
     const run = this.#lab.classify({ images, ...(classifier === null ? {} : { classifier }) }, { signal })
     await followProgress(run, report)
     return { kind: 'score', judgements: (await run).map((judgement) => ({ ...judgement })) }
+  }
+
+  async embed(cell: EmbedCell, { folder, needs, report, signal }: StepContext): Promise<StepResult> {
+    const { extractor, of } = cell.input
+    const file = 'features.safetensors'
+    const opened = { extractor: await this.#lab.extractor(extractor, { signal }), file: join(folder, file) }
+    const run = this.#lab.features(
+      'texts' in of ? { ...opened, texts: of.texts } : { ...opened, images: await this.#imagesOf(of.images, needs) },
+      { signal },
+    )
+    await followProgress(run, report)
+    return { kind: 'embed', file, logitScale: (await run).logitScale }
   }
 
   /** A whole base that was trained takes the place of the one it was trained from. */
@@ -129,8 +143,7 @@ class LabSteps {
       : [{ file: join(this.#store.folder(key), result.path), strength: adapter.strength }]
   }
 
-  async #imagesOf({ input }: ScoreCell, needs: ReadonlyMap<string, CellRecord>): Promise<string[]> {
-    const { images } = input
+  async #imagesOf(images: CellImages, needs: ReadonlyMap<string, CellRecord>): Promise<string[]> {
     if ('dataset' in images) {
       const dataset = await openStudyDataset(this.#lab, this.#plan.study, images.dataset)
       return images.items.map((index) => join(dataset.root, dataset.items[index]?.file ?? ''))

@@ -1,23 +1,26 @@
 import type { BestOfStudy } from '../config/best.ts'
+import type { ExtractorSettings } from '../config/extractor.ts'
 import { contentId } from '../config/hash.ts'
-import type { MetricDefinition } from '../config/metric.ts'
-import { referenceItems } from '../dataset/index.ts'
+import { extractorOf, type MetricDefinition } from '../config/metric.ts'
 import { ConfigError } from '../errors/index.ts'
-import type { Cell, CellAdapter, CellIdentity, SampleCell, ScoreCell, TrainCell } from './cell.ts'
+import type { Cell, CellAdapter, CellIdentity, EmbedCell, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import { armDreamBooth, studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { Layout } from './design.ts'
 import { type Arm, expandArms, layOutArms } from './expand-arms.ts'
 import type { StudyFacts } from './facts.ts'
 import { withFamilies } from './family.ts'
+import { embedCell, referenceCell, referenceImages, scoreCell, textCell } from './measure-cells.ts'
 
 /** An arm and the cells that its results are in. */
 export interface PlannedArm extends Arm {
   readonly training: string | null
   /** Key of the sample cell of each prompt; null where it does not apply. */
   readonly samples: readonly (string | null)[]
-  /** Key of the score cell of each prompt; null where it does not apply, empty when nothing is measured. */
+  /** Key of the score cell of each prompt; null where it does not apply, empty when the classifier is not asked. */
   readonly scores: readonly (string | null)[]
+  /** Keys of the embed cells of each prompt by the content id of the extractor; null where it does not apply. */
+  readonly embeddings: ReadonlyMap<string, readonly (string | null)[]>
 }
 
 /** Everything a study will do, frozen before anything runs. */
@@ -31,8 +34,10 @@ export interface StudyPlan {
   readonly designs: ReadonlyMap<string, Layout>
   /** In the order in which they run: a training before its samples, scores at the end, bases one after another. */
   readonly cells: readonly Cell[]
-  /** Score cell of the reference images of each kernel-distance metric, by the metric's index. */
+  /** Cell that looks at the images each metric compares with, by the metric's index. */
   readonly references: ReadonlyMap<number, string>
+  /** Cell that embeds the prompts of each metric that reads them, and which prompts these are, by the metric's index. */
+  readonly texts: ReadonlyMap<number, { readonly key: string; readonly prompts: readonly number[] }>
 }
 
 /**
@@ -46,7 +51,8 @@ export function planCells(
   dropped: ReadonlyMap<string, string> = new Map(),
 ): StudyPlan {
   const cells = new CellCollection(facts)
-  const measured = study.metrics.length > 0
+  const judged = study.metrics.some((metric) => extractorOf(metric) === null)
+  const extractors = extractorsOf(study)
   const drawn = expandArms(study).map((expanded) => {
     const arm = withoutDropped(withFamilies(expanded, facts), dropped)
     const draws = arm.notApplicable.includes(null)
@@ -58,22 +64,46 @@ export function planCells(
   refuseIdleAxes(drawn)
   const arms = drawn.map(({ arm, training, samples }): PlannedArm => {
     const score = (key: string | null, i: number) => (key === null ? null : cells.add(scoreCell(arm, i, key)))
-    return { ...arm, training, samples, scores: measured ? samples.map(score) : [] }
+    const embed = (key: string | null, i: number, extractor: ExtractorSettings) =>
+      key === null ? null : cells.add(embedCell(arm, i, key, extractor))
+    const embeddings = new Map(
+      [...extractors].map(([id, one]) => [id, samples.map((key, i) => embed(key, i, one))] as const),
+    )
+    return { ...arm, training, samples, scores: judged ? samples.map(score) : [], embeddings }
   })
   const references = new Map<number, string>()
+  const texts = new Map<number, { key: string; prompts: number[] }>()
   for (const [i, metric] of study.metrics.entries()) {
-    if (metric.type === 'kernel-distance') references.set(i, cells.add(referenceCell(metric, study, facts)))
+    const prompts = promptsOf(metric, study)
+    if ('against' in metric) {
+      const items = referenceImages(metric, prompts.length * study.seeds.length, facts)
+      references.set(i, cells.add(referenceCell(metric, items)))
+    }
+    if (metric.type === 'clip-score') texts.set(i, { key: cells.add(textCell(metric, prompts, study)), prompts })
   }
   const list = cells.list()
   const { budget: _limit, ...asked } = study
   const identity = contentId({ study: asked, cells: list.map((cell) => cell.key) })
-  return Object.freeze({ study, facts, sha256: identity, arms, designs: layOutArms(study), cells: list, references })
+  const designs = layOutArms(study)
+  return Object.freeze({ study, facts, sha256: identity, arms, designs, cells: list, references, texts })
 }
 
 /** Indices of the prompts that a metric is taken on. */
 export function promptsOf(metric: MetricDefinition, study: StudyDefinition): number[] {
   const chosen = metric.type === 'finger-count' ? Object.keys(metric.expected) : metric.prompts
   return study.prompts.flatMap((prompt, i) => (chosen === null || chosen.includes(prompt) ? [i] : []))
+}
+
+/** Keys of the cells, prompt by prompt, that saw in an arm's samples what a metric is taken on. */
+export function featureCells(metric: MetricDefinition, arm: PlannedArm): readonly (string | null)[] {
+  const extractor = extractorOf(metric)
+  return extractor === null ? arm.scores : (arm.embeddings.get(contentId(extractor)) ?? [])
+}
+
+/** Extractors of a study's metrics by the content id of their settings. */
+function extractorsOf({ metrics }: StudyDefinition): Map<string, ExtractorSettings> {
+  const named = metrics.flatMap((metric) => extractorOf(metric) ?? [])
+  return new Map(named.map((settings) => [contentId(settings), settings]))
 }
 
 function withoutDropped(arm: Arm, dropped: ReadonlyMap<string, string>): Arm {
@@ -113,7 +143,9 @@ class CellCollection {
   }
 
   /** Adds a cell, or the arm to the equal cell that is there already. */
-  add(makeDraft: (facts: StudyFacts) => Draft<TrainCell> | Draft<SampleCell> | Draft<ScoreCell>): string {
+  add(
+    makeDraft: (facts: StudyFacts) => Draft<TrainCell> | Draft<SampleCell> | Draft<ScoreCell> | Draft<EmbedCell>,
+  ): string {
     const { arm, identity: input, ...cell } = makeDraft(this.#facts)
     const { code, environment } = this.#facts
     const identity: CellIdentity = { kind: cell.kind, code: code[cell.kind], environment, input }
@@ -220,40 +252,4 @@ function sampleCells(arm: Arm, training: string | null) {
 function makesBase({ settings: { train } }: Arm): boolean {
   const technique = train?.technique
   return technique?.type === 'autoencoder' || (technique?.type === 'full' && typeof technique.layout === 'string')
-}
-
-function scoreCell(arm: Arm, prompt: number, samples: string) {
-  return (facts: StudyFacts): Draft<ScoreCell> => ({
-    kind: 'score',
-    arm: arm.name,
-    label: `judgement of ${arm.name} for “${arm.prompts[prompt]}”`,
-    needs: [samples],
-    model: 'classifier',
-    work: arm.seeds.length,
-    input: { images: { cell: samples } },
-    identity: { samples, classifier: facts.classifier?.sha256 },
-  })
-}
-
-/** As many reference images as there are samples, drawn from the dataset by its own hash. */
-function referenceCell(
-  metric: MetricDefinition & { type: 'kernel-distance' },
-  study: StudyDefinition,
-  facts: StudyFacts,
-) {
-  return (): Draft<ScoreCell> => {
-    const dataset = facts.datasets[metric.against]
-    const wanted = promptsOf(metric, study).length * study.seeds.length
-    const items = referenceItems(dataset ?? { sha256: '', images: 0 }, wanted)
-    return {
-      kind: 'score',
-      arm: null,
-      label: `judgement of ${items.length} images of ${metric.against}`,
-      needs: [],
-      model: 'classifier',
-      work: items.length,
-      input: { images: { dataset: metric.against, items } },
-      identity: { dataset: dataset?.sha256, items, classifier: facts.classifier?.sha256 },
-    }
-  }
 }

@@ -37,7 +37,7 @@ export type StudyEvent = { readonly counts: StudyCounts } & (
 
 type Kind = Cell['kind']
 
-const kinds = ['train', 'sample', 'score'] as const satisfies readonly Kind[]
+const kinds = ['train', 'sample', 'score', 'embed'] as const satisfies readonly Kind[]
 
 /** Counts cells and learns how long a unit of each kind of work takes. */
 export class ProgressTracker {
@@ -103,5 +103,6 @@ export class ProgressTracker {
 }
 
 function emptyWork(): Record<Kind, { seconds: number; work: number }> {
-  return { train: { seconds: 0, work: 0 }, sample: { seconds: 0, work: 0 }, score: { seconds: 0, work: 0 } }
+  const none = () => ({ seconds: 0, work: 0 })
+  return { train: none(), sample: none(), score: none(), embed: none() }
 }

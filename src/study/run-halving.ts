@@ -1,12 +1,12 @@
 import type { FailureRecord, HalvingRecord, MetricRecord } from '../artefact/study-record.ts'
 import { ArtefactError } from '../errors/index.ts'
-import type { Judgement } from './cell-record.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { StudyFacts } from './facts.ts'
 import type { HalvingDefinition } from './halving.ts'
 import { measureStudy } from './measure.ts'
 import { type PlannedArm, planCells, type StudyPlan } from './plan.ts'
 import type { CellResults } from './run-cells.ts'
+import type { Seen } from './seen.ts'
 
 /** What halving did: who is out and why, and what is to be told. */
 export interface HalvingOutcome {
@@ -22,13 +22,15 @@ export interface HalvingOptions {
   readonly facts: StudyFacts
   /** Runs the cells of a round. */
   readonly run: (plan: StudyPlan) => Promise<CellResults>
+  /** Reads what the cells of a round saw. */
+  readonly read: (results: CellResults) => Promise<Seen>
 }
 
 /**
  * Runs the rounds; null when one was aborted. Throws ArtefactError (`halving-incomplete`) when the disk was full in a
  * round, since what was not measured cannot be ranked.
  */
-export async function runHalving({ study, halving, facts, run }: HalvingOptions): Promise<HalvingOutcome | null> {
+export async function runHalving({ study, halving, facts, run, read }: HalvingOptions): Promise<HalvingOutcome | null> {
   const dropped = new Map<string, string>()
   const rounds: HalvingRecord['rounds'] = []
   const failures: FailureRecord[] = []
@@ -38,7 +40,7 @@ export async function runHalving({ study, halving, facts, run }: HalvingOptions)
     if (results.aborted) return null
     if (results.counts.left > 0) throw incomplete(results)
     failures.push(...results.failures)
-    const [metric] = measureStudy(plan, judgementsOf(results))
+    const [metric] = measureStudy(plan, await read(results))
     const arms = plan.arms.filter((arm) => arm.training !== null)
     const ranked = study.bases.flatMap((base) =>
       rank(
@@ -77,12 +79,6 @@ function rank(arms: readonly PlannedArm[], metric: MetricRecord | undefined, kee
     .toSorted((a, b) => sign * ((scoreOf(a) ?? 0) - (scoreOf(b) ?? 0)))
     .slice(0, Math.ceil(keep * arms.length))
   return arms.map((arm) => ({ arm: arm.name, value: scoreOf(arm), kept: best.includes(arm) }))
-}
-
-function judgementsOf({ records }: CellResults): Map<string, readonly Judgement[]> {
-  return new Map(
-    [...records].flatMap(([key, record]) => (record.kind === 'score' ? [[key, record.judgements] as const] : [])),
-  )
 }
 
 function incomplete({ counts, failures }: CellResults): ArtefactError {

@@ -13,6 +13,7 @@ import { writePlanRecord } from './plan-record.ts'
 import type { StudyCounts, StudyEvent } from './progress.ts'
 import { type CellResults, runCells } from './run-cells.ts'
 import { runHalving } from './run-halving.ts'
+import { readSeen } from './seen.ts'
 import { type MetricPower, studyPower } from './study-power.ts'
 import { writeStudyFolder } from './write-study-folder.ts'
 
@@ -92,7 +93,8 @@ export async function runStudy(
     return runCells({ cells, store, runStep, workers: lab.workers.length, budget: study.budget, signal, onEvent })
   }
   const { facts } = whole
-  const chosen = study.halving && (await runHalving({ study, halving: study.halving, facts, run }))
+  const read = ({ records }: CellResults) => readSeen(records, store)
+  const chosen = study.halving && (await runHalving({ study, halving: study.halving, facts, run, read }))
   if (study.halving !== null && chosen === null) throw signal?.reason
   const plan = chosen === null ? whole : planCells(study, facts, chosen.dropped)
   const results = await run(plan)

@@ -1,5 +1,8 @@
 import type { Cell } from './cell.ts'
 
+/** Kinds of cells that draw and train nothing. */
+const looking: ReadonlySet<string> = new Set(['score', 'embed'] satisfies Cell['kind'][])
+
 /**
  * Hands out cells to workers that run at the same time, each when what it needs is finished. A worker stays with the
  * model that it has loaded, then takes one that no other has, then helps with the first cell there is.
@@ -34,8 +37,8 @@ export class Schedule {
     const own = this.#loaded[worker] ?? null
     const others = new Set(this.#loaded.filter((model, i) => model !== null && i !== worker))
     const free = [...this.#waiting.keys()].filter((model) => model !== own && !others.has(model))
-    // Judging loads little, so it waits until no model has anything left to draw or train.
-    const judging = (model: string) => this.#waiting.get(model)?.values().next().value?.kind === 'score'
+    // Looking at pictures waits until no model has anything left to draw or train.
+    const judging = (model: string) => looking.has(this.#waiting.get(model)?.values().next().value?.kind ?? '')
     const order = [...(own === null ? [] : [own]), ...free.filter((model) => !judging(model)), ...this.#waiting.keys()]
     for (const model of order) {
       const cell = this.#firstReady(model)

@@ -1,3 +1,4 @@
+import { isDistance, isYesNo } from '../config/metric.ts'
 import { scopeOf, smallestMeanEffect, smallestProportionDifference } from '../metrics/index.ts'
 import { baselineOf } from './baseline.ts'
 import { describeMetric } from './describe-metric.ts'
@@ -35,9 +36,9 @@ export function studyPower(plan: StudyPlan): MetricPower[] {
     const pairs = paired === 'images' ? prompts * Math.min(...compared) : prompts
     const comparisons = compared.length
     const known = { metric: label, pairs, paired, comparisons } as const
-    if (metric.type === 'kernel-distance' || pairs < 2) return { ...known, smallest: null, unit: null }
+    if (isDistance(metric) || pairs < 2) return { ...known, smallest: null, unit: null }
     const significance = 0.05 / comparisons
-    return metric.type === 'defect-probability' || paired === 'prompts'
+    return !isYesNo(metric) || paired === 'prompts'
       ? { ...known, smallest: smallestMeanEffect(pairs, { significance }), unit: 'standard deviations' }
       : {
           ...known,

@@ -13,10 +13,11 @@ import {
 import { atomicWrite } from '../util/atomic-write.ts'
 import { describeArm, describeDesign, sampleOf } from './arm-record.ts'
 import type { Cell } from './cell.ts'
-import type { CellRecord, Judgement, TrainRecord } from './cell-record.ts'
+import type { CellRecord, TrainRecord } from './cell-record.ts'
 import type { CellStore } from './cell-store.ts'
 import { measureStudy } from './measure.ts'
 import type { PlannedArm, StudyPlan } from './plan.ts'
+import { readSeen, type Seen } from './seen.ts'
 
 export interface StudyResults {
   readonly plan: StudyPlan
@@ -49,7 +50,7 @@ export async function writeStudyFolder(results: StudyResults): Promise<StudyReco
       named.add(to)
     }
   }
-  const record = studyRecord.parse(assembleRecord(results))
+  const record = studyRecord.parse(assembleRecord(results, await readSeen(records, store)))
   await mkdir(folder, { recursive: true })
   await atomicWrite(join(folder, studyRecordFile), `${JSON.stringify(record, null, 2)}\n`)
   const kept = new Set([...named].map((path) => path.split('/').slice(0, 2).join('/')))
@@ -57,10 +58,8 @@ export async function writeStudyFolder(results: StudyResults): Promise<StudyReco
   return record
 }
 
-function assembleRecord({ plan, records, failures, halving, finished }: StudyResults): StudyRecord {
+function assembleRecord({ plan, records, failures, halving, finished }: StudyResults, seen: Seen): StudyRecord {
   const { study, facts } = plan
-  const judgements = new Map<string, readonly Judgement[]>()
-  for (const [key, record] of records) if (record.kind === 'score') judgements.set(key, record.judgements)
   return {
     format: 'phalanx-study',
     version: 1,
@@ -76,8 +75,8 @@ function assembleRecord({ plan, records, failures, halving, finished }: StudyRes
     designs: [...plan.designs].flatMap(([family, layout]) => describeDesign(family, layout)),
     halving: halving ?? null,
     trainings: plan.cells.flatMap((cell) => describeTraining(cell, records.get(cell.key))),
-    images: plan.arms.flatMap((arm) => listImages(arm, plan, records, judgements)),
-    metrics: measureStudy(plan, judgements),
+    images: plan.arms.flatMap((arm) => listImages(arm, plan, records, seen)),
+    metrics: measureStudy(plan, seen),
     figures: Object.entries(study.figures).map(([name, figure]) => ({ name, ...figure })),
     failures: [...failures],
     environment: { ...facts.versions, ...facts.environment, ...codeHashes(plan) },
@@ -95,7 +94,7 @@ function listImages(
   arm: PlannedArm,
   plan: StudyPlan,
   records: ReadonlyMap<string, CellRecord>,
-  judgements: ReadonlyMap<string, readonly Judgement[]>,
+  { judgements }: Seen,
 ): StudyImage[] {
   const counter = plan.study.metrics.find((metric) => metric.type === 'finger-count')
   return arm.samples.flatMap((key, prompt) => {
@@ -120,7 +119,7 @@ function listImages(
 /** Files of a cell and where they go in the study's folder. A whole base stays in the lab: it is large. */
 function filesOf(record: CellRecord): [from: string, to: string][] {
   if (record.kind === 'sample') return record.images.map(({ file }) => [file, imageFile(record.key, file)])
-  if (record.kind === 'score') return []
+  if (record.kind === 'score' || record.kind === 'embed') return []
   const series: [string, string] = [record.result.series, seriesFile(record)]
   return record.result.kind === 'base' ? [series] : [series, [record.result.path, join('adapters', record.result.path)]]
 }

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { CurationInput } from '../../src/config/curation.ts'
 import { type CurateOptions, type CurationEvent, curate } from '../../src/curation/index.ts'
@@ -168,6 +169,37 @@ test('what a killed process had not finished is removed', async () => {
   const left = await readdir(join(folder, 'set', 'blobs'), { recursive: true })
   expect(left.filter((name) => name.endsWith('.tmp'))).toEqual([])
 })
+
+test('images are scored as they come, and anew where an older version had not', async () => {
+  await using site = await webSite({ '/1.jpg': await jpeg(1), '/2.jpg': await jpeg(2) })
+  const urls = ['/1.jpg', '/2.jpg'].map((path) => site.at(path))
+  const { suspected } = await make(urls, { network: site.network })
+  // Sixty-four pixels that are shown on 512 have no detail.
+  expect(suspected).toMatchObject({ littleDetail: 2 })
+  const scored = async () => {
+    await using ledger = await openLedger(join(folder, 'set'))
+    return { rows: ledger.review.rows(), fingerprints: ledger.fingerprints() }
+  }
+  const first = await scored()
+  expect(first.rows.map(({ clipArt }) => typeof clipArt)).toEqual(['number', 'number'])
+  const ledger = join(folder, 'set', 'ledger.sqlite')
+  changed(ledger, `update score set measure = 99, sharpness = 1; update image set hash = '${'0'.repeat(16)}'`)
+  await make(urls, { network: site.network })
+  expect(await scored()).toEqual(first)
+  changed(ledger, 'delete from score')
+  await make(urls, { network: site.network })
+  expect(await scored()).toEqual(first)
+  changed(ledger, 'delete from score')
+  const blob = first.rows[0]?.blob ?? ''
+  await writeFile(join(folder, 'set', 'blobs', blob.slice(0, 2), blob), 'broken')
+  await expect(make(urls, { network: site.network })).rejects.toMatchObject({ code: 'damaged-set' })
+})
+
+function changed(ledger: string, sql: string): void {
+  const database = new DatabaseSync(ledger)
+  database.exec(sql)
+  database.close()
+}
 
 test('a request without a source or a query, or with a setting that does not exist, is refused', async () => {
   const base = { folder: join(folder, 'set') }

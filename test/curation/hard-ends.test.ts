@@ -31,11 +31,12 @@ async function content(set: string) {
   const database = new DatabaseSync(join(set, 'ledger.sqlite'))
   const candidates = database.prepare('select id, url_key, state, reason, blob, duplicate_of from candidate').all()
   const facts = database.prepare('select * from image order by blob').all()
+  const scores = database.prepare('select * from score order by blob').all()
   database.close()
   const entries = await readdir(join(set, 'blobs'), { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
   for (const file of files) expect(sha256(await readFile(file))).toBe(basename(file))
-  return { candidates, facts, files: files.map((file) => basename(file)).toSorted() }
+  return { candidates, facts, scores, files: files.map((file) => basename(file)).toSorted() }
 }
 
 test('killed at random moments it makes and freezes the set of one that was not', { timeout: 900_000 }, async () => {

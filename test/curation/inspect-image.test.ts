@@ -1,7 +1,8 @@
 import sharp, { type Sharp } from 'sharp'
 import { expect, test } from 'vitest'
-import { inspectImage } from '../../src/curation/inspect-image.ts'
+import { type InspectedImage, inspectImage } from '../../src/curation/inspect-image.ts'
 import { sniff } from '../../src/curation/sniff.ts'
+import { photograph } from '../quality/photograph.ts'
 
 const drawing = Buffer.from(
   `<svg xmlns="http://www.w3.org/2000/svg" width="96" height="64"><rect width="96" height="64" fill="#9ab"/>
@@ -11,8 +12,8 @@ const base = () => sharp(drawing)
 
 test('all eight orientations, CMYK, 16 bits, alpha, grey and other formats are the same upright picture', async () => {
   const plain = await inspectImage(await base().png().toBuffer(), 8)
-  expect(plain).toMatchObject({ format: 'png', width: 96, height: 64 })
-  const hash = BigInt(`0x${(plain as { hash: string }).hash}`)
+  expect(plain).toMatchObject({ image: { format: 'png', width: 96, height: 64 } })
+  const hash = hashOf(plain)
   // How the picture must lie in the file for a reader that obeys the tag to see it upright (EXIF 2.32, 4.6.4).
   const laid: Record<number, (image: Sharp) => Promise<Sharp>> = {
     1: async (image) => image,
@@ -39,10 +40,34 @@ test('all eight orientations, CMYK, 16 bits, alpha, grey and other formats are t
   ])
   for (const [i, file] of files.entries()) {
     const facts = await inspectImage(file, 8)
-    expect(facts, String(i)).toMatchObject({ width: 96, height: 64 })
-    const apart = (BigInt(`0x${(facts as { hash: string }).hash}`) ^ hash).toString(2).replaceAll('0', '').length
-    expect(apart, String(i)).toBeLessThanOrEqual(6)
+    expect(facts, String(i)).toMatchObject({ image: { width: 96, height: 64 } })
+    expect(apart(hashOf(facts), hash), String(i)).toBeLessThanOrEqual(6)
   }
+})
+
+test.each([
+  ['a white frame', { top: 48, bottom: 48, left: 64, right: 64, background: '#fff' }],
+  ['the bars of a letter box', { top: 80, bottom: 80, background: '#000' }],
+])('a copy in %s has the hash of the picture', async (_, frame) => {
+  const bytes = await photograph()
+  const [plain, framed] = [
+    await inspectImage(bytes, 8),
+    await inspectImage(await sharp(bytes).extend(frame).png().toBuffer(), 8),
+  ]
+  expect(apart(hashOf(plain), hashOf(framed))).toBeLessThanOrEqual(6)
+})
+
+test('a subject on plain ground is no picture in a frame', async () => {
+  const spot = (x: number): Promise<Buffer> =>
+    sharp(
+      Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="200" height="200"><rect width="200" height="200" fill="#fff"/><circle cx="${x}" cy="60" r="15"/></svg>`,
+      ),
+    )
+      .png()
+      .toBuffer()
+  const [left, right] = [await inspectImage(await spot(40), 8), await inspectImage(await spot(120), 8)]
+  expect(apart(hashOf(left), hashOf(right))).toBeGreaterThan(10)
 })
 
 test.each<[string, string, () => Promise<Buffer> | Buffer]>([
@@ -66,6 +91,14 @@ test('what is sniffed is what the bytes say', () => {
   expect(sniff(Buffer.from('<?xml version="1.0"?>\n<svg'))).toBe('svg')
   expect(sniff(Buffer.from('RIFF0000WAVE'))).toBe(null)
 })
+
+function hashOf(facts: InspectedImage | string): bigint {
+  return typeof facts === 'string' ? expect.fail(facts) : BigInt(`0x${facts.image.hash}`)
+}
+
+function apart(one: bigint, other: bigint): number {
+  return (one ^ other).toString(2).replaceAll('0', '').length
+}
 
 /** In a pass of its own, as the order of operations in one is the library's. */
 async function turned(image: Sharp, degrees: number): Promise<Sharp> {

@@ -12,7 +12,7 @@ function gridOf(input: object = {}, size: Size = { width: 512, height: 512 }, ru
 }
 
 function itemOf({ width, height }: Size): DatasetItem {
-  const labels = { fingers: null, defect: null, control: null, mask: null }
+  const labels = { fingers: null, defect: null, control: null, mask: null, repeats: 1 }
   return { file: `${width}x${height}.png`, sha256: '0'.repeat(64), caption: '', width, height, ...labels }
 }
 

@@ -70,8 +70,17 @@ test('metadata.jsonl gives captions and labels, by folder or by its own path', a
   const dataset = await open()
   const size = { width: 24, height: 16 }
   expect(dataset.items.map(({ sha256: _hash, ...item }) => item)).toEqual([
-    { file: '2.png', caption: '', ...size, fingers: null, defect: null, control: null, mask: null },
-    { file: 'x/1.png', caption: 'an open palm', ...size, fingers: 5, defect: false, control: null, mask: null },
+    { file: '2.png', caption: '', ...size, fingers: null, defect: null, control: null, mask: null, repeats: 1 },
+    {
+      file: 'x/1.png',
+      caption: 'an open palm',
+      ...size,
+      fingers: 5,
+      defect: false,
+      control: null,
+      mask: null,
+      repeats: 1,
+    },
   ])
   expect((await open({}, join(root, 'metadata.jsonl'))).sha256).toBe(dataset.sha256)
 })

@@ -73,6 +73,7 @@ export async function request(settings: Changes = {}, folder?: string): Promise<
     defect: null,
     control: null,
     mask: null,
+    repeats: 1,
   }))
   const job = { ...jobOf(settings, output), base: join(output, 'base') }
   return {

@@ -79,6 +79,19 @@ test('a training tells its steps and checkpoints, and gives its file; asked agai
   })
 })
 
+test('images that a dataset repeats become a subset of their own', async () => {
+  const asked = await request({ steps: 5, batchSize: 3, subsets: [{ repeats: 2 }, {}] })
+  const [first = [], second = []] = asked.items
+  const items = [first.map((item, i) => ({ ...item, repeats: i + 1 })), second]
+  await trainings.submit({ ...asked, items })
+  const folder = join(asked.job.output, 'kohya')
+  const { datasets } = JSON.parse(await readFile(join(folder, 'dataset.json'), 'utf8'))
+  // 15 images are seen, 2 + 4 + 2 in an epoch: two epochs.
+  expect(datasets[0].subsets).toMatchObject([{ num_repeats: 4 }, { num_repeats: 8 }, { num_repeats: 2 }])
+  const captions = JSON.parse(await readFile(join(folder, 'captions-1.json'), 'utf8'))
+  expect(Object.keys(captions)).toEqual(['/images/b.png'])
+})
+
 test('class images are put into folders of links with their captions, and all steps into one epoch', async () => {
   const subsets = [{ repeats: 2 }, { regularisation: true, weight: 0.5 }]
   const asked = await request({ steps: 5, batchSize: 3, subsets })

@@ -121,6 +121,22 @@ test('random crops are other crops, and are refused where nothing is cut off', a
   expect(await lab.explain(explained)).toMatchObject({ idle: [], remarks: [expect.stringContaining('every step')] })
 })
 
+test('repeats of a dataset count in an epoch, and have no effect on class images', async () => {
+  await writeFolder(join(lab.folder, 'kohya'), { '3_hand/1.png': 10, '3_hand/2.png': 90, '1_fist/1.png': 30 })
+  const dataset = await lab.dataset(join(lab.folder, 'kohya'))
+  const request = { base, technique: lora({ rank: 1 }), ...short }
+  // 6 images are seen of 7 in an epoch, each twice in its subset.
+  const subsets = [{ dataset, repeats: 2 }]
+  expect(await lab.explain({ ...request, subsets, measure: false })).toMatchObject({ epochs: 6 / 14 })
+  const idle = expect.objectContaining({
+    code: 'setting-without-effect',
+    facts: expect.objectContaining({ setting: 'repeats' }),
+  })
+  expect(() =>
+    lab.train({ ...request, subsets: [{ dataset: hands }, { dataset, regularisation: true }] }),
+  ).toThrowError(idle)
+})
+
 /** One image of 24x16 that grows brighter from left to right. */
 async function ramp(): Promise<Dataset> {
   const levels = Buffer.from(Array.from({ length: 24 * 16 }, (_, i) => 10 * (i % 24)))

@@ -13,12 +13,12 @@ export interface SamplePicture {
 
 /**
  * A set whose pictures were fetched already, as curation leaves it; picture 1 has the id 1 where all have one query.
- * `same` keeps those of the same bytes, for a large set of few files.
+ * `same` keeps those of the same bytes, for a large set of few files; `scored` orders them by suspicion.
  */
 export async function writeSampleSet(
   folder: string,
   pictures: readonly SamplePicture[],
-  { same = false } = {},
+  { same = false, scored = false } = {},
 ): Promise<void> {
   await using ledger = await openLedger(folder)
   const blobs = await openBlobStore(join(folder, 'blobs'))
@@ -30,11 +30,17 @@ export async function writeSampleSet(
     )
     ledger.recordSearch({ source: 'list', query }, hits)
   }
+  const inspected = new Map<Buffer, Awaited<ReturnType<typeof inspectImage>>>()
   for (const { id, rank } of ledger.due(0, pictures.length)) {
     const { bytes } = pictures[rank - 1] as SamplePicture
-    const image = await inspectImage(bytes, 8)
-    if (typeof image === 'string') throw new Error(`picture ${rank}: ${image}`)
-    ledger.recordOutcome(id, { state: 'fetched', blob: await blobs.keep(bytes), image })
+    const seen = inspected.get(bytes) ?? (await inspectImage(bytes, 8))
+    inspected.set(bytes, seen)
+    if (typeof seen === 'string') throw new Error(`picture ${rank}: ${seen}`)
+    const { image, quality } = seen
+    ledger.recordOutcome(id, {
+      ...{ state: 'fetched', blob: await blobs.keep(bytes), image },
+      ...(scored && { quality }),
+    })
   }
   if (!same) ledger.refuseDuplicates(findDuplicates(ledger.fingerprints(), 6))
 }

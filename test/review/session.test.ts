@@ -113,6 +113,24 @@ describe('a session', () => {
   })
 })
 
+it('tells what a picture is suspected of, once it was measured', async () => {
+  await writeSampleSet(join(folder, 'scored'), [{ bytes: pictures[0] as Buffer }], { scored: true })
+  await writeSampleSet(join(folder, 'old'), [{ bytes: pictures[0] as Buffer }])
+  const [scored, old] = await Promise.all(
+    ['scored', 'old'].map(async (name) => {
+      await using ledger = await openLedger(join(folder, name))
+      return { measured: ledger.review.rows()[0], row: new ReviewSession(ledger).changes(ann, 0, null).rows[0] }
+    }),
+  )
+  const { watermark, clipArt, littleDetail } = scored?.measured ?? {}
+  // Twelve plain circles on grey are nothing but flat areas.
+  expect(scored?.row).toMatchObject({
+    suspicion: Math.max(...[watermark, clipArt, littleDetail].map(Number)),
+    suspected: expect.arrayContaining(['clipArt']),
+  })
+  expect(old?.row).toMatchObject({ suspicion: null, suspected: [] })
+})
+
 it('tells the time left by the middle of the pauses that were no absence', () => {
   const lines = [400_000, 104_000, 102_000, 100_000, 90_000].map(
     (time, i): LoggedDecision => ({

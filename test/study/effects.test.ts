@@ -89,5 +89,5 @@ function effectsOf(plan: StudyPlan, raise: (arm: PlannedArm) => number) {
       judgements.set(key, arm.seeds.map(judge))
     }
   }
-  return measureStudy(plan, judgements)[0]?.effects ?? []
+  return measureStudy(plan, { judgements, features: new Map() })[0]?.effects ?? []
 }

@@ -11,8 +11,9 @@ import { CellStore } from '../../src/study/cell-store.ts'
 import { defineStudy } from '../../src/study/define-study.ts'
 import type { StudyInput } from '../../src/study/definition.ts'
 import { planCells, type StudyPlan } from '../../src/study/plan.ts'
-import { runCells, type StepContext } from '../../src/study/run-cells.ts'
+import { type CellResults, runCells, type StepContext } from '../../src/study/run-cells.ts'
 import { runHalving } from '../../src/study/run-halving.ts'
+import { readSeen } from '../../src/study/seen.ts'
 import { writeStudyFolder } from '../../src/study/write-study-folder.ts'
 import { facts, studyInput } from './fixtures/sample-plan.ts'
 import { scriptedSteps } from './fixtures/scripted-steps.ts'
@@ -84,7 +85,7 @@ describe('runHalving', () => {
     expect(outcome?.failures[0]).toMatchObject({ status: 'failed', message: 'made to fail' })
     const signal = AbortSignal.abort()
     const stopped = (plan: StudyPlan) => run(plan, undefined, signal)
-    expect(await runHalving({ study, halving: study.halving!, facts, run: stopped })).toBeNull()
+    expect(await runHalving({ study, halving: study.halving!, facts, run: stopped, read })).toBeNull()
   })
 
   it('does not rank what a full disk left', async () => {
@@ -102,7 +103,11 @@ describe('runHalving', () => {
       plans.push(plan)
       return run(plan, before)
     }
-    return runHalving({ study, halving: study.halving!, facts, run: runRound })
+    return runHalving({ study, halving: study.halving!, facts, run: runRound, read })
+  }
+
+  function read({ records }: CellResults) {
+    return readSeen(records, store)
   }
 
   /** Scripted steps whose defects grow with the distance of the rank from 2.9. */

@@ -22,10 +22,8 @@ describe('measureStudy', () => {
       kernelDistanceTo('palms', { prompts: [palm] }),
     ],
   })
-  const metrics = measureStudy(
-    plan,
-    judge(plan, (arm, seed) => (arm === 'lora' || seed === 1 ? 5 : 4)),
-  )
+  const judgements = judge(plan, (arm, seed) => (arm === 'lora' || seed === 1 ? 5 : 4))
+  const metrics = measureStudy(plan, { judgements, features: new Map() })
   const [fingers, defects, probability, distance] = metrics
 
   it('counts right numbers of fingers on the prompts that ask for one, and compares in pairs', () => {
@@ -62,7 +60,7 @@ describe('measureStudy', () => {
   it('shows an arm whose cell failed as such, and leaves the others alone', () => {
     const judgements = new Map(judge(plan, () => 5))
     judgements.delete(plan.arms[2]?.scores[0] ?? '')
-    const [count, , , kernel] = measureStudy(plan, judgements)
+    const [count, , , kernel] = measureStudy(plan, { judgements, features: new Map() })
     for (const metric of [count, kernel]) {
       expect(row(metric, 'lora')).toMatchObject({ estimate: null, difference: null, reason: 'a cell it needs failed' })
       expect(row(metric, 'inversion').estimate).not.toBeNull()
@@ -73,10 +71,8 @@ describe('measureStudy', () => {
     const arms = { baseline: {}, few: { negativePrompt: 'x', seeds: [11, 12] } }
     const metrics = [fingerCount({ expected: { [palm]: 5 } }), kernelDistanceTo('palms', { prompts: [palm] })]
     const some = planned({ seeds: 12, arms, metrics })
-    const [count, kernel] = measureStudy(
-      some,
-      judge(some, (arm, seed) => (arm === 'few' || seed > 6 ? 5 : 4)),
-    )
+    const judgements = judge(some, (arm, seed) => (arm === 'few' || seed > 6 ? 5 : 4))
+    const [count, kernel] = measureStudy(some, { judgements, features: new Map() })
     expect(row(count, 'baseline').estimate?.value).toBe(0.5)
     expect(row(count, 'few')).toMatchObject({ count: 2, estimate: { value: 1 }, difference: { value: 0 } })
     expect(row(kernel, 'few').reason).toMatch(/some of the seeds only/)
@@ -85,7 +81,7 @@ describe('measureStudy', () => {
   it('says when the baseline is missing', () => {
     const judgements = new Map(judge(plan, () => 5))
     judgements.delete(plan.arms[0]?.scores[0] ?? '')
-    const [count] = measureStudy(plan, judgements)
+    const [count] = measureStudy(plan, { judgements, features: new Map() })
     expect(row(count, 'lora')).toMatchObject({
       difference: null,
       reason: 'the baseline has no samples to compare with',

@@ -143,6 +143,7 @@ async function makeDataset(root: string): Promise<DatasetReference> {
         defect: null,
         control: null,
         mask: null,
+        repeats: 1,
       }
     }),
   )

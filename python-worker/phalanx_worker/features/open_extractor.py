@@ -14,9 +14,13 @@ from torch import Tensor
 from phalanx_worker.features.classifier_file import Classifier, read_classifier
 from phalanx_worker.features.extractor import Extractor, require_sha256
 from phalanx_worker.features.inception import read_inception
+from phalanx_worker.features.sharpness import SharpnessExtractor
 from phalanx_worker.features.training import to_input
 from phalanx_worker.features.transformer import read_clip, read_dinov2
 from phalanx_worker.model.warm import torch_device
+from phalanx_worker.protocol.messages import (
+    SharpnessExtractor as SharpnessSettings,
+)
 from phalanx_worker.protocol.messages import (
     StoredClassifier,
     StoredClip,
@@ -55,6 +59,8 @@ def _read(settings: StoredExtractor, device: torch.device) -> Extractor:
         return read_clip(settings, device)
     if isinstance(settings, StoredDinov2):
         return read_dinov2(settings, device)
+    if isinstance(settings, SharpnessSettings):
+        return SharpnessExtractor()
     assert_never(settings)
 
 

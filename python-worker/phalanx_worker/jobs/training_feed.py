@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.model.base import Base
 from phalanx_worker.protocol.messages import BucketPlan, DatasetItem, DatasetReference, TrainingSettings, TrainingSubset
@@ -38,10 +40,13 @@ def read_subsets(subsets: Sequence[TrainingSubset]) -> tuple[SubsetItems, ...]:
     return tuple(SubsetItems(subset, read_dataset(subset.dataset)) for subset in subsets)
 
 
-def held_out_subset(dataset: DatasetReference, trained: Sequence[TrainingSubset]) -> TrainingSubset:
-    """Every image once, as it is; filled in where it is when trained on."""
+def read_held_out(dataset: DatasetReference, trained: Sequence[TrainingSubset]) -> SubsetItems:
+    """Every image once, as it is; filled in where it is when trained on.
+
+    Raises what `read_dataset` raises.
+    """
     masked = any(subset.inpainting_masks == "dataset" for subset in trained)
-    return TrainingSubset(
+    subset = TrainingSubset(
         dataset=dataset,
         repeats=1,
         weight=1.0,
@@ -52,6 +57,7 @@ def held_out_subset(dataset: DatasetReference, trained: Sequence[TrainingSubset]
         crop="centre",
         inpainting_masks="dataset" if masked else "random",
     )
+    return SubsetItems(subset, tuple(msgspec.structs.replace(item, repeats=1) for item in read_dataset(dataset)))
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class FeedMaker:
             streams=self.streams,
             subsets=of_images,
             store=store,
-            plan=BatchPlan(self.streams, _order(self.streams, of_images), places, self.settings.batch_size),
+            plan=BatchPlan(self.streams, _order(self.streams, items), places, self.settings.batch_size),
             text=TextCache(self.base),
             keys=keys,
             posteriors=posteriors,
@@ -143,8 +149,9 @@ def _controls(subsets: Sequence[SubsetItems], store: PixelStore) -> PixelStore:
     return PixelStore([ImageFile(file.root, picture, file.transform) for file, picture in pairs])
 
 
-def _order(streams: Streams, subsets: Sequence[TrainingSubset]) -> SampleOrder:
-    repeats = [0 if subset.regularisation else subset.repeats for subset in subsets]
+def _order(streams: Streams, items: Sequence[tuple[SubsetItems, DatasetItem]]) -> SampleOrder:
+    subsets = [source.subset for source, _ in items]
+    repeats = [0 if source.subset.regularisation else source.subset.repeats * item.repeats for source, item in items]
     images = tuple(index for index, count in enumerate(repeats) for _ in range(count))
     class_images = tuple(index for index, subset in enumerate(subsets) if subset.regularisation)
     return SampleOrder(streams, images, class_images)

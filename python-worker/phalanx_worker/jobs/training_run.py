@@ -15,7 +15,7 @@ from phalanx_worker.errors import JobError
 from phalanx_worker.jobs.context import JobContext
 from phalanx_worker.jobs.forward_passes import training_passes
 from phalanx_worker.jobs.previews import draw_previews
-from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, held_out_subset, read_subsets
+from phalanx_worker.jobs.training_feed import FeedMaker, SubsetItems, read_held_out
 from phalanx_worker.jobs.training_result import beyond_pause, config_changed, result_folder
 from phalanx_worker.lanes import Lanes
 from phalanx_worker.model.base import Base
@@ -78,8 +78,8 @@ class TrainingRun:
         resumed_from = self._resume(state)
         feed = self._feeds.make(self._subsets)
         if self._job.held_out is not None:
-            plain = read_subsets([held_out_subset(self._job.held_out.dataset, self._job.subsets)])
-            self._held_out = self._feeds.make(plain, first=len(self._subsets))
+            held_out = read_held_out(self._job.held_out.dataset, self._job.subsets)
+            self._held_out = self._feeds.make([held_out], first=len(self._subsets))
         series_path = self._output / SERIES_FILE
         with SeriesWriter(series_path, resumed_from) as series, training_passes(self._technique, settings):
             self._context.phase("stepping", settings.steps)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
-SCHEMA_SHA256 = "1c6cec50a69a744898a78d3c9c985bfe418ae31d4c0bd56b15179e8fd8719e1d"
+SCHEMA_SHA256 = "ee0df68e5e6d34c7eb104a4a61d90fcbc542322453f72f3d15582ce5bb9789b3"
 
 
 class Accepted(
@@ -701,6 +701,7 @@ class DatasetItem(
     fingers: Annotated[int, Meta(ge=0, le=10)] | None
     height: Annotated[int, Meta(ge=1)]
     mask: ItemPicture | None
+    repeats: Annotated[int, Meta(ge=1, le=100000)]
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
     width: Annotated[int, Meta(ge=1)]
 
@@ -1034,7 +1035,19 @@ class StoredDinov2(
     sha256: Annotated[str, Meta(min_length=64, max_length=64)]
 
 
-StoredExtractor = StoredClassifier | StoredInception | StoredClip | StoredDinov2
+class SharpnessExtractor(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename="camel",
+    tag_field="type",
+    tag="sharpness",
+):
+    pass
+
+
+StoredExtractor = StoredClassifier | StoredInception | StoredClip | StoredDinov2 | SharpnessExtractor
 
 
 class EmbedJob(

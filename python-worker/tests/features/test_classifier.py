@@ -68,6 +68,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> DatasetReference:
                 defect=None if index % 11 == 0 else defect,
                 control=None,
                 mask=None,
+                repeats=1,
             )
         )
     return write_manifest(folder, items)
@@ -131,6 +132,7 @@ def labelled(file: str, defect: bool) -> DatasetItem:
         defect=defect,
         control=None,
         mask=None,
+        repeats=1,
     )
 
 
@@ -148,6 +150,7 @@ def test_unknown_labels_have_no_gradient() -> None:
             defect=True,
             control=None,
             mask=None,
+            repeats=1,
         ),
         DatasetItem(
             file="b",
@@ -159,6 +162,7 @@ def test_unknown_labels_have_no_gradient() -> None:
             defect=False,
             control=None,
             mask=None,
+            repeats=1,
         ),
     ]
     labelled_loss(network(images), items).backward()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from transformers import AutoTokenizer, CLIPModel, Dinov2Model
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -17,6 +17,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from phalanx_worker.errors import ArtefactError, ConfigError
 from phalanx_worker.features.extractor import Extractor
 from phalanx_worker.features.inception import pillow_bicubic, read_inception, tensorflow_bilinear
+from phalanx_worker.features.sharpness import SharpnessExtractor
 from phalanx_worker.features.transformer import read_clip, read_dinov2
 from phalanx_worker.protocol.messages import StoredClip, StoredDinov2, StoredInception
 from phalanx_worker.training.images import Pixels
@@ -185,3 +186,14 @@ def test_weights_that_are_something_else_are_refused(tmp_path: Path, weights: Pa
     with pytest.raises(ArtefactError) as caught:
         read_dinov2(StoredDinov2(folder=settings.folder, sha256=settings.sha256), CPU)
     assert caught.value.code == "not-a-dinov2"
+
+
+def test_sharpness_is_the_variance_of_the_laplacian() -> None:
+    pixels = wave(40, 30)
+    luma = pixels.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    edges = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
+    extractor = SharpnessExtractor()
+    assert float(features_of(extractor, pixels)[0]) == pytest.approx(edges.var(), rel=1e-4)
+    blurred = np.array(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(2)))
+    assert float(features_of(extractor, blurred)[0]) < 0.2 * edges.var()
+    assert float(features_of(extractor, wave(2, 30))[0]) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import msgspec
@@ -12,7 +14,7 @@ from phalanx_worker.artefacts.series import read_series
 from phalanx_worker.artefacts.tensors import read_tensors
 from phalanx_worker.jobs import train
 from phalanx_worker.jobs.training_result import config_sha256
-from phalanx_worker.protocol.messages import CaptionSettings, DatasetReference, TrainJob
+from phalanx_worker.protocol.messages import CaptionSettings, DatasetReference, HeldOutSettings, TrainJob
 from tests.small import Killed, Recorder, full_technique, make_dataset, subset, train_job
 
 LAST = "checkpoints/step-00000008"
@@ -68,6 +70,33 @@ def test_weights_multiply_losses(
     assert min(parts) > 0.01 * whole
     # Sums of the same float32 numbers, and a billionth of the other half.
     assert sum(parts) == pytest.approx(whole, rel=1e-5)
+
+
+def repeated_in(dataset: DatasetReference, folder: Path, repeats: int) -> DatasetReference:
+    """The same images, each of which its dataset repeats."""
+    folder.mkdir()
+    lines = [json.loads(line) for line in Path(dataset.manifest).read_text("utf-8").splitlines()]
+    text = "".join(json.dumps({**line, "repeats": repeats}) + "\n" for line in lines)
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text(text, "utf-8")
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return DatasetReference(root=dataset.root, manifest=str(manifest), sha256=sha256)
+
+
+def test_repeats_of_a_dataset_are_those_of_a_subset_and_held_out_images_have_none(
+    base_folder: Path, dataset: DatasetReference, classes: DatasetReference, tmp_path: Path
+) -> None:
+    def series(name: str, subset_repeats: int, own: DatasetReference) -> list[tuple[float, float | None]]:
+        images = repeated_in(classes, tmp_path / f"held-{name}", subset_repeats)
+        held_out = HeldOutSettings(dataset=images, every=2, best=None)
+        subsets = (subset(own, repeats=subset_repeats), subset(classes))
+        job = train_job(base_folder, dataset, tmp_path / name)
+        train.run(msgspec.structs.replace(job, subsets=subsets, held_out=held_out), Recorder().context)
+        return [(line.loss, line.held_out_loss) for line in read_series(tmp_path / name / "series.jsonl")]
+
+    of_subset = series("subset", 6, dataset)
+    assert series("both", 2, repeated_in(dataset, tmp_path / "three", 3)) == of_subset
+    assert series("once", 1, dataset) != of_subset
 
 
 def test_where_a_dataset_lies_decides_nothing_and_how_it_is_seen_does(

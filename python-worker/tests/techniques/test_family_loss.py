@@ -166,6 +166,7 @@ def test_the_crop_is_where_the_pixels_come_from(
         defect=None,
         control=None,
         mask=None,
+        repeats=1,
     )
     files = image_files(str(tmp_path), [item], CoverCrop(40, 40))
     view = View(flipped, corner)

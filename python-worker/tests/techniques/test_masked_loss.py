@@ -157,6 +157,7 @@ def masked_dataset(folder: Path, shown: Any = slice(0, 9), without: tuple[int, .
                 defect=None,
                 control=None,
                 mask=None if index in without else picture,
+                repeats=1,
             )
         )
     return write_manifest(folder, items)

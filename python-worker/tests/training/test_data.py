@@ -34,6 +34,7 @@ def item(file: str, data: bytes) -> DatasetItem:
         defect=None,
         control=None,
         mask=None,
+        repeats=1,
     )
 
 

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import type { CurationInput } from '../../config/curation.ts'
 import type { SourceInput } from '../../config/source.ts'
 import {
+  type Curated,
   type CurationEvent,
   curate as curateSet,
   type FrozenSet,
@@ -10,7 +11,6 @@ import {
   type SetChild,
 } from '../../curation/index.ts'
 import { ConfigError } from '../../errors/index.ts'
-import type { LedgerCounts } from '../../ledger/index.ts'
 import { formatCount, formatSeconds } from '../../report/format.ts'
 import { readQueryFile } from '../../sources/index.ts'
 import { nearestName } from '../../util/nearest-name.ts'
@@ -56,7 +56,7 @@ export const curate: Command = {
       },
       { signal, onEvent: showCuration(terminal) },
     )
-    terminal.print(describeCounts(curated.counts))
+    terminal.print(describeCurated(curated))
     if (curated.nextTry !== null) {
       terminal.note(
         `${curated.counts.states.waiting} files can be tried again from ${curated.nextTry}. Run the same command then.`,
@@ -129,12 +129,14 @@ function showCuration(terminal: Terminal): (event: CurationEvent) => void {
   }
 }
 
-function describeCounts({ searches, states, refusals, repeated }: LedgerCounts): string {
+function describeCurated({ counts, suspected }: Curated): string {
+  const { searches, states, refusals, repeated } = counts
   const found = states.waiting + states.fetched + states.refused
   return [
     `${formatCount(searches)} searches found ${formatCount(found)} files (${formatCount(repeated)} of them more than once)`,
     `${formatCount(states.fetched)} kept, ${formatCount(states.refused)} refused${refusals.length === 0 ? '' : ':'}`,
     ...refusals.map(({ reason, count }) => `  ${reason.padEnd(24)}${formatCount(count).padStart(8)}`),
+    `Look first at ${formatCount(suspected.watermark)} with perhaps a watermark, ${formatCount(suspected.clipArt)} that are perhaps clip-art, ${formatCount(suspected.littleDetail)} with perhaps little detail`,
   ].join('\n')
 }
 

@@ -2,7 +2,7 @@
 export const listScript = `
 const rows = new Map()
 const held = new Map()
-const filters = ['state', 'query', 'source', 'order'].map(byId)
+const filters = ['state', 'suspected', 'query', 'source', 'order'].map(byId)
 const out = ['dropped', 'watermark', 'clip-art', 'duplicate', 'near-duplicate']
 let last = 0
 let pace = null
@@ -19,16 +19,19 @@ function learn({ last: line, rows: changed, others, secondsLeft }) {
 }
 
 function list() {
-  const [state, query, source, order] = filters.map((select) => select.value)
-  const lets = (row) => (state === '' || row.state === state) && (query === '' || row.query === query) && (source === '' || row.source === source)
+  const [state, suspected, query, source, order] = filters.map((select) => select.value)
+  const lets = (row) => (state === '' || row.state === state) && (suspected === '' || row.suspected.includes(suspected)) && (query === '' || row.query === query) && (source === '' || row.source === source)
   shown = [...rows.values()].filter(lets)
-  const compare = orders[order || 'found'].compare
+  const compare = orders[order || 'suspicion'].compare
   if (compare !== null) shown.sort(compare)
   onList()
 }
 
 const pixels = (row) => row.width * row.height
+const suspicion = (row) => row.suspicion ?? -1
+const suspects = { watermark: 'watermark', clipArt: 'clip-art', littleDetail: 'little detail' }
 const orders = {
+  suspicion: { words: 'most suspicious first', compare: (a, b) => suspicion(b) - suspicion(a) || a.id - b.id },
   found: { words: 'as found', compare: null },
   smallest: { words: 'smallest first', compare: (a, b) => pixels(a) - pixels(b) || a.id - b.id },
 }
@@ -37,6 +40,7 @@ function fillFilters() {
   const all = [...rows.values()]
   const options = {
     state: [['', 'every state'], ...[...new Set(['unreviewed', 'kept', ...out])].map((name) => [name, name])],
+    suspected: [['', 'whatever it looks like'], ...Object.entries(suspects).map(([name, words]) => [name, 'looks like ' + words])],
     query: [['', 'every query'], ...[...new Set(all.map((row) => row.query))].map((name) => [name, name === '' ? '(none)' : name])],
     source: [['', 'every source'], ...[...new Set(all.map((row) => row.source))].map((name) => [name, name])],
     order: Object.entries(orders).map(([name, { words }]) => [name, words]),

@@ -55,6 +55,7 @@ function showOne() {
   document.querySelector('.facts').textContent = [
     'caption from ' + entry.captionSource + (entry.earlierCaptions.length === 0 ? '' : ', was: ' + entry.earlierCaptions.map(({ caption }) => caption || '(none)').join(' → ')),
     'query ' + (entry.query || '(none)') + ' · ' + entry.source,
+    ...rows.get(entry.id).suspected.map((kind) => 'looks like ' + suspects[kind]),
     'licence ' + entry.licence + (entry.creator === null ? '' : ' · ' + entry.creator),
     entry.url,
   ].join('\\n')

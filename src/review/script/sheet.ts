@@ -45,7 +45,7 @@ function drawTile(row, i, high) {
   tile.setAttribute('aria-posinset', String(i + 1))
   tile.setAttribute('aria-setsize', String(shown.length))
   const holder = held.get(row.id)
-  const words = (holder === undefined ? '' : holder + ' · ') + (row.state === 'unreviewed' ? row.query : row.state)
+  const words = (holder === undefined ? '' : holder + ' · ') + (row.state !== 'unreviewed' ? row.state : row.suspected.length > 0 ? row.suspected.map((kind) => suspects[kind]).join(', ') + '?' : row.query)
   if (tile.lastChild.textContent !== words) tile.lastChild.textContent = words
 }
 
