@@ -149,14 +149,15 @@ export class Ledger implements AsyncDisposable {
     const reason = result.state === 'fetched' ? null : result.reason
     const nextTry = result.state === 'waiting' ? result.nextTry : 0
     const blob = result.state === 'fetched' ? result.blob : null
-    const sql = `update candidate set state = ?, reason = ?, next_try = ?, blob = ?, attempts = attempts + 1
+    const alt = result.state === 'fetched' ? (result.pageAlt ?? null) : null
+    const sql = `update candidate set state = ?, reason = ?, next_try = ?, blob = ?, page_alt = ?, attempts = attempts + 1
       where id = ? and state = 'waiting'`
     return this.#database.transaction(() => {
       if (result.state === 'fetched') {
         this.#addImage(result.blob, result.image)
         if (result.quality !== undefined) this.scores.add(result.blob, result.quality)
       }
-      return this.#database.run(sql, result.state, reason, nextTry, blob, id) === 1
+      return this.#database.run(sql, result.state, reason, nextTry, blob, alt, id) === 1
     })
   }
 
