@@ -14,6 +14,7 @@ import { render } from './commands/render.ts'
 import { repair } from './commands/repair.ts'
 import { repl } from './commands/repl.ts'
 import { report } from './commands/report.ts'
+import { review } from './commands/review.ts'
 import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
@@ -36,6 +37,7 @@ const commands: readonly Command[] = [
   render,
   repl,
   report,
+  review,
   rate,
   gc,
   doctor,
