@@ -196,7 +196,7 @@ class PictureRepair {
         attempts.push(attempt)
         if (badness(attempt) < badness(best?.attempt ?? null)) best = { attempt, repainting }
       }
-      if (badness(best?.attempt ?? null) < settings.threshold) break
+      if (badness(best?.attempt ?? null) < settings.enough) break
     }
     return { attempts, best }
   }

@@ -20,7 +20,7 @@ function render(name: string, seed: number, options: SceneOptions): { picture: N
 }
 
 const palm = { gesture: 'open-palm', side: 'palm', style: 'photo', handedness: 'left' } as const
-const quick = { strengths: [0.9], attempts: 1, sampling: { steps: 2 } }
+const quick = { threshold: 0.5, strengths: [0.9], attempts: 1, sampling: { steps: 2 } }
 
 test('a sound hand is left alone, and a hand of six fingers is repainted in its box', async () => {
   const sound = render('sound', 3, palm)
@@ -38,7 +38,7 @@ test('a sound hand is left alone, and a hand of six fingers is repainted in its 
 test('what the template shows is the hand that is there', async () => {
   const { picture, mask } = render('palm', 5, palm)
   const detail = hands()
-  const { pictures } = await lab.repair({ base, images: [picture], detail, threshold: 0, margin: -1, ...quick })
+  const { pictures } = await lab.repair({ base, images: [picture], detail, ...quick, threshold: 0, margin: -1 })
   const frame = pictures[0]?.record.details[0]?.frame as { left: number; top: number; side: number }
   const template = pictures[0]?.pictures[0]?.template as { pixels: Uint8Array; width: number; height: number }
   const { width, height, pixels } = template
@@ -69,8 +69,8 @@ test('a picture without hands, and a grey one, are left alone; boxes that are gi
     base,
     images: [named],
     detail: hands({ search: { boxes } }),
-    threshold: 0,
     ...quick,
+    threshold: 0,
   })
   expect(given.pictures[0]?.record.details).toMatchObject([{ confidence: null, attempts: [expect.anything()] }])
 })

@@ -21,7 +21,7 @@ function picture(name: string, left: number | null = 24): NamedPicture {
   return { name, prompt: 'a square', image: { pixels, width, height } }
 }
 
-const quick = { sampling: { steps: 2 }, strengths: [0.5, 1], attempts: 2 }
+const quick = { threshold: 0.5, enough: 0.5, sampling: { steps: 2 }, strengths: [0.5, 1], attempts: 2 }
 function repair(kit: BrightSquares, images: readonly NamedPicture[], settings: Partial<RepairRequest> = {}) {
   return lab.repair({ base, images, detail: kit, ...quick, ...settings } as RepairRequest)
 }

@@ -22,7 +22,7 @@ export const repair: Command = {
     control: { value: '<path>', text: "a depth ControlNet of the base's family, or none (tiny-hands has its own)" },
     prompt: { value: '<text>', text: 'instead of what each PNG tells of itself' },
     'negative-prompt': { value: '<text>', text: 'what to steer away from' },
-    threshold: { value: '<share>', text: 'probability of being wrong from which a hand is repaired (0.5)' },
+    threshold: { value: '<share>', text: 'probability of being wrong from which a hand is repaired (0.95)' },
     attempts: { value: '<number>', text: 'tries of each strength (4)' },
     set: {
       value: '<setting=value>',
