@@ -162,7 +162,7 @@ test('a set is frozen as people decided, with the captions that they wrote and w
   const page = await readFile(join(frozen.folder, 'index.html'), 'utf8')
   const pictured = (reason: string, file: string) =>
     new RegExp(
-      `<dt>${reason} <span class="soft">1</span></dt>s*<dd><figure[^>]*><img src="data:image[^>]*><figcaption>${file}`,
+      `<dt>${reason} <span class="soft">1</span></dt>\\s*<dd><figure[^>]*><img src="data:image[^>]*><figcaption>${file}`,
     )
   expect(page).toMatch(pictured('watermark', 'file:1.jpg'))
   expect(page).toMatch(pictured('duplicate', 'file:2.jpg'))
