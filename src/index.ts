@@ -132,16 +132,25 @@ export {
   type CandidateInput,
   type CandidateState,
   type CaptionOrigin,
+  type Decision,
+  type EarlierCaption,
+  type KeptEntry,
   type Ledger,
   type LedgerCounts,
   type LedgerEntry,
+  type LoggedDecision,
   type OpenLedgerOptions,
   type Outcome,
   openLedger,
+  type ReviewEntry,
+  type ReviewLog,
+  type ReviewRow,
+  type ReviewState,
   type Search,
 } from './ledger/index.ts'
 export { closeRating, type OpenRating, type OpenRatingOptions, openRating } from './rating/index.ts'
 export { buildReport, type Headline, type Report } from './report/index.ts'
+export { type OpenReview, type OpenReviewOptions, openReview } from './review/index.ts'
 export {
   type AnswerStore,
   type ImageSource,

@@ -13,6 +13,7 @@ import { rate } from './commands/rate.ts'
 import { render } from './commands/render.ts'
 import { repl } from './commands/repl.ts'
 import { report } from './commands/report.ts'
+import { review } from './commands/review.ts'
 import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
@@ -34,6 +35,7 @@ const commands: readonly Command[] = [
   render,
   repl,
   report,
+  review,
   rate,
   gc,
   doctor,
