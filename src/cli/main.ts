@@ -16,6 +16,7 @@ import { report } from './commands/report.ts'
 import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
+import { validate } from './commands/validate.ts'
 import { why } from './commands/why.ts'
 import { worker } from './commands/worker.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -34,6 +35,7 @@ const commands: readonly Command[] = [
   render,
   repl,
   report,
+  validate,
   rate,
   gc,
   doctor,
