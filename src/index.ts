@@ -12,7 +12,7 @@ export type { CurationInput } from './config/curation.ts'
 export type { DatasetExportInput } from './config/export.ts'
 export { clip, dinov2, type ExtractorInput, inception } from './config/extractor.ts'
 export type { FreezingInput } from './config/freezing.ts'
-export type { FindHandsInput } from './config/hands.ts'
+export type { DrawHandsInput, FindHandsInput } from './config/hands.ts'
 export { type Measure, type MeasuredPicture, pictureMetric } from './config/metric.ts'
 export type { RatingInput } from './config/rating.ts'
 export type { SourceInput } from './config/source.ts'
@@ -65,13 +65,25 @@ export {
   WorkerError,
 } from './errors/index.ts'
 export {
+  type AnatomyCheck,
+  type AnatomyFinding,
   type Box,
+  checkAnatomy,
   type DoubtfulHand,
+  type DrawHands,
+  type DrawnHands,
+  drawHands,
   type FindHands,
+  type FitHand,
+  type FitHandInput,
   type FoundHands,
   findHands,
+  fitHand,
   type Hand,
+  type HandFit,
+  type HandHypothesis,
   type Landmark,
+  type PlacedHand,
 } from './hands/index.ts'
 export {
   type Base,
@@ -120,16 +132,25 @@ export {
   type CandidateInput,
   type CandidateState,
   type CaptionOrigin,
+  type Decision,
+  type EarlierCaption,
+  type KeptEntry,
   type Ledger,
   type LedgerCounts,
   type LedgerEntry,
+  type LoggedDecision,
   type OpenLedgerOptions,
   type Outcome,
   openLedger,
+  type ReviewEntry,
+  type ReviewLog,
+  type ReviewRow,
+  type ReviewState,
   type Search,
 } from './ledger/index.ts'
 export { closeRating, type OpenRating, type OpenRatingOptions, openRating } from './rating/index.ts'
 export { buildReport, type Headline, type Report } from './report/index.ts'
+export { type OpenReview, type OpenReviewOptions, openReview } from './review/index.ts'
 export {
   type AnswerStore,
   type ImageSource,

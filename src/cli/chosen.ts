@@ -3,6 +3,11 @@ import type { BestInput, HeldOutInput } from '../lab/index.ts'
 import type { Arguments, OptionDefinition } from './command.ts'
 import { optionText } from './option-values.ts'
 
+/** The option that lets a training have images whose licences speak against it. */
+export const noDerivativesOption: OptionDefinition = {
+  text: 'train also on images whose licence forbids derived works',
+}
+
 /** The option that names images to hold out of a training. */
 export const heldOutOption: OptionDefinition = {
   value: '<dataset>',

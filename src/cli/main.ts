@@ -13,6 +13,7 @@ import { rate } from './commands/rate.ts'
 import { render } from './commands/render.ts'
 import { repl } from './commands/repl.ts'
 import { report } from './commands/report.ts'
+import { review } from './commands/review.ts'
 import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
@@ -36,6 +37,7 @@ const commands: readonly Command[] = [
   repl,
   report,
   validate,
+  review,
   rate,
   gc,
   doctor,

@@ -30,6 +30,11 @@ export const curation = z.strictObject({
    * (experiments/datasets/measure-duplicates.ts).
    */
   duplicateDistance: z.int().min(0).max(16).default(6),
+  /**
+   * Reads the page that shows an image, where its source names one: it may refuse what the image's own address does not, and
+   * its `alt` is the caption of an image that has none or only a title.
+   */
+  sourcePages: z.boolean().default(true),
   /** Mail or web address for whoever wants to ask about the requests; null for none. */
   contact: z.string().min(3).max(200).nullable().default(null),
 })

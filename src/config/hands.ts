@@ -21,3 +21,10 @@ export const findHandsSettings = z.strictObject({
 })
 export type FindHandsInput = z.input<typeof findHandsSettings>
 export type FindHandsSettings = z.output<typeof findHandsSettings>
+
+/** How fitted hands are drawn. */
+export const drawHandsSettings = z.strictObject({
+  /** Pixels by which the mask is larger than the hands, and over which it then fades. */
+  rim: z.int().min(0).max(200).default(8),
+})
+export type DrawHandsInput = z.input<typeof drawHandsSettings>

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { CurationSettings } from '../config/curation.ts'
 import type { LedgerEntry, Outcome } from '../ledger/index.ts'
-import { userAgent } from '../sources/index.ts'
+import { type AnswerStore, userAgent } from '../sources/index.ts'
 import {
   type FetchCall,
   type FetchedFile,
@@ -17,6 +17,8 @@ import {
 import type { BlobStore } from './blob-store.ts'
 import { type HostQueues, hostOf } from './hosts.ts'
 import { inspectImage } from './inspect-image.ts'
+import { PageReader } from './page-reader.ts'
+import { altOf } from './source-page.ts'
 
 /** Name of this program in robots.txt and `X-Robots-Tag`. */
 const robot = 'phalanx'
@@ -30,14 +32,20 @@ export interface CandidateFetcherOptions {
   readonly network: Network
   readonly hosts: HostQueues
   readonly blobs: BlobStore
+  /** Where what source pages say is kept. */
+  readonly answers: AnswerStore
   readonly signal: AbortSignal
 }
+
+/** Captions that the `alt` of an image says better. */
+const poorCaptions: readonly LedgerEntry['captionSource'][] = ['none', 'title']
 
 /** Brings one candidate from its address to a file in the store, or to the reason why not. */
 export class CandidateFetcher {
   readonly #options: CandidateFetcherOptions
   readonly #call: FetchCall
   readonly #robots: RobotsFiles
+  readonly #pages: PageReader
 
   constructor(options: CandidateFetcherOptions) {
     const { settings, network, signal } = options
@@ -49,6 +57,10 @@ export class CandidateFetcher {
       deadlineMilliseconds: settings.deadline * 1000,
     }
     this.#robots = new RobotsFiles(common, robot)
+    this.#pages = new PageReader({
+      ...{ answers: options.answers, robot, call: { ...common, onHop: this.#onHop } },
+      turn: (url) => this.#turn(url),
+    })
     this.#call = {
       ...common,
       accept,
@@ -71,22 +83,39 @@ export class CandidateFetcher {
     if (file.type === 'failure') return this.#failed(entry, file)
     const inspected = await inspectImage(file.bytes, settings.smallestSide)
     if (typeof inspected === 'string') return { state: 'refused', reason: inspected }
-    return { state: 'fetched', blob: await blobs.keep(file.bytes), ...inspected }
+    const { refusal, alt } = await this.#readPage(entry, file.hops)
+    if (refusal !== null) return { state: 'refused', reason: 'page-opted-out' }
+    return { state: 'fetched', blob: await blobs.keep(file.bytes), ...inspected, ...(alt !== null && { pageAlt: alt }) }
+  }
+
+  /** What the page of an image says of it; nothing where there is none, or where it cannot be had. */
+  async #readPage(
+    entry: LedgerEntry,
+    hops: readonly string[],
+  ): Promise<{ refusal: string | null; alt: string | null }> {
+    const page = entry.page === null || !this.#options.settings.sourcePages ? null : await this.#pages.read(entry.page)
+    if (page === null) return { refusal: null, alt: null }
+    const isPoor = poorCaptions.includes(entry.captionSource)
+    return { refusal: page.refusal, alt: isPoor ? altOf(page, [entry.url, ...hops]) : null }
   }
 
   #ask(entry: LedgerEntry): Promise<FetchedFile | FetchFailure> {
-    let isFirst = true
-    const onHop: FetchCall['onHop'] = async (url) => {
-      const verdict = await this.#robots.verdict(url)
-      if (verdict.type === 'refused') return verdict
-      const pace = this.#options.hosts.pace(url.host)
-      pace.slow(verdict.delayMilliseconds)
-      // The first address had its turn when it was taken from the queue.
-      if (!isFirst) await wait(pace.take(performance.now()), undefined, { signal: this.#options.signal })
-      isFirst = false
-      return null
-    }
-    return fetchFile(entry.url, { ...this.#call, onHop })
+    return fetchFile(entry.url, { ...this.#call, onHop: this.#onHop })
+  }
+
+  /** Asks robots.txt of each address, and has the redirects wait; the first address had its turn before. */
+  readonly #onHop: NonNullable<FetchCall['onHop']> = async (url, hop) => {
+    const verdict = await this.#robots.verdict(url)
+    if (verdict.type === 'refused') return verdict
+    this.#options.hosts.pace(url.host).slow(verdict.delayMilliseconds)
+    if (hop > 0) await this.#turn(url)
+    return null
+  }
+
+  async #turn({ host }: URL): Promise<void> {
+    const { hosts, signal } = this.#options
+    const milliseconds = hosts.pace(host).take(performance.now())
+    await wait(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 
   #failed({ attempts, url }: LedgerEntry, { reason, temporary, wait: asked, hops }: FetchFailure): Outcome {

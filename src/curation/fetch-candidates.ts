@@ -31,7 +31,7 @@ export async function fetchCandidates(options: FetchCandidatesOptions): Promise<
   const stop = new AbortController()
   const signal = AbortSignal.any([options.signal, stop.signal])
   const hosts = new HostQueues(1000 / settings.perHostPerSecond)
-  const fetcher = new CandidateFetcher({ ...options, hosts, signal })
+  const fetcher = new CandidateFetcher({ ...options, answers: ledger, hosts, signal })
   const progress = new FetchProgress(ledger.counts().states, options.onEvent)
   const running = new Set<Promise<void>>()
   const begin = (entry: LedgerEntry): void => {

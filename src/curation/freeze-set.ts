@@ -3,20 +3,21 @@ import { availableParallelism } from 'node:os'
 import { resolve as absolute, join, posix } from 'node:path'
 import { type FreezingInput, freezing } from '../config/freezing.ts'
 import { resolve } from '../config/resolve.ts'
-import { longestCaption } from '../dataset/index.ts'
+import { forbidsDerivatives, longestCaption } from '../dataset/index.ts'
 import { DatasetError } from '../errors/index.ts'
 import { type KeptEntry, type Ledger, openLedger, urlKey } from '../ledger/index.ts'
 import { canonicalJson } from '../util/canonical-json.ts'
 import { mapParallel } from '../util/map-parallel.ts'
-import { openBlobStore, writing } from './blob-store.ts'
+import { type BlobStore, openBlobStore, writing } from './blob-store.ts'
 import { manifestOf, partsOf } from './freezing/parts.ts'
-import { differenceOf, type SetDifference } from './freezing/set-difference.ts'
+import { differenceOf, type SetChild } from './freezing/set-difference.ts'
 import { type EarlierSet, isFrozen, readHistory } from './freezing/set-history.ts'
 import { writeSet } from './freezing/write-set.ts'
-import { forbidsDerivatives } from './licences.ts'
 import { itemOf, manifestText, type SetItem, type SetManifest, shownAddress } from './manifest.ts'
 import { formOf } from './plain-image.ts'
-import { type RefusalExamples, setPage } from './set-page.ts'
+import type { RefusalExamples } from './set-page/left-out-section.ts'
+import { setPage } from './set-page/set-page.ts'
+import { thumbnailOf } from './set-page/thumbnail.ts'
 
 export interface FreezeOptions extends FreezingInput {
   /** Keeps images whose licence forbids derived works. False by default. */
@@ -45,15 +46,8 @@ export interface FrozenSet {
   readonly unreviewed: number
 }
 
-/** A set as a change of an earlier one. */
-export interface SetChild {
-  /** SHA-256 of the earlier set's manifest. */
-  readonly parent: string
-  readonly difference: SetDifference
-}
-
 const pageSize = 1000
-const examplesPerReason = 3
+const examplesPerReason = 8
 const noDerivativesReason = 'no-derivatives'
 
 /**
@@ -92,7 +86,7 @@ export async function freezeSet(setFolder: string, options: FreezeOptions = {}):
     const earlier = await history.before(sha256)
     const child = earlier === null ? null : childOf(earlier, items, reasonsIn(ledger, all))
     const parts = partsOf(manifest, settings)
-    const page = setPage(manifest, parts, { sha256, noDerivatives, refusals: refusalsOf(ledger) })
+    const page = setPage(manifest, parts, { sha256, noDerivatives, refusals: await refusalsOf(ledger, blobs), child })
     const texts = {
       'index.html': page,
       'manifest.json': text,
@@ -118,12 +112,19 @@ function* keptEntries(ledger: Ledger): Generator<KeptEntry> {
   }
 }
 
-function refusalsOf(ledger: Ledger): RefusalExamples[] {
-  const examples = ledger.refused(examplesPerReason)
+/** With pictures of what was fetched before it was refused. */
+async function refusalsOf(ledger: Ledger, blobs: BlobStore): Promise<RefusalExamples[]> {
+  const refused = await mapParallel(
+    ledger.refused(examplesPerReason),
+    availableParallelism(),
+    async ({ reason, url, blob }) => ({
+      ...{ reason, address: shownAddress(url) },
+      thumbnail: blob === null ? null : await thumbnailOf(blobs.path(blob)),
+    }),
+  )
   return ledger.counts().refusals.map(({ reason, count }) => ({
-    reason,
-    count,
-    examples: examples.filter((one) => one.reason === reason).map(({ url }) => shownAddress(url)),
+    ...{ reason, count },
+    examples: refused.filter((one) => one.reason === reason),
   }))
 }
 

@@ -84,6 +84,11 @@ export function parseHash(text: string): Hash {
   return [Number.parseInt(text.slice(0, 8), 16), Number.parseInt(text.slice(8), 16)]
 }
 
+/** Bits in which two hashes differ. */
+export function hashDistance(one: Hash, other: Hash): number {
+  return ones(one[0] ^ other[0]) + ones(one[1] ^ other[1])
+}
+
 /** All numbers of 16 bits with at most so many ones. */
 function changesOf(most: number): number[] {
   return Array.from({ length: 2 ** pieceBits }, (_, change) => change).filter((change) => ones(change) <= most)

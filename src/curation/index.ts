@@ -1,5 +1,5 @@
 export { type Curated, type CurateOptions, type CurateRequest, curate } from './curate.ts'
 export type { CurationEvent } from './events.ts'
-export { type FreezeOptions, type FrozenSet, freezeSet, type SetChild } from './freeze-set.ts'
-export type { SetDifference } from './freezing/set-difference.ts'
+export { type FreezeOptions, type FrozenSet, freezeSet } from './freeze-set.ts'
+export type { SetChild, SetDifference } from './freezing/set-difference.ts'
 export type { SetItem, SetManifest } from './manifest.ts'

@@ -1,10 +1,5 @@
-import { canonicalJson } from '../util/canonical-json.ts'
+import type { Attribution } from '../dataset/index.ts'
 import type { SetItem } from './manifest.ts'
-
-/** Whether a licence forbids derived works, which a trained model may be. */
-export function forbidsDerivatives({ licence }: Pick<SetItem, 'licence'>): boolean {
-  return /(?:^|[^a-z])nd(?:[^a-z]|$)|no[ -]?deriv/i.test(licence)
-}
 
 /** `LICENSES.md`: each licence with how many images have it. */
 export function licencesText(items: readonly SetItem[]): string {
@@ -29,14 +24,11 @@ export function licencesText(items: readonly SetItem[]): string {
   ].join('\n')
 }
 
-/** `attribution.jsonl`: creator, licence, page and the sentence that the source asks for, of each image. */
-export function attributionText(items: readonly SetItem[]): string {
-  return items
-    .map(({ file, creator, licence, licenceUrl, page, url, attribution }) =>
-      canonicalJson({ file, creator, licence, licenceUrl, page, url, attribution }),
-    )
-    .map((line) => `${line}\n`)
-    .join('')
+/** Creator, licence, page and the sentence that the source asks for, of each image. */
+export function attributionsOf(items: readonly SetItem[]): Attribution[] {
+  return items.map(({ file, creator, licence, licenceUrl, page, url, attribution }) => {
+    return { file, creator, licence, licenceUrl, page, url, attribution }
+  })
 }
 
 /** What sources say must not end a cell or become markup. */

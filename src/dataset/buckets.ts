@@ -94,7 +94,10 @@ export interface BucketPlan {
  * Puts every image of several datasets into a bucket; only sizes that some image has are kept.
  * Throws DatasetError (`image-too-small`) with all images that are too small to be trained on without being enlarged.
  */
-export function planBuckets(datasets: readonly (readonly DatasetItem[])[], grid: BucketGrid): BucketPlan {
+export function planBuckets(
+  datasets: readonly (readonly Pick<DatasetItem, 'file' | 'width' | 'height'>[])[],
+  grid: BucketGrid,
+): BucketPlan {
   const chosen = datasets.map((items) => items.map((item) => bucketOf(item, grid)))
   const small = datasets.flatMap((items, d) => items.filter((_, i) => chosen[d]?.[i] === null))
   if (small.length > 0) {

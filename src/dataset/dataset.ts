@@ -14,6 +14,8 @@ export interface Dataset {
   readonly items: readonly DatasetItem[]
   /** Groups of files with the same bytes. */
   readonly duplicates: readonly (readonly string[])[]
+  /** Files whose licence forbids derived works and that are not kept on purpose: nothing is trained on them. */
+  readonly noDerivatives: readonly string[]
 }
 
 /** How many images a dataset shows in an epoch: each as often as it is repeated. */
@@ -39,6 +41,8 @@ export const datasetOptions = z.strictObject({
     .optional(),
   /** Takes the alpha channel of images that have no mask file as their mask, and refuses those that have no alpha. */
   alphaMasks: z.boolean().default(false),
+  /** Trains also on images whose licence, as `attribution.jsonl` beside them has it, forbids derived works. */
+  keepNoDerivatives: z.boolean().default(false),
   /** Keeps only the items for which it returns true. */
   filter: z
     .custom<(item: DatasetItem) => boolean>((value) => typeof value === 'function', 'must be a function')

@@ -1,3 +1,4 @@
+export { type Attribution, attributionFile, attributionText, forbidsDerivatives } from './attribution.ts'
 export { type BucketPlan, bucketGrid, planBuckets, type Size } from './buckets.ts'
 export { longestCaption } from './caption-file.ts'
 export { type CaptionSource, type Dataset, type DatasetOptions, imagesOfEpoch } from './dataset.ts'

@@ -9,6 +9,7 @@ import { canonicalJson } from '../util/canonical-json.ts'
 import { mapParallel } from '../util/map-parallel.ts'
 import { RandomStream } from '../util/random.ts'
 import { sha256 } from '../util/sha256.ts'
+import { forbidsDerivatives, readAttributions } from './attribution.ts'
 import { checkedCaption } from './caption-file.ts'
 import { type Dataset, type DatasetOptions, datasetOptions } from './dataset.ts'
 import { archivesAt, unpackArchives } from './exchange/archive.ts'
@@ -46,16 +47,13 @@ export async function openDataset(path: string, place: DatasetPlace, input: Data
   if (found.length > 0) throw datasetError(root, found)
   const items = chooseItems(inspected.filter(isItem), options)
   if (items.length === 0) throw empty(root, images.length)
-  return writeManifest(root, items, place.folder)
+  const noDerivatives = options.keepNoDerivatives ? [] : await filesWithoutDerivatives(root, items)
+  return writeManifest({ root, items, noDerivatives }, place.folder)
 }
 
 /** The same images with one caption for all of them, frozen anew in a folder. */
-export function withCaption({ root, items }: Dataset, caption: string, folder: string): Promise<Dataset> {
-  return writeManifest(
-    root,
-    items.map((item) => ({ ...item, caption })),
-    folder,
-  )
+export function withCaption(dataset: Dataset, caption: string, folder: string): Promise<Dataset> {
+  return writeManifest({ ...dataset, items: dataset.items.map((item) => ({ ...item, caption })) }, folder)
 }
 
 interface ItemFacts {
@@ -137,13 +135,25 @@ function chooseItems(
   return kept.filter((_, i) => chosen.has(i))
 }
 
-async function writeManifest(root: string, items: DatasetItem[], folder: string): Promise<Dataset> {
+async function filesWithoutDerivatives(root: string, items: readonly DatasetItem[]): Promise<string[]> {
+  const attributions = await readAttributions(root)
+  return items.flatMap(({ file }) => {
+    const known = attributions.get(file)
+    return known !== undefined && forbidsDerivatives(known) ? [file] : []
+  })
+}
+
+async function writeManifest(
+  { root, items, noDerivatives }: Pick<Dataset, 'root' | 'items' | 'noDerivatives'>,
+  folder: string,
+): Promise<Dataset> {
   const text = items.map((item) => `${canonicalJson(item)}\n`).join('')
   const identity = sha256(text)
   const manifest = join(folder, `${identity}.jsonl`)
   await mkdir(folder, { recursive: true })
   await atomicWrite(manifest, text)
-  return deepFreeze({ type: 'dataset', root, manifest, sha256: identity, items, duplicates: duplicatesOf(items) })
+  const duplicates = duplicatesOf(items)
+  return deepFreeze({ type: 'dataset', root, manifest, sha256: identity, items, duplicates, noDerivatives })
 }
 
 function duplicatesOf(items: readonly DatasetItem[]): string[][] {

@@ -1,2 +1,7 @@
+export { type AnatomyFinding, checkAnatomy } from './anatomy.ts'
+export type { AnatomyCheck } from './anatomy-measures.ts'
+export { type DrawHands, type DrawnHands, drawHands } from './draw-hands.ts'
 export { type FindHands, findHands } from './find-hands.ts'
+export { type FitHand, type FitHandInput, fitHand } from './fit-hand.ts'
 export type { Box, DoubtfulHand, FoundHands, Hand, Landmark } from './hand.ts'
+export type { HandFit, HandHypothesis, PlacedHand } from './hand-fit.ts'

@@ -18,7 +18,7 @@ import type { ResultOf } from '../protocol/results.ts'
 import { best, checkBest, type MeasurementPlan, planMeasurements } from './best.ts'
 import { dreamBoothSubsets } from './dream-booth.ts'
 import type { ClassImageCount, ExplainRequest, Explanation } from './explanation.ts'
-import { baseInput, datasetInput, heldOutInput, referenceTo } from './inputs.ts'
+import { baseInput, datasetInput, heldOutInput, referenceTo, refuseNoDerivatives } from './inputs.ts'
 import type { Base } from './lab.ts'
 import type { PlannedSubset } from './train.ts'
 import { bucketsOf, idleCropOf, trainingSize } from './training-sizes.ts'
@@ -88,6 +88,7 @@ export function planExplanation(given: ExplainRequest, device: string): ExplainP
       ? { dataset, subsets }
       : { subsets: dreamBoothSubsets(dreamBooth, dataset, dataset).map((subset) => subsetWithData.parse(subset)) }
   const planned = named ? subsetsOf<Dataset>({ ...data, captionDropout, captions, flip, crop, inpaintingMasks }) : []
+  refuseNoDerivatives(planned.map((subset) => subset.dataset))
   if (measure && (planned.length === 0 || typeof base === 'string')) {
     throw new ConfigError({
       code: 'nothing-to-measure',

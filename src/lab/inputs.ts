@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Dataset } from '../dataset/index.ts'
+import { ConfigError } from '../errors/index.ts'
 import { type DatasetReference, heldOutSettings } from '../protocol/jobs.ts'
 import type { Extractor } from './extractor.ts'
 import type { Base } from './lab.ts'
@@ -24,6 +25,18 @@ export const extractorInput = z.custom<Extractor>(
 
 /** Images that are held out of a training. What chooses by them is said for the training as a whole. */
 export const heldOutInput = heldOutSettings.omit({ best: true }).extend({ dataset: datasetInput })
+
+/** Throws ConfigError (`no-derivatives`) when a dataset has images that nothing may be trained on. */
+export function refuseNoDerivatives(datasets: readonly Dataset[]): void {
+  const dataset = datasets.find(({ noDerivatives }) => noDerivatives.length > 0)
+  if (dataset === undefined) return
+  const { root, items, noDerivatives } = dataset
+  throw new ConfigError({
+    code: 'no-derivatives',
+    message: `The licences of ${noDerivatives.length} of the ${items.length} images in ${root} forbid derived works, that of ${noDerivatives[0]} for one. Take them out, or open the dataset with keepNoDerivatives (--keep-no-derivatives) if you may train on them.`,
+    facts: { root, files: noDerivatives, option: 'keepNoDerivatives' },
+  })
+}
 
 /** How a job names a dataset. */
 export function referenceTo({ root, manifest, sha256 }: Dataset): DatasetReference {

@@ -6,7 +6,7 @@ import { resolve } from '../config/resolve.ts'
 import { prompt, seed } from '../config/sampling.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import { packageRoot } from '../util/package-root.ts'
-import { datasetInput } from './inputs.ts'
+import { datasetInput, refuseNoDerivatives } from './inputs.ts'
 import type { ClassifyOptions, CreateBaseOptions, TrainClassifierOptions } from './lab.ts'
 
 /** File of the finger classifier that comes with the package. */
@@ -36,6 +36,7 @@ const trainClassifierOptions = classifierSettings.extend({ dataset: datasetInput
 /** The job that trains a finger classifier. Throws ConfigError. */
 export function trainClassifierJobOf(input: TrainClassifierOptions): JobOf<'train-classifier'> {
   const { dataset, file, ...settings } = resolve(trainClassifierOptions, input, 'training of the classifier')
+  refuseNoDerivatives([dataset])
   const { root, manifest, sha256 } = dataset
   return { type: 'train-classifier', dataset: { root, manifest, sha256 }, settings, output: absolute(file) }
 }

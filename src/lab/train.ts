@@ -11,7 +11,7 @@ import { ConfigError } from '../errors/index.ts'
 import { expressTraining } from '../kohya/index.ts'
 import type { JobOf } from '../protocol/jobs.ts'
 import { type Best, type BestByMetric, best, checkBest, identityOfBest } from './best.ts'
-import { baseInput, datasetInput, heldOutInput, referenceTo } from './inputs.ts'
+import { baseInput, datasetInput, heldOutInput, referenceTo, refuseNoDerivatives } from './inputs.ts'
 import type { Base } from './lab.ts'
 import type { TrainRequest } from './training.ts'
 import { bucketsOf, idleCropOf, trainingSize } from './training-sizes.ts'
@@ -78,6 +78,7 @@ export function planTraining(input: TrainRequest, labFolder: string): TrainPlan 
     crop,
     inpaintingMasks,
   })
+  refuseNoDerivatives(subsets.map((subset) => subset.dataset))
   refuseWithoutEffect(settings.technique, subsets)
   refuseRepeatedClassImages(subsets)
   refuseIdleMasks(settings.technique, base, subsets)

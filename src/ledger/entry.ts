@@ -48,6 +48,7 @@ const entryRow = z.object({
   query: z.string(),
   rank: z.int(),
   facts: z.string(),
+  page_alt: z.string().nullable(),
 })
 const keptRow = z.object({
   format: z.string(),
@@ -62,7 +63,7 @@ const keptRow = z.object({
 
 /** Candidates with what their first hit says and what they count as, and further columns. */
 export function entries(columns: readonly string[] = []): string {
-  return `select candidate.id, attempts, source, query, hit.rank, facts${columns.map((name) => `, ${name}`).join('')}
+  return `select candidate.id, attempts, source, query, hit.rank, facts, page_alt${columns.map((name) => `, ${name}`).join('')}
     from candidate
     join hit on (hit.search, hit.rank) =
       (select search, rank from hit as first where first.candidate = candidate.id order by search, rank limit 1)
@@ -71,8 +72,9 @@ export function entries(columns: readonly string[] = []): string {
 }
 
 export function entryOf(row: unknown): LedgerEntry {
-  const { facts, rank, ...rest } = entryRow.parse(row)
-  return { ...rest, ...candidate.parse({ ...(JSON.parse(facts) as object), rank }) }
+  const { facts, rank, page_alt: caption, ...rest } = entryRow.parse(row)
+  const found = { ...rest, ...candidate.parse({ ...(JSON.parse(facts) as object), rank }) }
+  return caption === null ? found : { ...found, caption, captionSource: 'page-alt' }
 }
 
 export function keptEntryOf(row: unknown): KeptEntry {

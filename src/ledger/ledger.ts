@@ -28,7 +28,13 @@ const fingerprint = z.object({
 })
 export type Fingerprint = z.output<typeof fingerprint>
 
-const refusedRow = z.object({ reason: z.string(), url: z.string() })
+const refusedRow = z.object({
+  reason: z.string(),
+  url: z.string(),
+  /** SHA-256 of the file; null for what was not fetched, or not kept. */
+  blob: z.string().nullable(),
+})
+export type Refused = z.output<typeof refusedRow>
 const counted = z.object({ name: z.string(), count: z.int() })
 const total = z.object({ count: z.int() })
 
@@ -143,14 +149,15 @@ export class Ledger implements AsyncDisposable {
     const reason = result.state === 'fetched' ? null : result.reason
     const nextTry = result.state === 'waiting' ? result.nextTry : 0
     const blob = result.state === 'fetched' ? result.blob : null
-    const sql = `update candidate set state = ?, reason = ?, next_try = ?, blob = ?, attempts = attempts + 1
+    const alt = result.state === 'fetched' ? (result.pageAlt ?? null) : null
+    const sql = `update candidate set state = ?, reason = ?, next_try = ?, blob = ?, page_alt = ?, attempts = attempts + 1
       where id = ? and state = 'waiting'`
     return this.#database.transaction(() => {
       if (result.state === 'fetched') {
         this.#addImage(result.blob, result.image)
         if (result.quality !== undefined) this.scores.add(result.blob, result.quality)
       }
-      return this.#database.run(sql, result.state, reason, nextTry, blob, id) === 1
+      return this.#database.run(sql, result.state, reason, nextTry, blob, alt, id) === 1
     })
   }
 
@@ -177,9 +184,12 @@ export class Ledger implements AsyncDisposable {
     }
   }
 
-  /** Addresses of refused candidates, the first few of each reason in the order in which they were found. */
-  refused(perReason: number): { readonly reason: string; readonly url: string }[] {
-    const sql = `select reason, url_key as url from
+  /**
+   * Refused candidates, the first few of each reason in the order in which they were found, with their files where they
+   * were fetched.
+   */
+  refused(perReason: number): Refused[] {
+    const sql = `select reason, url_key as url, blob from
       (select *, row_number() over (partition by reason order by id) as place from standing where state = 'refused')
       where place <= ? order by reason, id`
     return this.#database.all(sql, perReason).map((row) => refusedRow.parse(row))

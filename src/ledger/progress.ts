@@ -39,7 +39,14 @@ export type Quality = z.output<typeof quality>
 /** What a fetch came to. */
 export const outcome = z.discriminatedUnion('state', [
   /** The bytes lie whole in the store under their SHA-256. What was not measured yet is left out. */
-  z.strictObject({ state: z.literal('fetched'), blob, image: imageFacts, quality: quality.optional() }),
+  z.strictObject({
+    state: z.literal('fetched'),
+    blob,
+    image: imageFacts,
+    quality: quality.optional(),
+    /** The `alt` that the source page gives the image, which takes the place of its caption. */
+    pageAlt: z.string().min(1).max(8192).optional(),
+  }),
   /** For good. */
   z.strictObject({ state: z.literal('refused'), reason }),
   /** Failed for now: to be tried again at `nextTry`, in milliseconds since 1970. */

@@ -33,6 +33,9 @@ const reviewRow = z.object({
   width: z.int(),
   height: z.int(),
   blob: z.string(),
+  /** Perceptual hashes, of the image and of its mirror image. */
+  hash: z.string(),
+  mirroredHash: z.string(),
   /** Suspicions of 0 to 1; null for an image that was not measured yet. */
   watermark: z.number().nullable(),
   clipArt: z.number().nullable(),
@@ -75,7 +78,10 @@ const state = `case when standing.reason = 'near-duplicate' then 'near-duplicate
 const revision = `(select coalesce(max(id), 0) from decision where candidate = candidate.id) as revision`
 const duplicateOf = `case when standing.verdict = 'duplicate' then standing.other
   when standing.reason = 'near-duplicate' then candidate.duplicate_of end as duplicateOf`
-const suspicions = ['watermark', 'clip_art as clipArt', 'little_detail as littleDetail']
+const rowColumns = [
+  ...['width', 'height', 'image.blob', 'hash', 'mirrored_hash as mirroredHash'],
+  ...['watermark', 'clip_art as clipArt', 'little_detail as littleDetail'],
+]
 const logColumns = 'id, candidate, reviewer, time, kind, other, old_text as oldText, new_text as newText, undoes'
 
 /**
@@ -93,8 +99,9 @@ export class ReviewLog {
   /** All candidates with a picture that changed after a line of the log, in the order in which they were found. */
   rows(after = 0): ReviewRow[] {
     const changed = after === 0 ? '' : 'and candidate.id in (select candidate from decision where decision.id > ?)'
-    const sql = `${entries([state, revision, 'image.width', 'image.height', 'image.blob', ...suspicions])}
-      join image on image.blob = standing.blob left join score on score.blob = image.blob where ${reviewable} ${changed} order by candidate.id`
+    const sql = `${entries([state, revision, ...rowColumns])}
+      join image on image.blob = standing.blob left join score on score.blob = image.blob
+      where ${reviewable} ${changed} order by candidate.id`
     return this.#database.all(sql, ...(after === 0 ? [] : [after])).map((row) => reviewRow.parse(row))
   }
 
@@ -157,9 +164,13 @@ export class ReviewLog {
     name?: string
     limit?: number
   } = {}): LoggedDecision[] {
-    const sql = `select ${logColumns} from decision where candidate = coalesce(?, candidate)
-      and reviewer = coalesce(?, reviewer) order by id desc limit ?`
-    return this.#database.all(sql, candidate ?? null, name ?? null, limit).map((row) => logRow.parse(row))
+    const asked = [
+      ...(candidate === undefined ? [] : [{ rule: 'candidate = ?', value: candidate }]),
+      ...(name === undefined ? [] : [{ rule: 'reviewer = ?', value: name }]),
+    ]
+    const where = ['true', ...asked.map(({ rule }) => rule)].join(' and ')
+    const sql = `select ${logColumns} from decision where ${where} order by id desc limit ?`
+    return this.#database.all(sql, ...asked.map(({ value }) => value), limit).map((row) => logRow.parse(row))
   }
 
   /** Number of the last line; 0 when there is none. */

@@ -1,5 +1,5 @@
 /** Raised with every change of the tables. */
-export const ledgerVersion = 4
+export const ledgerVersion = 5
 
 /** Marks a SQLite file as a ledger of this package (`PRAGMA application_id`): "PhLx". */
 export const applicationId = 0x50684c78
@@ -8,7 +8,8 @@ export const applicationId = 0x50684c78
  * What makes the tables of a version those of the next. 2: `image` holds each file that was fetched once, and
  * `duplicate_of` the candidate that is kept in the place of one. 3: `decision` is the log of a review, to which rows are
  * only ever added; `duplicate_blob` is the file of a candidate that gave way, so that people can look at it; `standing` is
- * what a candidate counts as, the decisions that were not undone heeded. 4: `score` holds what was measured of each image.
+ * what a candidate counts as, the decisions that were not undone heeded. 4: `score` holds what was measured of each
+ * image. 5: `page_alt` is the caption that a source page gives.
  */
 export const migrations: Readonly<Record<number, string>> = {
   1: `
@@ -77,6 +78,10 @@ create table score (
 ) strict, without rowid;
 create index score_measure on score (measure);
 pragma user_version = 4;
+`,
+  4: `
+alter table candidate add column page_alt text;
+pragma user_version = 5;
 `,
 }
 

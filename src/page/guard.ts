@@ -22,6 +22,8 @@ export function guardRequests({ token, hosts, cookie }: Gate): MiddlewareHandler
     else context.res = context.json({ error: refusal }, refusal.code === 'no-token' ? 401 : 403)
     const { headers } = context.res
     for (const [name, value] of Object.entries(privateHeaders)) headers.set(name, value)
+    // What a name of its own stands for may be kept, by the browser that was let in.
+    if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
     if (!headers.has('content-security-policy')) headers.set('content-security-policy', "default-src 'none'")
   }
 
@@ -47,7 +49,6 @@ export function letIn({ token, cookie }: Gate): MiddlewareHandler {
 }
 
 const privateHeaders: Readonly<Record<string, string>> = {
-  'cache-control': 'no-store',
   'cross-origin-resource-policy': 'same-origin',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',

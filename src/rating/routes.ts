@@ -1,7 +1,7 @@
-import { type Context, Hono } from 'hono'
+import { Hono } from 'hono'
 import { z } from 'zod'
 import { resolve } from '../config/resolve.ts'
-import { ConfigError } from '../errors/index.ts'
+import { readJson } from '../page/read-json.ts'
 import { ratingPage, ratingPolicy } from './page.ts'
 import type { RatingSession } from './rating-session.ts'
 import { outcome } from './vote-log.ts'
@@ -37,12 +37,4 @@ export function ratingRoutes(session: RatingSession): Hono {
     return context.body(new Uint8Array(pixels), 200, { 'content-type': 'image/png' })
   })
   return app
-}
-
-async function readJson({ req }: Context): Promise<unknown> {
-  try {
-    return await req.json()
-  } catch (cause) {
-    throw new ConfigError({ code: 'not-json', message: 'Send one JSON object.', cause })
-  }
 }

@@ -89,6 +89,8 @@ const datasetSource = z.strictObject({
   /** Keeps so many images, drawn by `seed`; null keeps all. */
   limit: z.int().min(1).nullable().default(null),
   seed: seed.default(0),
+  /** Trains also on images whose licence forbids derived works. */
+  keepNoDerivatives: z.boolean().default(false),
 })
 const datasetDefinition = z.union([
   z

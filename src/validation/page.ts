@@ -70,7 +70,7 @@ section { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: lining-nums tabular-nums; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--rule); font-weight: 400; white-space: nowrap; }
 thead th { color: var(--soft); font-size: .8rem; }
-svg { width: 10rem; height: 1.2rem; vertical-align: middle; }
+svg { width: 10rem; height: 1.2rem; vertical-align: middle; overflow: visible; }
 line { stroke: var(--accent); stroke-width: 2; } circle { fill: var(--accent); } .half { stroke: var(--rule); stroke-width: 1; }
 .chance { color: var(--soft); } .chance line:not(.half) { stroke: var(--faint); } .chance circle { fill: var(--faint); }
 `

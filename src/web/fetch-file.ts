@@ -32,8 +32,8 @@ export interface FetchCall {
   /** Time for everything, redirects and body included. */
   readonly deadlineMilliseconds: number
   readonly signal: AbortSignal
-  /** A reason not to ask an address, looked for before each hop; null where there is none. */
-  readonly onHop?: (url: URL) => Promise<Pick<FetchFailure, 'reason' | 'temporary' | 'wait'> | null>
+  /** A reason not to ask an address, looked for before each hop, the first being 0; null where there is none. */
+  readonly onHop?: (url: URL, hop: number) => Promise<Pick<FetchFailure, 'reason' | 'temporary' | 'wait'> | null>
   /** A reason not to read what these headers announce; null where there is none. */
   readonly onHeaders?: (headers: IncomingHttpHeaders) => string | null
 }
@@ -57,7 +57,7 @@ export async function fetchFile(address: string, call: FetchCall): Promise<Fetch
       if (hops.includes(next.href)) return failure('redirect-loop')
       if (hops.length > mostRedirects) return failure('too-many-redirects')
       hops.push(next.href)
-      const refusal = (await call.onHop?.(next)) ?? null
+      const refusal = (await call.onHop?.(next, hops.length - 1)) ?? null
       if (refusal !== null) return failure(refusal.reason, refusal.temporary, refusal.wait)
       const answer = await ask(next, call, signal)
       if ('location' in answer) next = new URL(answer.location, next)

@@ -10,8 +10,13 @@ const valued = new Set(['unavailable_after', 'max-snippet', 'max-image-preview',
  *
  * @param headers each header as it came, several rules in one parted by commas
  * @param robot own name, in lower case
+ * @param directives those that count
  */
-export function refusingTag(headers: readonly string[], robot: string): string | null {
+export function refusingTag(
+  headers: readonly string[],
+  robot: string,
+  directives: ReadonlySet<string> = refusing,
+): string | null {
   for (const header of headers) {
     let concerns = true
     for (const part of header.toLowerCase().split(',')) {
@@ -19,7 +24,7 @@ export function refusingTag(headers: readonly string[], robot: string): string |
       const isName = name !== undefined && !valued.has(name)
       if (isName) concerns = name === robot || name === '*'
       const directive = (isName ? (rest ?? '') : part).trim()
-      if (concerns && refusing.has(directive)) return directive
+      if (concerns && directives.has(directive)) return directive
     }
   }
   return null

@@ -29,7 +29,9 @@ function run(set: string, port: number) {
 /** Candidates and images as the ledger holds them, and the files, which are what their names say. */
 async function content(set: string) {
   const database = new DatabaseSync(join(set, 'ledger.sqlite'))
-  const candidates = database.prepare('select id, url_key, state, reason, blob, duplicate_of from candidate').all()
+  const candidates = database
+    .prepare('select id, url_key, state, reason, blob, duplicate_of, page_alt from candidate')
+    .all()
   const facts = database.prepare('select * from image order by blob').all()
   const scores = database.prepare('select * from score order by blob').all()
   database.close()
@@ -47,14 +49,26 @@ test('killed at random moments it makes and freezes the set of one that was not'
     const bytes = await jpeg(i % 5 === 4 || i % 7 === 6 ? i - 1 : i, i % 7 === 6 ? 48 : 64)
     files[`/${i}.jpg`] = (response) => setTimeout(() => response.end(bytes), 15)
   }
+  for (let i = 0; i < images / 4; i++) {
+    const meta = i % 3 === 2 ? '<meta name="robots" content="noai">' : ''
+    const shown = [0, 1, 2, 3].flatMap((k) => [0, 1, 2].map((host) => [i * 4 + k, host] as const))
+    const html = (port: number): string =>
+      shown.map(([k, host]) => `<img src="http://host${host}.test:${port}/${k}.jpg" alt="Image ${k}">`).join('')
+    files[`/page/${i}`] = (response) =>
+      setTimeout(() => response.setHeader('content-type', 'text/html').end(meta + html(site.port)), 15)
+  }
   await using site = await webSite(files)
   const urls = Array.from({ length: images }, (_, i) => site.at(`/${i}.jpg`, `host${i % 3}`))
-  await writeFile(join(folder, 'list.jsonl'), urls.map((url) => `${JSON.stringify({ url })}\n`).join(''))
+  // A page for every four, which gives captions and refuses one in three.
+  const rows = urls.map((url, i) => ({ url, page: site.at(`/page/${Math.floor(i / 4)}`, `host${i % 2}`) }))
+  await writeFile(join(folder, 'list.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
   const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')]
   const { stdout: uninterrupted } = await run(whole, site.port)
   expect(uninterrupted).toMatch(/done [0-9a-f]{64}$/)
   const before = site.asked().length
-  expect(before).toBe(images)
+  // Each file once, and each page of one that is there once from either host.
+  const pages = site.asked().filter((path) => path.startsWith('/page/')).length
+  expect([before - pages, pages]).toEqual([images, (2 * images) / 4])
   const random = new RandomStream('curation-kills', 1)
   let done = 0
   for (let ended = false; !ended; ) {
@@ -71,7 +85,7 @@ test('killed at random moments it makes and freezes the set of one that was not'
   expect(done).toBeGreaterThan(0)
   expect(await content(killed)).toEqual(await content(whole))
   // Only what was on its way when it was killed is asked again.
-  expect(site.asked().length - before).toBeLessThanOrEqual(images + done * 4)
+  expect(site.asked().length - before).toBeLessThanOrEqual(images + pages + done * 4)
 })
 
 test('a disk that is full at whatever moment loses nothing, and with room it goes on', {

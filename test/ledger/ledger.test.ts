@@ -146,8 +146,8 @@ test('kept images come with their facts, and give way to the one they are the sa
   expect(ledger.kept(10).map(({ id }) => id)).toEqual([1])
   ledger.recordOutcome(4, { state: 'refused', reason: 'near-duplicate' })
   expect(ledger.refused(1)).toEqual([
-    { reason: 'near-duplicate', url: 'https://example.com/c' },
-    { reason: 'same-file', url: 'https://example.com/b' },
+    { reason: 'near-duplicate', url: 'https://example.com/c', blob: 'b'.repeat(64) },
+    { reason: 'same-file', url: 'https://example.com/b', blob: 'a'.repeat(64) },
   ])
   expect(ledger.counts()).toMatchObject({ duplicates: 2, states: { waiting: 0, fetched: 1, refused: 3 } })
 })

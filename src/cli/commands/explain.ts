@@ -1,7 +1,7 @@
 import { publishedNames } from '../../config/published.ts'
 import type { ExplainRequest, Explanation } from '../../lab/index.ts'
 import { formatBytes, formatCount, formatSeconds } from '../../report/format.ts'
-import { heldOutOption, readChosen } from '../chosen.ts'
+import { heldOutOption, noDerivativesOption, readChosen } from '../chosen.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
@@ -18,6 +18,7 @@ export const explain: Command = {
     base: { value: '<name>', text: `as for train; nothing is fetched for ${publishedNames.join(', ')} (tiny-hands)` },
     dataset: { value: '<folder>', text: 'images, to say how often each is seen, and to measure steps on' },
     'held-out': heldOutOption,
+    'keep-no-derivatives': noDerivativesOption,
     'no-measure': { text: 'take no steps to see what they cost' },
     ...labOptions,
   },
@@ -29,12 +30,13 @@ export const explain: Command = {
     const settings = (await readSettings(given)) as Record<string, unknown> & Pick<ExplainRequest, 'technique'>
     const name = optionText(options, 'base') ?? 'tiny-hands'
     const folder = optionText(options, 'dataset')
+    const keepNoDerivatives = options['keep-no-derivatives'] === true
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
     const explanation = await lab.explain(
       {
         ...settings,
         base: publishedNames.find((known) => known === name) ?? (await lab.base(name, { signal })),
-        ...(folder !== undefined && { dataset: await lab.dataset(folder) }),
+        ...(folder !== undefined && { dataset: await lab.dataset(folder, { keepNoDerivatives }) }),
         ...(await readChosen(settings, given, (path) => lab.dataset(path))),
         ...(options['no-measure'] === true && { measure: false }),
       },

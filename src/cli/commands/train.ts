@@ -1,7 +1,7 @@
 import { type DreamBoothInput, splitDreamBooth } from '../../config/dream-booth.ts'
 import type { BucketCount, TrainRequest } from '../../lab/index.ts'
 import { formatBytes, formatCount, listWords } from '../../report/format.ts'
-import { heldOutOption, readChosen } from '../chosen.ts'
+import { heldOutOption, noDerivativesOption, readChosen } from '../chosen.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
@@ -20,6 +20,7 @@ export const train: Command = {
     base: baseOption,
     caption: { value: '<text>', text: 'one caption for all images; what the folder says by default' },
     'held-out': heldOutOption,
+    'keep-no-derivatives': noDerivativesOption,
     name: { value: '<name>', text: "name of the run's folder and of its file" },
     ...labOptions,
   },
@@ -29,10 +30,11 @@ export const train: Command = {
     const { terminal, signal } = context
     const [caption, name] = [optionText(options, 'caption'), optionText(options, 'name')]
     const captions = caption === undefined ? {} : { caption }
+    const keepNoDerivatives = options['keep-no-derivatives'] === true
     // Names and ranges are checked by the lab, which knows them.
     const settings = (await readSettings(given)) as Record<string, unknown> & Pick<TrainRequest, 'technique'>
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
-    const dataset = await lab.dataset(positionals[0] as string, captions)
+    const dataset = await lab.dataset(positionals[0] as string, { ...captions, keepNoDerivatives })
     const request: TrainRequest & DreamBoothInput = {
       ...settings,
       base: await lab.base(optionText(options, 'base') ?? 'tiny-hands', { signal }),

@@ -3,18 +3,8 @@ import type { PickSettings } from '../../config/freezing.ts'
 import { DatasetError } from '../../errors/index.ts'
 import { nearestName } from '../../util/nearest-name.ts'
 import { RandomStream } from '../../util/random.ts'
-import type { SetItem } from '../manifest.ts'
+import type { PickRecord, SetItem } from '../manifest.ts'
 import { type Likeness, unlikeness } from './likeness.ts'
-
-/** A small set of a frozen set, in a metadata file of its own that is a dataset. */
-export interface SmallSet {
-  readonly name: string
-  /** How it was chosen, in words. */
-  readonly rule: string
-  readonly settings: PickSettings
-  /** SHA-256 of its images' bytes, in the order in which they were chosen; fewer than were wanted where the view has no more. */
-  readonly blobs: readonly string[]
-}
 
 /**
  * Chooses a small set out of the images of its view. Draws depend on the seed and on an image's bytes alone, so that
@@ -29,7 +19,7 @@ export function pick(
   settings: PickSettings,
   items: readonly SetItem[],
   likenesses: ReadonlyMap<string, Likeness>,
-): SmallSet {
+): PickRecord {
   return { name: settings.name, rule: ruleInWords(settings), settings, blobs: choose(settings, items, likenesses) }
 }
 

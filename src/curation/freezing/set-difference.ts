@@ -23,6 +23,13 @@ export interface SetDifference {
   readonly licences: readonly ChangedText[]
 }
 
+/** A set as a change of an earlier one. */
+export interface SetChild {
+  /** SHA-256 of the earlier set's manifest. */
+  readonly parent: string
+  readonly difference: SetDifference
+}
+
 type Compared = Pick<SetItem, 'blob' | 'file' | 'url' | 'caption' | 'licence'>
 
 /**

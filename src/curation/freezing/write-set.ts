@@ -1,10 +1,11 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
+import { attributionFile, attributionText } from '../../dataset/index.ts'
 import { atomicWrite } from '../../util/atomic-write.ts'
 import { mapParallel } from '../../util/map-parallel.ts'
 import type { BlobStore } from '../blob-store.ts'
-import { attributionText, licencesText } from '../licences.ts'
+import { attributionsOf, licencesText } from '../licences.ts'
 import type { SetItem } from '../manifest.ts'
 import { writeImage } from '../plain-image.ts'
 import { metadataText, type SetPart } from './parts.ts'
@@ -37,7 +38,7 @@ export async function writeSet(
   })
   for (const part of parts) if (part.items.length > 0) await atomicWrite(join(partial, part.file), metadataText(part))
   await atomicWrite(join(partial, 'LICENSES.md'), licencesText(items))
-  await atomicWrite(join(partial, 'attribution.jsonl'), attributionText(items))
+  await atomicWrite(join(partial, attributionFile), attributionText(attributionsOf(items)))
   for (const [name, text] of Object.entries(texts)) await atomicWrite(join(partial, name), text)
   await rename(partial, folder)
 }

@@ -8,8 +8,10 @@ import { z } from 'zod'
 import { DatasetError } from '../../errors/index.ts'
 import { sha256 } from '../../util/sha256.ts'
 import { sha256File } from '../../util/sha256-file.ts'
+import { type Attribution, attributionRow } from '../attribution.ts'
 import { metadataFile } from '../list-images.ts'
 import { archiveError, checkMember, type MemberName, memberOf } from './archive-member.ts'
+import { writeAttributions } from './exported-image.ts'
 import { metadataRowText } from './image-folder.ts'
 
 /** Whether a dataset is named by a tar file or by a folder of them: the files in their order, or null. */
@@ -20,7 +22,7 @@ export async function archivesAt(path: string): Promise<string[] | null> {
   const visible = names.filter((name) => !name.startsWith('.'))
   // What other tools write beside their shards is no image.
   const archives = visible.filter(isArchive).sort()
-  const others = visible.some((name) => !isArchive(name) && !/\.(?:json|parquet|txt|md)$/i.test(name))
+  const others = visible.some((name) => !isArchive(name) && !/\.(?:jsonl?|parquet|txt|md)$/i.test(name))
   return archives.length === 0 || others ? null : archives.map((name) => join(resolve(path), name))
 }
 
@@ -39,12 +41,13 @@ export async function unpackArchives(archives: readonly string[], place: string)
   const partial = `${folder}.${randomBytes(6).toString('hex')}.partial`
   try {
     await mkdir(partial, { recursive: true })
-    const rows: string[] = []
+    const images: UnpackedImage[] = []
     for (const [i, path] of archives.entries()) {
       const below = archives.length === 1 ? '' : `${String(i).padStart(5, '0')}/`
-      rows.push(...(await unpack(path, partial, below)))
+      images.push(...(await unpack(path, partial, below)))
     }
-    await writeFile(join(partial, metadataFile), rows.join(''))
+    await writeFile(join(partial, metadataFile), images.map(({ row }) => row).join(''))
+    await writeAttributions(partial, images)
     await rename(partial, folder)
   } catch (error) {
     await rm(partial, { recursive: true, force: true })
@@ -67,11 +70,19 @@ const labels = z.object({
   fingers: z.int().min(0).max(10).nullable().catch(null).default(null),
   defect: z.boolean().nullable().catch(null).default(null),
   repeats: z.int().min(1).max(100_000).catch(1).default(1),
+  attribution: attributionRow.nullable().catch(null).default(null),
 })
 type Labels = z.output<typeof labels>
 
-/** Writes an archive's images below a folder, and gives a line of metadata for each. */
-async function unpack(path: string, folder: string, below: string): Promise<string[]> {
+interface UnpackedImage {
+  readonly file: string
+  /** Its line of metadata. */
+  readonly row: string
+  readonly attribution: Attribution | null
+}
+
+/** Writes an archive's images below a folder. */
+async function unpack(path: string, folder: string, below: string): Promise<UnpackedImage[]> {
   const samples = new Map<string, Sample>()
   const names = new Set<string>()
   const members = extract()
@@ -90,9 +101,11 @@ async function unpack(path: string, folder: string, below: string): Promise<stri
     if (DatasetError.isInstance(cause) || (cause as NodeJS.ErrnoException).syscall !== undefined) throw cause
     throw archiveError('broken-archive', path, `cannot be read to its end (${(cause as Error).message})`, cause)
   }
-  return [...samples].flatMap(([, { image, text, labels: known, pictures }]) =>
-    image === null ? [] : [metadataRowText(image, { ...known, caption: text ?? known.caption ?? '' }, pictures)],
-  )
+  return [...samples.values()].flatMap(({ image, text, labels: said, pictures }) => {
+    if (image === null) return []
+    const row = metadataRowText(image, { ...said, caption: text ?? said.caption ?? '' }, pictures)
+    return [{ file: image, row, attribution: said.attribution }]
+  })
 
   async function takeMember({ key, kind, extension }: MemberName, bytes: Buffer): Promise<void> {
     const sample = samples.get(key) ?? { image: null, text: null, labels: labels.parse({}), pictures: {} }

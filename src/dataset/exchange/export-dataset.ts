@@ -42,7 +42,7 @@ export async function exportDataset(
   const settings = resolve(datasetExport, options, 'export')
   const folder = absolute(to)
   if ((await stat(folder).catch(() => null)) !== null) throw taken(folder)
-  const images = exportedImages(dataset)
+  const images = await exportedImages(dataset)
   let done = 0
   const copied = () => {
     onProgress?.(++done, images.length)

@@ -2,7 +2,7 @@ import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { canonicalJson } from '../../util/canonical-json.ts'
 import { metadataFile } from '../list-images.ts'
-import type { ExportedImage } from './exported-image.ts'
+import { type ExportedImage, writeAttributions } from './exported-image.ts'
 
 /**
  * Writes Hugging Face's imagefolder layout: images, and `metadata.jsonl` with `file_name`, `text` and what else is known
@@ -24,6 +24,10 @@ export async function writeImageFolder(
     copied()
   }
   await writeFile(join(folder, metadataFile), rows.join(''))
+  await writeAttributions(
+    folder,
+    images.map(({ key, extension, attribution }) => ({ file: `${key}${extension}`, attribution })),
+  )
 }
 
 /** A line of `metadata.jsonl`, without what is not known. */

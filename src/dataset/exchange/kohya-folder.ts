@@ -1,7 +1,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatasetError } from '../../errors/index.ts'
-import type { ExportedImage } from './exported-image.ts'
+import { type ExportedImage, writeAttributions } from './exported-image.ts'
 
 /**
  * Writes the folders that sd-scripts reads with `--train_data_dir`: one per number of repeats, as `10_name`, with a
@@ -24,14 +24,20 @@ export async function writeKohyaFolder(
     'have a caption of several lines or with white space around it, of which it reads a part',
     ({ item }) => hasOtherLine(item.caption),
   )
-  for (const { item, key, extension, path } of images) {
+  const fileOf = ({ item, key, extension }: ExportedImage) => `${item.repeats}_${name}/${key}${extension}`
+  for (const image of images) {
+    const { item, key, path } = image
     const place = join(folder, `${item.repeats}_${name}`)
     await mkdir(place, { recursive: true })
-    await copyFile(path, join(place, `${key}${extension}`))
+    await copyFile(path, join(folder, fileOf(image)))
     // The line end stands for the empty caption: an empty file is an error there, and without one the folder's name is it.
     await writeFile(join(place, `${key}.txt`), `${item.caption}\n`)
     copied()
   }
+  await writeAttributions(
+    folder,
+    images.map((image) => ({ file: fileOf(image), attribution: image.attribution })),
+  )
 }
 
 /** What Python's `strip` takes away, and what ends a line in its text files; a byte order mark is lost here. */

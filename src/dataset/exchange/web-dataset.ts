@@ -70,9 +70,18 @@ class Shard {
   }
 }
 
-async function membersOf({ item, key, extension, path, pictures }: ExportedImage): Promise<Member[]> {
+async function membersOf({ item, key, extension, path, pictures, attribution }: ExportedImage): Promise<Member[]> {
   const { caption, fingers, defect, repeats, width, height, sha256 } = item
-  const facts = { caption, fingers, defect, repeats, width, height, sha256 }
+  const facts = {
+    caption,
+    fingers,
+    defect,
+    repeats,
+    width,
+    height,
+    sha256,
+    ...(attribution !== null && { attribution }),
+  }
   const own = await Promise.all(
     pictures.map(async (picture) => ({
       name: `${key}.${picture.kind}${picture.extension}`,

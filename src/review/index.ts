@@ -1,0 +1,1 @@
+export { type OpenReview, type OpenReviewOptions, openReview } from './open-review.ts'
