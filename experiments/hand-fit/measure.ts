@@ -8,7 +8,9 @@ import { sampleScene } from '../../src/render/scene.ts'
  * How well the rig is fitted to landmarks that the model finds in renders whose truth is known, before and after: joints
  * in the picture, depth, side and gesture, and how far landmarks and depth of the model itself are off.
  */
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '6' } } })
+const { values } = parseArgs({
+  options: { seeds: { type: 'string', default: '5' }, silhouette: { type: 'boolean', default: false } },
+})
 const size = { width: 256, height: 256 }
 const rows: Row[] = []
 
@@ -38,7 +40,7 @@ for (const gesture of gestureNames) {
       unseen++
       continue
     }
-    const fit = fitHand(hand)
+    const fit = fitHand(hand, values.silhouette ? { silhouette: { mask: render.mask, ...size } } : {})
     const drawn = await drawHands([fit], size)
     const off = (points: readonly { x: number; y: number }[]): number[] =>
       points.map(({ x, y }, i) => Math.hypot(x - known[i]!.x, y - known[i]!.y) / side)

@@ -87,8 +87,11 @@ export async function curate(request: CurateRequest, options: CurateOptions = {}
 }
 
 function suspectedOf({ scores }: Ledger): Curated['suspected'] {
-  const count = (kind: SuspicionKind): number => scores.count(kind, suspicionRules[kind].threshold)
-  return { watermark: count('watermark'), clipArt: count('clipArt'), littleDetail: count('littleDetail') }
+  const { watermark, clipArt, littleDetail } = suspicionRules
+  return scores.counts({
+    ...{ watermark: watermark.threshold, clipArt: clipArt.threshold },
+    littleDetail: littleDetail.threshold,
+  })
 }
 
 async function inNetwork<Result>(

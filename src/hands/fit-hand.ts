@@ -13,6 +13,16 @@ import { rotate } from './orientation.ts'
 const fitHandSettings = z.strictObject({
   /** The gesture that the hand makes, as its prompt says; it draws the fit towards it. Null knows of none. */
   gesture: z.enum(gestureNames).nullable().default(null),
+  /** Which pixels show the hand, a byte each and 0 outside; it may show the arm, and another hand. Null knows none. */
+  silhouette: z
+    .strictObject({
+      mask: z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes'),
+      width: z.int().min(8),
+      height: z.int().min(8),
+    })
+    .refine(({ mask, width, height }) => mask.length === width * height, 'must have a byte for each pixel of its mask')
+    .nullable()
+    .default(null),
   /** Root mean square distance of landmarks, in shares of the hand's size, above which a template takes the fit's place. */
   worst: z.number().positive().default(0.1),
 })
@@ -32,6 +42,8 @@ const landmarkShare = 0.85
  * in the gestures that resemble it most. Joints stay within what the renderer's sound hands do. Where two ways explain
  * the landmarks alike, the likelier is given and the others beside it.
  *
+ * A `silhouette` draws the outline of the hand towards it, which costs time.
+ *
  * A hand without landmarks, or that nothing fits, gets a template: the given gesture, else a relaxed hand, upright in its
  * box. Throws ConfigError.
  */
@@ -45,7 +57,7 @@ export const fitHand: FitHand = (hand, options = {}) => {
       ...template(hand.box, 'right', settings.gesture),
     }
   }
-  const [best, ...others] = hypothesesOf(hand, settings.gesture)
+  const [best, ...others] = hypothesesOf(hand, settings.gesture, settings.silhouette)
   if (best === undefined || !(best.residual <= settings.worst)) {
     const placed = template(hand.box, hand.side, settings.gesture)
     return { kind: 'template', reason: 'nothing-fits', residual: best?.residual ?? null, ...placed }

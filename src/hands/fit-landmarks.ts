@@ -1,7 +1,7 @@
 import { type GestureName, gestureNames } from '../render/gestures.ts'
 import { type Affine, multiply, rotationXYZ } from '../render/matrix.ts'
 import type { Handedness } from '../render/rig.ts'
-import type { Hand } from './hand.ts'
+import type { Hand, Landmark } from './hand.ts'
 import type { HandHypothesis } from './hand-fit.ts'
 import {
   angleCount,
@@ -15,6 +15,7 @@ import {
 } from './hand-shape.ts'
 import { minimise } from './least-squares.ts'
 import { align, type Point, rotate } from './orientation.ts'
+import { type OutlineDistance, outlineDistance, type Silhouette } from './silhouette.ts'
 
 /**
  * Errors of the landmark model in shares of the hand's size: along x and y, and in depth. Measured were 0.03 and 0.16
@@ -25,6 +26,8 @@ const [pictureError, depthError] = [0.03, 0.1]
 const limitWeight = 0.2
 /** How far from the gesture of its prompt a joint commonly is, degrees. */
 const gestureSpread = 15
+/** How far outlines of a right pose are apart, in shares of the hand's size, and how many landmarks they count as. */
+const [outlineError, outlineWeight] = [0.01, 40]
 /** Gestures tried from each side and depth, and how many of all starts are followed to their end. */
 const [gesturesTried, startsFollowed] = [2, 3]
 const [roughIterations, fineIterations] = [4, 30]
@@ -37,6 +40,8 @@ const sameHypothesis = 0.05
 interface Target {
   readonly points: readonly Point[]
   readonly size: number
+  /** In the picture. */
+  readonly wrist: Landmark
 }
 
 /** A start and how far it came: the shape, turns about three axes, and the place. */
@@ -49,20 +54,26 @@ interface Search {
 }
 
 /** All ways to explain the landmarks that were followed, the likeliest first. */
-export function hypothesesOf(hand: Hand, gesture: GestureName | null): HandHypothesis[] {
+export function hypothesesOf(hand: Hand, gesture: GestureName | null, silhouette: Silhouette | null): HandHypothesis[] {
   const target = targetOf(hand)
   if (target === null) return []
   const norms = shapeNorms()
   const sideCost = (side: Handedness): number =>
     -Math.log(Math.max(1e-6, side === hand.side ? hand.sideConfidence : 1 - hand.sideConfidence))
-  const follow = (search: Search, iterations: number): Search => {
-    const residuals = residualsOf(search.side, search.base, target, norms, gesture)
+  const outline = silhouette && outlineDistance(silhouette, hand.landmarks, target.size)
+  const follow = (search: Search, iterations: number, outline: OutlineDistance | null): Search => {
+    const residuals = withOutline(
+      residualsOf(search.side, search.base, target, norms, gesture),
+      search,
+      target,
+      outline,
+    )
     const { parameters, cost } = minimise(residuals, search.parameters, differenceSteps, iterations)
     return { ...search, parameters, cost: cost + sideCost(search.side) }
   }
-  const begun = startsOf(target, gesture).map((start) => follow(start, roughIterations))
+  const begun = startsOf(target, gesture).map((start) => follow(start, roughIterations, null))
   const likeliest = begun.sort((a, b) => a.cost - b.cost).slice(0, startsFollowed)
-  const ended = likeliest.map((search) => follow(search, fineIterations)).sort((a, b) => a.cost - b.cost)
+  const ended = likeliest.map((search) => follow(search, fineIterations, outline)).sort((a, b) => a.cost - b.cost)
   return shared(distinct(ended, target), target, hand)
 }
 
@@ -74,7 +85,7 @@ function targetOf({ landmarks }: Hand): Target | null {
   const points = landmarks.map(
     ({ x, y, z }): Point => [(x - wrist.x) / size, (wrist.y - y) / size, (wrist.z - z) / size],
   )
-  return points.flat().every(Number.isFinite) ? { points, size } : null
+  return points.flat().every(Number.isFinite) ? { points, size, wrist } : null
 }
 
 /** Each side, with the depth as it is and turned over, in the gestures that come nearest when only turned and scaled. */
@@ -134,15 +145,39 @@ function residualsOf(
   }
 }
 
+/** Adds how far the outline is from the silhouette, which counts as much as `outlineWeight` landmarks, whatever its length. */
+function withOutline(
+  residuals: (parameters: Float64Array) => Float64Array,
+  { side, base }: Search,
+  { size, wrist }: Target,
+  outline: OutlineDistance | null,
+): (parameters: Float64Array) => Float64Array {
+  if (outline === null) return residuals
+  const weight = Math.sqrt(outlineWeight / outline.count) / (outlineError * size)
+  return (parameters) => {
+    const place = placing(base, parameters)
+    const distances = outline.measure(side, parameters, (point) => {
+      const [x, y] = place(point)
+      return [wrist.x + x * size, wrist.y - y * size]
+    })
+    return Float64Array.from([...residuals(parameters), ...distances.map((distance) => distance * weight)])
+  }
+}
+
 /** Landmarks of the rig as the parameters place it, in the target's frame. */
 function placedPoints(side: Handedness, base: Affine, parameters: Float64Array): Point[] {
+  return shapeLandmarks(side, parameters).map(placing(base, parameters))
+}
+
+/** Carries a point of the rig into the target's frame. */
+function placing(base: Affine, parameters: Float64Array): (point: Point) => Point {
   const rotation = rotationOf(base, parameters)
   const [logScale, x, y] = parameters.subarray(shapeLength + 3) as unknown as [number, number, number]
   const scale = Math.exp(logScale)
-  return shapeLandmarks(side, parameters).map((point) => {
+  return (point) => {
     const [a, b, c] = rotate(rotation, point)
-    return [a * scale + x, b * scale + y, c * scale] as const
-  })
+    return [a * scale + x, b * scale + y, c * scale]
+  }
 }
 
 function rotationOf(base: Affine, parameters: Float64Array): Affine {

@@ -6,13 +6,13 @@
  */
 export function softMask(mask: Uint8Array, width: number, height: number, rim: number): Uint8Array {
   if (rim === 0) return mask
-  return Uint8Array.from(distances(mask, width, height), (distance) =>
+  return Uint8Array.from(maskDistances(mask, width, height), (distance) =>
     Math.round(255 * Math.max(0, Math.min(1, 2 - distance / rim))),
   )
 }
 
-/** Distance of each pixel to the nearest one of the mask: once along the rows downwards, once back. */
-function distances(mask: Uint8Array, width: number, height: number): Float32Array {
+/** Distance of each pixel to the nearest one of a mask, in steps as above: once along the rows downwards, once back. */
+export function maskDistances(mask: Uint8Array, width: number, height: number): Float32Array {
   const out = Float32Array.from(mask, (value) => (value > 0 ? 0 : Infinity))
   const last = out.length - 1
   for (const direction of [1, -1]) {

@@ -9,11 +9,7 @@ export interface Remeasured extends Pick<ImageFacts, 'hash' | 'mirroredHash'> {
   readonly quality: Quality
 }
 
-const suspicionColumns: Readonly<Record<SuspicionKind, string>> = {
-  watermark: 'watermark',
-  clipArt: 'clip_art',
-  littleDetail: 'little_detail',
-}
+const counted = z.object({ watermark: z.int(), clipArt: z.int(), littleDetail: z.int() })
 const blobRow = z.object({ blob: z.string() })
 
 /** What was measured of the images of a ledger, a row for each file. Throws as the ledger does. */
@@ -25,11 +21,12 @@ export class ScoreTable {
     this.#database = database
   }
 
-  /** How many candidates that count as kept are suspected of a kind at least so much. */
-  count(kind: SuspicionKind, least: number): number {
-    const sql = `select count(*) as count from standing join score on score.blob = standing.blob
-      where state = 'fetched' and score.${suspicionColumns[kind]} >= ?`
-    return z.object({ count: z.int() }).parse(this.#database.get(sql, least)).count
+  /** How many candidates that count as kept are suspected of each kind at least so much. */
+  counts(least: Readonly<Record<SuspicionKind, number>>): Record<SuspicionKind, number> {
+    const sql = `select count(*) filter (where watermark >= ?) as watermark,
+      count(*) filter (where clip_art >= ?) as clipArt, count(*) filter (where little_detail >= ?) as littleDetail
+      from standing join score on score.blob = standing.blob where state = 'fetched'`
+    return counted.parse(this.#database.get(sql, least.watermark, least.clipArt, least.littleDetail))
   }
 
   /** Files that nobody measured in this way yet, in the order of their SHA-256. */

@@ -36,7 +36,7 @@ test('bash completes commands and their options', async ({ skip }) => {
     const line = `source ${script}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _phalanx; printf '%s\\n' "\${COMPREPLY[@]}"`
     return (await execa('bash', ['--norc', '-c', line])).stdout.split('\n')
   }
-  expect(await completed('phalanx', 'ex')).toEqual(['explain', 'extract'])
+  expect(await completed('phalanx', 'ex')).toEqual(['explain', 'extract', 'export'])
   expect(await completed('phalanx', 'explain', '--ba')).toEqual(['--base'])
   // Nothing of ours: bash completes the name of a file.
   expect(await completed('phalanx', 'train', './im')).toEqual([''])
@@ -48,7 +48,7 @@ test('fish completes commands and their options', async ({ skip }) => {
     const { stdout } = await execa('fish', ['--no-config', '-c', `source ${script}; complete -C '${line}'`])
     return stdout.split('\n').map((found) => found.split('\t')[0] as string)
   }
-  expect(await completed('phalanx ex')).toEqual(['explain', 'extract'])
+  expect(await completed('phalanx ex')).toEqual(['explain', 'export', 'extract'])
   expect(await completed('phalanx explain --ba')).toEqual(['--base'])
 })
 

@@ -36,7 +36,7 @@ test('a list of files becomes a frozen set, once', async () => {
   expect(frozen).toMatchObject({ sha256: basename(frozen.folder), views: [{ images: 2 }, { images: 2 }] })
   const again = await curate(...words)
   expect(again.exitCode).toBe(0)
-  expect(again.stdout).toMatch(/2 kept, 1 refused:\n {2}missing-file +1\nphotos\+drawings: 2 images/)
+  expect(again.stdout).toMatch(/2 kept, 1 refused:\n {2}missing-file +1\nLook first at .*\nphotos\+drawings: 2 images/)
   expect(again.stdout.endsWith(join(frozen.folder, 'index.html'))).toBe(true)
 })
 

@@ -160,8 +160,12 @@ test('a set is frozen as people decided, with the captions that they wrote and w
     { caption: 'palm 5' },
   ])
   const page = await readFile(join(frozen.folder, 'index.html'), 'utf8')
-  expect(page).toMatch(/watermark<\/td><td class="number">1<\/td><td>file:1\.jpg/)
-  expect(page).toMatch(/duplicate<\/td><td class="number">1<\/td><td>file:2\.jpg/)
+  const pictured = (reason: string, file: string) =>
+    new RegExp(
+      `<dt>${reason} <span class="soft">1</span></dt>\\s*<dd><figure[^>]*><img src="data:image[^>]*><figcaption>${file}`,
+    )
+  expect(page).toMatch(pictured('watermark', 'file:1.jpg'))
+  expect(page).toMatch(pictured('duplicate', 'file:2.jpg'))
 })
 
 async function reviewOf(set: string) {

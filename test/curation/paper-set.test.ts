@@ -110,7 +110,7 @@ test('204 queries to four sources give the numbers of the paper, and its two set
     { type: 'flickr', address, perMinute: 60_000 },
   ] as const
   const set = join(folder, 'set')
-  const settings = { smallestSide: side, perHostPerSecond: 10_000 }
+  const settings = { smallestSide: side, perHostPerSecond: 10_000, sourcePages: false }
   const { counts } = await curate(
     { folder: set, queries, sources, settings },
     {

@@ -36,6 +36,23 @@ describe('fitting a hand', () => {
     })
   })
 
+  it('comes nearer to the truth by a silhouette, which may show the arm', async () => {
+    const { render, scene } = renderedHand(301, { gesture: 'open-palm' })
+    const hand = knownHand(render, scene)
+    const side = Math.max(hand.box.width, hand.box.height)
+    const landmarks = hand.landmarks.map(({ x, y, z }, i) => ({
+      x: x + 0.04 * side * Math.sin(7 * i),
+      y: y + 0.04 * side,
+      z,
+    }))
+    const errors: number[] = []
+    for (const silhouette of [null, { mask: render.mask, ...size }]) {
+      const { keypoints } = await drawHands([fitHand({ ...hand, landmarks }, { silhouette })], size)
+      errors.push(landmarkError(keypoints[0]!, render.keypoints))
+    }
+    expect(errors[1]!).toBeLessThan(0.75 * errors[0]!)
+  })
+
   it('tells both sides when nothing speaks for one', () => {
     const { render, scene } = renderedHand(302, { gesture: 'open-palm', side: 'palm' })
     const hand = knownHand(render, scene)
@@ -74,6 +91,8 @@ describe('fitting a hand', () => {
     const hand = knownHand(render, scene)
     const shuffled = hand.landmarks.map((_, i) => hand.landmarks[(i * 8) % 21]!)
     expect(fitHand({ ...hand, landmarks: shuffled })).toMatchObject({ kind: 'template', reason: 'nothing-fits' })
+    const empty = { mask: new Uint8Array(size.width * size.height), ...size }
+    expect(fitHand(hand, { silhouette: empty })).toMatchObject({ kind: 'fitted', side: render.handedness })
     const broken = hand.landmarks.map((point, i) => (i === 4 ? { ...point, x: Number.NaN } : point))
     for (const landmarks of [broken, hand.landmarks.map(() => ({ x: 5, y: 5, z: 0 })), []]) {
       expect(fitHand({ ...hand, landmarks })).toMatchObject({
@@ -84,7 +103,7 @@ describe('fitting a hand', () => {
     }
   })
 
-  it('refuses a gesture that it does not know', () => {
+  it('refuses a gesture that it does not know, and a mask of another size', () => {
     const doubt = {
       box: { left: 0, top: 0, width: 9, height: 9 },
       confidence: 1,
@@ -92,6 +111,8 @@ describe('fitting a hand', () => {
       reason: 'no-hand-seen',
     } as const
     expect(() => fitHand(doubt, { gesture: 'fists' } as object)).toThrow(ConfigError)
+    const silhouette = { mask: new Uint8Array(9), width: 10, height: 10 }
+    expect(() => fitHand(doubt, { silhouette })).toThrow(/a byte for each pixel/)
     expect(() => fitHand(doubt, { gestures: 'fist' } as object)).toThrow(/Did you mean "gesture"/)
   })
 })

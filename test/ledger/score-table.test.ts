@@ -73,9 +73,10 @@ test('a review gets the suspicions that were recorded, and none of what was not 
       [4, 0.95],
     ],
   ])
-  expect([ledger.scores.count('watermark', 0.3), ledger.scores.count('clipArt', 0.91)]).toEqual([2, 0])
+  const least = { watermark: 0.3, clipArt: 0.91, littleDetail: 0.95 }
+  expect(ledger.scores.counts(least)).toEqual({ watermark: 2, clipArt: 0, littleDetail: 1 })
   ledger.refuseDuplicates([{ id: 2, of: 1, reason: 'near-duplicate' }])
-  expect(ledger.scores.count('watermark', 0.3)).toBe(1)
+  expect(ledger.scores.counts(least).watermark).toBe(1)
 })
 
 test('what was measured in another way, or never, is told and measured anew', async () => {

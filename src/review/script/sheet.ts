@@ -3,6 +3,8 @@ export const sheetScript = `
 const sheet = byId('sheet')
 const field = document.querySelector('.field')
 const tiles = new Map()
+const loading = new Set()
+const atOnce = 6
 const least = 150
 const around = 3
 let columns = 1
@@ -32,21 +34,45 @@ function drawSheet() {
     tiles.delete(id)
   }
   for (let i = first; i < end; i++) drawTile(shown[i], i, high)
+  loadTiles()
   field.setAttribute('aria-activedescendant', 'tile-' + shown[cursor]?.id)
 }
 
 function drawTile(row, i, high) {
   const tile = tiles.get(row.id) ?? newTile(row)
+  const holder = held.get(row.id)
+  // Most tiles are as they were a frame ago.
+  const look = [i, columns, side, shown.length, i === cursor, row.revision, holder].join()
+  if (tile.look === look) return
+  tile.look = look
+  tile.offset = Math.floor(i / columns) * high
   tile.style.width = side + 'px'
   tile.style.height = high + 'px'
-  tile.style.transform = 'translate(' + (i % columns) * side + 'px,' + Math.floor(i / columns) * high + 'px)'
+  tile.style.transform = 'translate(' + (i % columns) * side + 'px,' + tile.offset + 'px)'
   tile.classList.toggle('refused', out.includes(row.state))
   tile.setAttribute('aria-selected', String(i === cursor))
   tile.setAttribute('aria-posinset', String(i + 1))
   tile.setAttribute('aria-setsize', String(shown.length))
-  const holder = held.get(row.id)
-  const words = (holder === undefined ? '' : holder + ' · ') + (row.state !== 'unreviewed' ? row.state : row.suspected.length > 0 ? row.suspected.map((kind) => suspects[kind]).join(', ') + '?' : row.query)
-  if (tile.lastChild.textContent !== words) tile.lastChild.textContent = words
+  const what = row.state !== 'unreviewed' ? row.state : row.suspected.length > 0 ? row.suspected.map((kind) => suspects[kind]).join(', ') + '?' : row.query
+  tile.lastChild.textContent = (holder === undefined ? '' : holder + ' · ') + what
+}
+
+/** A few at a time, those in the middle of the window first, so that fast scrolling does not wait for what went by. */
+function loadTiles() {
+  const middle = sheet.scrollTop + sheet.clientHeight / 2
+  const off = ({ offset }) => Math.abs(offset + side / 2 - middle)
+  while (loading.size < atOnce) {
+    let next
+    for (const tile of tiles.values()) if (!tile.isAsked && (next === undefined || off(tile) < off(next))) next = tile
+    if (next === undefined) return
+    next.isAsked = true
+    loading.add(next)
+    next.firstChild.src = '/thumbnails/' + next.blob
+  }
+}
+
+function ended({ target }) {
+  if (loading.delete(target.parentElement)) loadTiles()
 }
 
 function newTile(row) {
@@ -54,7 +80,14 @@ function newTile(row) {
   tile.id = 'tile-' + row.id
   tile.dataset.candidate = row.id
   tile.setAttribute('role', 'option')
-  tile.append(picture(row.blob, 'picture ' + row.id + ' of the query ' + row.query, '/thumbnails/'), element('span', '', ''))
+  tile.blob = row.blob
+  tile.isAsked = false
+  const image = element('img', '')
+  image.alt = 'picture ' + row.id + ' of the query ' + row.query
+  image.decoding = 'async'
+  image.addEventListener('load', ended)
+  image.addEventListener('error', ended)
+  tile.append(image, element('span', '', ''))
   tiles.set(row.id, tile)
   field.append(tile)
   return tile
