@@ -195,4 +195,5 @@ export {
   sharpness,
   whyCell,
 } from './study/index.ts'
+export { type ValidationCall, type ValidationRequest, validateMetrics } from './validation/index.ts'
 export type { RunEvent } from './worker/index.ts'

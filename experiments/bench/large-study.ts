@@ -98,6 +98,7 @@ const facts: StudyFacts = {
   adapters: {},
   classifier: { name: 'classifier', sha256: sha256('classifier'), validity: null },
   extractors: {},
+  trust: [],
   code: { train: sha256('train'), sample: sha256('sample'), score: sha256('score'), embed: sha256('embed') },
   environment: { device: 'cpu' },
   versions: {},

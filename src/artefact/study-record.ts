@@ -63,6 +63,11 @@ export const metricRecord = z.strictObject({
   description: z.string(),
   /** What was found when the metric itself was tested; null when it was not. */
   validity: z.string().nullable(),
+  /** What its card says overall, and the area below which it is greyed; null when it has none in the lab. */
+  trust: z
+    .strictObject({ kind: z.string(), auc: z.number(), low: z.number(), high: z.number(), threshold: z.number() })
+    .nullable()
+    .default(null),
   /** Prompts it is taken on. */
   prompts: z.array(index),
   /** What the intervals speak for: new seeds of these prompts, or new prompts as well. */

@@ -17,6 +17,7 @@ import { review } from './commands/review.ts'
 import { run } from './commands/run.ts'
 import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
+import { validate } from './commands/validate.ts'
 import { why } from './commands/why.ts'
 import { worker } from './commands/worker.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -35,6 +36,7 @@ const commands: readonly Command[] = [
   render,
   repl,
   report,
+  validate,
   review,
   rate,
   gc,

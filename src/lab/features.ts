@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { resolve as absolute, join } from 'node:path'
 import { z } from 'zod'
 import { readMatrix } from '../artefact/matrix-file.ts'
@@ -45,22 +44,25 @@ const featuresRequest = z.union([
   z.strictObject({ ...shared, texts: z.array(prompt).min(1) }),
 ])
 
+/** What extracting needs of its lab. */
+export interface FeaturesPlace {
+  /** Folder that a file which is not kept lies in until it is read. */
+  readonly folder: string
+  readonly submit: (job: JobOf<'embed'>) => RunStream<ResultOf<'embed'>>
+}
+
 /** Extracts features. Throws ConfigError at once. */
-export function startFeatures(
-  input: FeaturesRequest,
-  submit: (job: JobOf<'embed'>) => RunStream<ResultOf<'embed'>>,
-  { signal }: CallOptions,
-): FeaturesRun {
+export function startFeatures(input: FeaturesRequest, place: FeaturesPlace, { signal }: CallOptions): FeaturesRun {
   const { extractor, batchSize, file, ...what } = resolve(featuresRequest, input, 'request for features')
   const kept = file === undefined ? null : absolute(file)
   let output = kept ?? ''
   const run = new JobRun({
     signal,
     prepare: async () => {
-      if (kept === null) output = join(await mkdtemp(join(tmpdir(), 'phalanx-features-')), 'features.safetensors')
+      if (kept === null) output = join(await mkdtemp(join(place.folder, 'features-')), 'features.safetensors')
     },
     submit: () =>
-      submit({
+      place.submit({
         type: 'embed',
         extractor: extractor.stored,
         files: 'images' in what ? what.images.map((path) => absolute(path)) : [],

@@ -178,7 +178,7 @@ export class LabSession implements api.Lab {
   }
 
   features(request: FeaturesRequest, options: api.CallOptions = {}): FeaturesRun {
-    return startFeatures(request, (job) => this.#pool.submit(job), options)
+    return startFeatures(request, { folder: this.folder, submit: (job) => this.#pool.submit(job) }, options)
   }
 
   trainClassifier(request: api.TrainClassifierOptions, { signal }: api.CallOptions = {}): api.TrainClassifierRun {

@@ -70,6 +70,7 @@ function evaluate(name: string, placed: readonly PlacedVote[][], place: RatingPl
       id: `rating-${name}`,
       ...described,
       validity: null,
+      trust: null,
       effects: [],
       prompts,
       scope,

@@ -41,6 +41,7 @@ section { margin-top: 5rem; }
 .badge.sample { position: static; display: inline-block; border: 1px solid var(--rule); }
 
 .metric { margin-top: 2.6rem; }
+.metric.untrusted > :not(.note) { opacity: .4; }
 table { width: 100%; border-collapse: collapse; font-size: .95rem; }
 th { font-weight: 400; text-align: left; }
 thead th { color: var(--soft); font-size: .85rem; font-style: italic; padding-bottom: .3rem; }

@@ -135,6 +135,8 @@ export const studyDefinition = z.strictObject({
   ]),
   sampling: samplingSettings.prefault({}),
   metrics: z.array(metricDefinition).default([]),
+  /** Area under the curve, as its card has it, below which a report greys a metric. */
+  validityThreshold: z.number().min(0.5).max(1).default(0.7),
   /** Rounds that choose which of the arms that train are compared; null compares all. */
   halving: halvingDefinition.nullable().default(null),
   /** What one run may take; no limit by default. It changes no result, so the next run goes on. */

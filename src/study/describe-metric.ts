@@ -7,8 +7,11 @@ import type { StudyPlan } from './plan.ts'
 export function describeMetric(
   metric: MetricDefinition,
   plan: StudyPlan,
-): Pick<MetricRecord, 'label' | 'unit' | 'better' | 'description' | 'validity'> {
-  return { ...wordsOf(metric, plan), better: betterOf[metric.type] }
+): Pick<MetricRecord, 'label' | 'unit' | 'better' | 'description' | 'validity' | 'trust'> {
+  const { study, facts } = plan
+  const overall = facts.trust[study.metrics.indexOf(metric)] ?? null
+  const trust = overall && { ...overall, threshold: study.validityThreshold }
+  return { ...wordsOf(metric, plan), better: betterOf[metric.type], trust }
 }
 
 function wordsOf(

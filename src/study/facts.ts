@@ -1,3 +1,4 @@
+import type { ValidityCard } from '../artefact/validity-card.ts'
 import type { Family } from '../config/architecture.ts'
 
 /** Identity of everything a study uses, as it was when the study was planned. */
@@ -25,6 +26,8 @@ export interface StudyFacts {
   } | null
   /** Extractors of the study's metrics, by the content id of their settings. */
   readonly extractors: Readonly<Record<string, { readonly label: string; readonly sha256: string }>>
+  /** What the lab's card of each metric says overall, in the order of the metrics; null without one. No part of any key. */
+  readonly trust: readonly (ValidityCard['overall'] | null)[]
   /** SHA-256 of the worker's code of each step. */
   readonly code: Readonly<Record<'train' | 'sample' | 'score' | 'embed', string>>
   /** What else decides results: hash of the locked environment and the kind of device. */

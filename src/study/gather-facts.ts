@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
+import { readCard, validityId } from '../artefact/validity-card.ts'
 import type { ExtractorSettings } from '../config/extractor.ts'
 import { contentId } from '../config/hash.ts'
 import { extractorOf } from '../config/metric.ts'
@@ -17,6 +18,8 @@ import type { StudyFacts } from './facts.ts'
 /** Looks up the identity of everything a study uses. Throws what opening it throws. */
 export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<StudyFacts> {
   const { versions, device, requirementsSha256 } = lab.environment
+  const classifier = judges(study) ? await identifyClassifier(study.classifier) : null
+  const extractors = await identifyExtractors(lab, study)
   const adapters = new Set(expandArms(study).flatMap(({ settings }) => settings.adapters.map(({ file }) => file)))
   return {
     bases: await collect(study.bases, async (name) => {
@@ -33,8 +36,9 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
       sha256: (await lab.adapter(file)).sha256,
       family: await lab.adapterFamily(file),
     })),
-    classifier: judges(study) ? await identifyClassifier(study.classifier) : null,
-    extractors: await identifyExtractors(lab, study),
+    classifier,
+    extractors,
+    trust: await readTrust(lab, study, { classifier, extractors }),
     code: await readCodeIdentity(),
     environment: { device, 'installed versions': contentId(versions) },
     versions: {
@@ -60,6 +64,21 @@ async function identifyExtractors(lab: Lab, { metrics }: StudyDefinition): Promi
     const { label, sha256 } = await lab.extractor(byId.get(id) as ExtractorSettings)
     return { label, sha256 }
   })
+}
+
+/** What the cards of the metrics say overall. */
+function readTrust(
+  lab: Lab,
+  { metrics }: StudyDefinition,
+  { classifier, extractors }: Pick<StudyFacts, 'classifier' | 'extractors'>,
+): Promise<StudyFacts['trust']> {
+  return Promise.all(
+    metrics.map(async (metric) => {
+      const extractor = extractorOf(metric)
+      const sha256 = extractor === null ? classifier?.sha256 : extractors[contentId(extractor)]?.sha256
+      return (await readCard(lab.folder, validityId(metric, sha256 ?? '')))?.overall ?? null
+    }),
+  )
 }
 
 /** Opens a dataset as the study says. */

@@ -1,5 +1,4 @@
 import { appendFile, readdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clip, dinov2, inception, type Lab } from '../../src/index.ts'
@@ -94,5 +93,5 @@ test('what is no extractor, or has changed, is told before or when it is used', 
 })
 
 async function temporaryFolders(): Promise<string[]> {
-  return (await readdir(tmpdir())).filter((name) => name.startsWith('phalanx-features-'))
+  return (await readdir(lab.folder)).filter((name) => name.startsWith('features-'))
 }

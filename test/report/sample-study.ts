@@ -205,6 +205,7 @@ function sampleMetrics(): StudyRecord['metrics'] {
       unit: 'share',
       better: 'higher',
       description: 'The finger classifier counts extended fingers; an image is right when it counts what was asked.',
+      trust: null,
       validity: 'Its area under the curve on labelled samples is 0.93 (0.89 to 0.96).',
       prompts: [0, 1],
       scope: 'seeds',
@@ -227,6 +228,7 @@ function sampleMetrics(): StudyRecord['metrics'] {
       better: 'lower',
       description: 'Unbiased kernel distance (polynomial, degree 3) between 16 images and 16 of “palms”.',
       validity: null,
+      trust: null,
       prompts: [0],
       scope: 'seeds',
       rows: [

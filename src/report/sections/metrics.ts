@@ -22,8 +22,10 @@ export function renderMetric(metric: MetricRecord, study: StudyRecord, counted: 
   const scales = { value: valueDomain(metric), difference: differenceDomain(metric) }
   const compared = metric.rows.some((row) => row.difference !== null)
   const write = metricFormat(metric)
-  return html`<div class="metric">
-<h3>${sentenceStart(metric.label)} <small>${metric.better} is better</small></h3>
+  const { trust } = metric
+  return html`<div class="metric${isUntrusted(metric) ? ' untrusted' : ''}">
+<h3>${sentenceStart(metric.label)} <small>${metric.better} is better${trust && html` · AUC ${trust.auc.toFixed(2)}`}</small></h3>
+${trust && html`<p class="note">${trustSentence(trust)}</p>`}
 <table class="intervals${compared ? '' : ' alone'}">
 <colgroup><col class="arm"><col class="plot"><col class="value">${compared && html`<col class="plot"><col class="change"><col class="p">`}</colgroup>
 <thead><tr><th scope="col"><span class="hidden">Arm</span></th><th scope="col" colspan="2">Value</th>${
@@ -38,6 +40,16 @@ export function renderMetric(metric: MetricRecord, study: StudyRecord, counted: 
 ${renderEffects(metric, study)}
 ${metric.validity && html`<details class="note"><summary>How far this can be trusted</summary><p>${metric.validity}</p></details>`}
 </div>`
+}
+
+/** Whether its card says that it tells too little. */
+function isUntrusted({ trust }: MetricRecord): boolean {
+  return trust !== null && trust.auc < trust.threshold
+}
+
+function trustSentence({ kind, auc, low, high, threshold }: NonNullable<MetricRecord['trust']>): string {
+  const tested = `When it was tested for ${kind}, its AUC was ${auc.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]; 0.5 is chance.`
+  return auc < threshold ? `${tested} That is below ${threshold}: do not rank by it.` : tested
 }
 
 function renderRow(

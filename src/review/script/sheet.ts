@@ -40,17 +40,21 @@ function drawSheet() {
 
 function drawTile(row, i, high) {
   const tile = tiles.get(row.id) ?? newTile(row)
+  const holder = held.get(row.id)
+  // Most tiles are as they were a frame ago.
+  const look = [i, columns, side, shown.length, i === cursor, row.revision, holder].join()
+  if (tile.look === look) return
+  tile.look = look
+  tile.offset = Math.floor(i / columns) * high
   tile.style.width = side + 'px'
   tile.style.height = high + 'px'
-  tile.offset = Math.floor(i / columns) * high
   tile.style.transform = 'translate(' + (i % columns) * side + 'px,' + tile.offset + 'px)'
   tile.classList.toggle('refused', out.includes(row.state))
   tile.setAttribute('aria-selected', String(i === cursor))
   tile.setAttribute('aria-posinset', String(i + 1))
   tile.setAttribute('aria-setsize', String(shown.length))
-  const holder = held.get(row.id)
-  const words = (holder === undefined ? '' : holder + ' · ') + (row.state !== 'unreviewed' ? row.state : row.suspected.length > 0 ? row.suspected.map((kind) => suspects[kind]).join(', ') + '?' : row.query)
-  if (tile.lastChild.textContent !== words) tile.lastChild.textContent = words
+  const what = row.state !== 'unreviewed' ? row.state : row.suspected.length > 0 ? row.suspected.map((kind) => suspects[kind]).join(', ') + '?' : row.query
+  tile.lastChild.textContent = (holder === undefined ? '' : holder + ' · ') + what
 }
 
 /** A few at a time, those in the middle of the window first, so that fast scrolling does not wait for what went by. */
