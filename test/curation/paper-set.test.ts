@@ -138,4 +138,4 @@ test('204 queries to four sources give the numbers of the paper, and its two set
   ])
   const handshakes = await openDataset(join(frozen.folder, 'handshakes.jsonl'), { folder: join(folder, 'lab') })
   expect(handshakes.items).toHaveLength(10)
-}, 300_000)
+}, 600_000)
