@@ -17,6 +17,7 @@ const { values } = parseArgs({
     work: { type: 'string', default: 'phalanx-lab/finger-metric' },
     photographs: { type: 'string' },
     steps: { type: 'string', default: '2400' },
+    seed: { type: 'string', default: '0' },
   },
 })
 const counts = { train: 4500, heldOut: 1000 }
@@ -40,7 +41,7 @@ if (!(await exists(heldOutFolder))) await writeHands(heldOutFolder, 'held-out', 
 await using lab = await openLab({ folder: path.join(work, 'lab'), onProgress: ({ text }) => console.log(text) })
 const dataset = await lab.dataset(trainFolder)
 const file = path.join(output, 'finger-classifier.safetensors')
-const run = lab.trainClassifier({ dataset, file, steps: Number(values.steps) })
+const run = lab.trainClassifier({ dataset, file, steps: Number(values.steps), seed: Number(values.seed) })
 for await (const event of run) {
   if (event.type === 'step-end' && event.step % 100 === 0) console.log(`${event.step} ${event.loss.toFixed(4)}`)
 }
@@ -72,6 +73,7 @@ await writeCard(output, {
     renders: counts.train,
     photographs: photographs.length - heldOutPhotographs.length,
     steps: Number(values.steps),
+    seed: Number(values.seed),
     finalLoss: trained.finalLoss,
     seconds: Math.round(trained.seconds),
     versions: lab.environment.versions,
