@@ -96,10 +96,17 @@ const facts: StudyFacts = {
   bases: { 'tiny-hands': { sha256: sha256('base'), family: 'sd-1', imageSize: 64, parameters: 1 } },
   datasets: { hands: { sha256: sha256('hands'), images: 10 } },
   adapters: {},
+  controls: {},
   classifier: { name: 'classifier', sha256: sha256('classifier'), validity: null },
   extractors: {},
   trust: [],
-  code: { train: sha256('train'), sample: sha256('sample'), score: sha256('score'), embed: sha256('embed') },
+  code: {
+    train: sha256('train'),
+    sample: sha256('sample'),
+    repair: sha256('repair'),
+    score: sha256('score'),
+    embed: sha256('embed'),
+  },
   environment: { device: 'cpu' },
   versions: {},
 }
@@ -153,6 +160,7 @@ async function doNothing(cell: Cell, { folder }: StepContext, picture: string): 
       return { kind: 'score', judgements }
     }
     case 'embed':
-      throw new Error('no metric of this study has features of its own')
+    case 'repair':
+      throw new Error(`no arm or metric of this study has a cell of ${cell.kind}`)
   }
 }

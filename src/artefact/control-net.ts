@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve as absolute, join } from 'node:path'
 import { ArtefactError } from '../errors/index.ts'
+import { sha256File } from '../util/sha256-file.ts'
 import { readTensorHeader } from './tensor-header.ts'
 
 /** A ControlNet (Zhang et al., 2023), trained here or shared by somebody. */
@@ -30,6 +31,11 @@ export async function openControlNet(path: string): Promise<ControlNet> {
     })
   }
   return Object.freeze({ type: 'control-net', file, metadata: Object.freeze(metadata) })
+}
+
+/** SHA-256 of a ControlNet's weights. Throws as {@link openControlNet}. */
+export async function hashControlNet(path: string): Promise<string> {
+  return sha256File(await weightFile(path))
 }
 
 async function weightFile(path: string): Promise<string> {

@@ -4,6 +4,7 @@ import type { Cell, MetricPower, PlannedStudy } from '../study/index.ts'
 const kinds: readonly (readonly [Cell['kind'], string])[] = [
   ['train', 'trainings'],
   ['sample', 'sets of samples'],
+  ['repair', 'sets of repairs'],
   ['score', 'sets of judgements'],
   ['embed', 'sets of features'],
 ]

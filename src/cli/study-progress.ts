@@ -6,6 +6,7 @@ import { describeUnread, describeUnreadCaptions } from './unread-text.ts'
 const units: Readonly<Record<Cell['kind'], string>> = {
   train: 'steps',
   sample: 'updates',
+  repair: 'images',
   score: 'updates',
   embed: 'updates',
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { findHandsSettings } from './hands.ts'
+import { repairSettings } from './repair.ts'
 
 /** Hands as the detail that is repaired. */
 export const handsDetail = z.strictObject({
@@ -12,7 +13,11 @@ export const handsDetail = z.strictObject({
 export type HandsDetailInput = z.input<typeof handsDetail>
 export type HandsDetail = z.output<typeof handsDetail>
 
-/** Hands as a detail to repair, in the words of a request or an arm of a study. */
-export function hands(options: Omit<HandsDetailInput, 'type'> = {}): HandsDetailInput {
-  return { type: 'hands', ...options }
+/** How an arm of a study repairs what it draws; the classifier is the study's, prompts are those of the pictures. */
+export const armRepair = repairSettings.omit({ prompt: true }).extend(handsDetail.omit({ classifier: true }).shape)
+export type ArmRepair = z.output<typeof armRepair>
+
+/** Hands as the detail of {@link Lab.repair}, or as the repair of an arm of a study with how it goes about it. */
+export function hands<Options extends object>(options?: Options): Options & { readonly type: 'hands' } {
+  return { type: 'hands', ...(options as Options) }
 }

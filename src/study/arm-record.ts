@@ -1,6 +1,6 @@
 import type { ArmRecord, DesignRecord, FailureRecord } from '../artefact/study-record.ts'
 import { baselineOf } from './baseline.ts'
-import type { CellRecord, SampleRecord } from './cell-record.ts'
+import type { CellRecord, RepairRecord, SampleRecord } from './cell-record.ts'
 import type { Layout } from './design.ts'
 import type { PlannedArm, StudyPlan } from './plan.ts'
 import { summariseArm } from './summarise-arm.ts'
@@ -49,8 +49,8 @@ export function describeDesign(family: string, { axes, runs, combinations, resol
   return [{ family, axes: named, runs: runs.length, combinations, resolution }]
 }
 
-/** The record of a sample cell that finished. */
-export function sampleOf(records: Records, key: string | null): SampleRecord[] {
+/** The record of a sample or repair cell that finished. */
+export function sampleOf(records: Records, key: string | null): (SampleRecord | RepairRecord)[] {
   const record = records.get(key ?? '')
-  return record?.kind === 'sample' ? [record] : []
+  return record?.kind === 'sample' || record?.kind === 'repair' ? [record] : []
 }

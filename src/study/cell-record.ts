@@ -27,6 +27,11 @@ const sampleRecord = z.strictObject({
   /** Tokens at the end of the prompt that the text encoder did not read; unknown and so 0 in cells of old. */
   truncatedTokens: z.int().min(0).default(0),
 })
+const repairRecord = sampleRecord.extend({
+  kind: z.literal('repair'),
+  /** What became of the details of each image. */
+  decisions: z.array(z.array(z.string())),
+})
 const scoreRecord = z.strictObject({
   kind: z.literal('score'),
   ...common,
@@ -49,10 +54,17 @@ const embedRecord = z.strictObject({
 })
 
 /** What a finished cell left behind: the `cell.json` of its folder. */
-export const cellRecord = z.discriminatedUnion('kind', [trainRecord, sampleRecord, scoreRecord, embedRecord])
+export const cellRecord = z.discriminatedUnion('kind', [
+  trainRecord,
+  sampleRecord,
+  repairRecord,
+  scoreRecord,
+  embedRecord,
+])
 export type CellRecord = z.output<typeof cellRecord>
 export type TrainRecord = z.output<typeof trainRecord>
 export type SampleRecord = z.output<typeof sampleRecord>
+export type RepairRecord = z.output<typeof repairRecord>
 export type EmbedRecord = z.output<typeof embedRecord>
 export type ScoreRecord = z.output<typeof scoreRecord>
 /** What the classifier saw in one image. */

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { BestOfStudy } from '../config/best.ts'
 import type { DreamBoothSettings } from '../config/dream-booth.ts'
 import type { ExtractorSettings } from '../config/extractor.ts'
+import type { ArmRepair } from '../config/hands-detail.ts'
 import type { adapterReference, samplingSettings } from '../config/sampling.ts'
 import type { SubsetSettings } from '../config/subset.ts'
 import type { trainingSettings } from '../config/training.ts'
@@ -30,7 +31,7 @@ interface CellOf<Kind extends string, Input> {
   readonly model: string
   /** What the key is a hash of: what differs between two keys differs here. */
   readonly identity: CellIdentity
-  /** Size of the work in units of its kind: images seen in training, denoising evaluations, images judged or embedded. */
+  /** Size of the work in units of its kind: images seen in training, denoising evaluations, images judged, embedded or repaired. */
   readonly work: number
   readonly input: Input
 }
@@ -60,7 +61,18 @@ export type SampleCell = CellOf<
     readonly sampling: z.output<typeof samplingSettings>
   }
 >
-/** The images of a sample cell, or chosen items of a dataset. */
+/** Repairs the images of a sample cell. */
+export type RepairCell = CellOf<
+  'repair',
+  {
+    readonly base: string
+    /** Key of the sample cell. */
+    readonly of: string
+    readonly prompt: string
+    readonly settings: ArmRepair
+  }
+>
+/** The images of a sample or repair cell, or chosen items of a dataset. */
 export type CellImages = { readonly cell: string } | { readonly dataset: string; readonly items: readonly number[] }
 /** Judges images. */
 export type ScoreCell = CellOf<'score', { readonly images: CellImages }>
@@ -72,4 +84,4 @@ export type EmbedCell = CellOf<
     readonly of: { readonly images: CellImages } | { readonly texts: readonly string[] }
   }
 >
-export type Cell = TrainCell | SampleCell | ScoreCell | EmbedCell
+export type Cell = TrainCell | SampleCell | RepairCell | ScoreCell | EmbedCell

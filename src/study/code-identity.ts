@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { contentId } from '../config/hash.ts'
 import { packageRoot } from '../util/package-root.ts'
 import { sha256 } from '../util/sha256.ts'
@@ -7,10 +7,11 @@ import type { Cell } from './cell.ts'
 
 type Step = Cell['kind']
 
-/** Module of the worker with which each step begins. */
+/** Module of the worker with which each step begins; a repair draws, and judges with that of the scores. */
 const entries: Readonly<Record<Step, string>> = {
   train: 'jobs/train.py',
   sample: 'jobs/sample.py',
+  repair: 'jobs/sample.py',
   score: 'jobs/classify.py',
   embed: 'jobs/embed.py',
 }
@@ -24,8 +25,22 @@ export async function readCodeIdentity(): Promise<Record<Step, string>> {
     train: await identityOf('train'),
     sample: await identityOf('sample'),
     score: await identityOf('score'),
+    repair: contentId([await identityOf('sample'), await identityOf('score'), await readLoop()]),
     embed: await identityOf('embed'),
   }
+}
+
+/** What a repair does beside its jobs is done here: hash of every file of these folders, by path. */
+async function readLoop(): Promise<Record<string, string>> {
+  const root = join(packageRoot(), 'src')
+  const hashes: Record<string, string> = {}
+  for (const folder of ['hands', 'render', 'repair', 'weights/hand-landmarks'])
+    for (const entry of await readdir(join(root, folder), { withFileTypes: true, recursive: true }))
+      if (entry.isFile()) {
+        const file = join(entry.parentPath, entry.name)
+        hashes[relative(root, file)] = sha256(await readFile(file))
+      }
+  return hashes
 }
 
 /** Hash of every file of the worker that decides what a step computes, by path. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ratingsEnding } from '../artefact/rating-record.ts'
 import { bestOfStudy } from '../config/best.ts'
 import { dreamBoothSettings } from '../config/dream-booth.ts'
+import { armRepair } from '../config/hands-detail.ts'
 import { metricDefinition } from '../config/metric.ts'
 import { adapterReference, prompt, samplingSettings, seed } from '../config/sampling.ts'
 import { presentation, subsetInput } from '../config/subset.ts'
@@ -58,6 +59,8 @@ export const armDefinition = z.strictObject({
   replace: z.record(z.string().min(1), z.string()).default({}),
   /** Sampling settings in which it differs from the study. */
   sampling: ownSampling.default({}),
+  /** Repairs the hands of what was drawn, with the same base; null leaves the pictures as they are. */
+  repair: armRepair.nullable().default(null),
   /** The only base of the study that it runs on; null runs it on all. */
   base: z.string().nullable().default(null),
   /** The only prompts of the study that it draws, as the study words them; null draws all. */

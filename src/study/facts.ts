@@ -17,7 +17,9 @@ export interface StudyFacts {
   readonly datasets: Readonly<Record<string, { readonly sha256: string; readonly images: number }>>
   /** Adapter files that arms name, by path; the family is null where nothing tells it. */
   readonly adapters: Readonly<Record<string, { readonly sha256: string; readonly family: Family | null }>>
-  /** Null when no metric asks it. */
+  /** SHA-256 of the weights of ControlNets that repairs name, by name or path. */
+  readonly controls: Readonly<Record<string, string>>
+  /** Null when nothing asks it. */
   readonly classifier: {
     readonly name: string
     readonly sha256: string
@@ -29,7 +31,7 @@ export interface StudyFacts {
   /** What the lab's card of each metric says overall, in the order of the metrics; null without one. No part of any key. */
   readonly trust: readonly (ValidityCard['overall'] | null)[]
   /** SHA-256 of the worker's code of each step. */
-  readonly code: Readonly<Record<'train' | 'sample' | 'score' | 'embed', string>>
+  readonly code: Readonly<Record<'train' | 'sample' | 'repair' | 'score' | 'embed', string>>
   /** What else decides results: hash of the locked environment and the kind of device. */
   readonly environment: Readonly<Record<string, string>>
   /** What a reader wants to know: versions, platform. Not part of any key. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
+import { hashControlNet } from '../artefact/control-net.ts'
 import { readCard, validityId } from '../artefact/validity-card.ts'
 import type { ExtractorSettings } from '../config/extractor.ts'
 import { contentId } from '../config/hash.ts'
@@ -21,6 +22,7 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
   const classifier = judges(study) ? await identifyClassifier(study.classifier) : null
   const extractors = await identifyExtractors(lab, study)
   const adapters = new Set(expandArms(study).flatMap(({ settings }) => settings.adapters.map(({ file }) => file)))
+  const controls = new Set(expandArms(study).flatMap(({ settings: { repair } }) => repair?.control?.file ?? []))
   return {
     bases: await collect(study.bases, async (name) => {
       const { sha256, family, imageSize, unetParameters, textEncoderParameters, autoencoderParameters } = (
@@ -36,6 +38,7 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
       sha256: (await lab.adapter(file)).sha256,
       family: await lab.adapterFamily(file),
     })),
+    controls: await collect([...controls], async (name) => hashControlNet((await lab.controlNet(name)).file)),
     classifier,
     extractors,
     trust: await readTrust(lab, study, { classifier, extractors }),
@@ -50,10 +53,12 @@ export async function gatherFacts(lab: Lab, study: StudyDefinition): Promise<Stu
   }
 }
 
-/** Whether the classifier is asked, by the study's metrics or by one that chooses the result of a training. */
+/** Whether the classifier is asked: by the study's metrics, by one that chooses the result of a training, or by repairs. */
 function judges({ metrics, arms }: StudyDefinition): boolean {
   const asked = metrics.some((metric) => extractorOf(metric) === null)
-  return asked || Object.values(arms).some(({ train }) => train !== null && train.best !== null)
+  return (
+    asked || Object.values(arms).some(({ train, repair }) => repair !== null || (train !== null && train.best !== null))
+  )
 }
 
 /** One that several metrics name alike is there once. */

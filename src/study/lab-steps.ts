@@ -1,9 +1,11 @@
 import { join } from 'node:path'
+import { encodePng } from '../artefact/png.ts'
 import type { BestOfStudy } from '../config/best.ts'
 import type { AdapterReferenceInput } from '../config/sampling.ts'
 import { ArtefactError } from '../errors/index.ts'
 import type { Base, BestInput, Lab, LabRun, TrainSubset } from '../lab/index.ts'
-import type { Cell, CellAdapter, CellImages, EmbedCell, SampleCell, ScoreCell, TrainCell } from './cell.ts'
+import { atomicWrite } from '../util/atomic-write.ts'
+import type { Cell, CellAdapter, CellImages, EmbedCell, RepairCell, SampleCell, ScoreCell, TrainCell } from './cell.ts'
 import type { CellRecord, TrainRecord } from './cell-record.ts'
 import type { CellStore } from './cell-store.ts'
 import { openStudyDataset } from './gather-facts.ts'
@@ -19,6 +21,8 @@ export function labSteps(lab: Lab, plan: StudyPlan, store: CellStore) {
         return steps.train(cell, context)
       case 'sample':
         return steps.sample(cell, context)
+      case 'repair':
+        return steps.repair(cell, context)
       case 'score':
         return steps.score(cell, context)
       case 'embed':
@@ -105,6 +109,45 @@ class LabSteps {
     }
   }
 
+  async repair({ input }: RepairCell, { folder, needs, report, signal }: StepContext): Promise<StepResult> {
+    const drawn = needs.get(input.of)
+    if (drawn?.kind !== 'sample') throw missing(input.of)
+    const { type, search, control, ...settings } = input.settings
+    const { classifier } = this.#plan.study
+    const run = this.#lab.repair(
+      {
+        ...settings,
+        base: await this.#lab.base(input.base),
+        images: await this.#imagesOf({ cell: input.of }, needs),
+        detail: { type, search, classifier },
+        prompt: input.prompt,
+        control: control && { ...control, file: (await this.#lab.controlNet(control.file)).file },
+      },
+      { signal },
+    )
+    let seconds = 0
+    const decisions: string[][] = []
+    for await (const event of run) {
+      if (event.type !== 'picture-end') continue
+      const { image, record } = event.picture
+      if (image === null) throw missing(input.of)
+      await atomicWrite(join(folder, drawn.images[event.index]?.file ?? ''), await encodePng(image))
+      decisions.push(record.details.map(({ decision }) => decision))
+      seconds += record.seconds
+      report(event.index + 1, event.total, null)
+    }
+    await run
+    const { images, samplingSeconds, peakMemoryBytes, truncatedTokens } = drawn
+    return {
+      kind: 'repair',
+      images,
+      samplingSeconds: samplingSeconds + seconds,
+      peakMemoryBytes,
+      truncatedTokens,
+      decisions,
+    }
+  }
+
   async score(cell: ScoreCell, { needs, report, signal }: StepContext): Promise<StepResult> {
     const images = await this.#imagesOf(cell.input.images, needs)
     const { classifier } = this.#plan.study
@@ -149,7 +192,7 @@ class LabSteps {
       return images.items.map((index) => join(dataset.root, dataset.items[index]?.file ?? ''))
     }
     const record = needs.get(images.cell)
-    if (record?.kind !== 'sample') throw missing(images.cell)
+    if (record?.kind !== 'sample' && record?.kind !== 'repair') throw missing(images.cell)
     return record.images.map(({ file }) => join(this.#store.folder(record.key), file))
   }
 }

@@ -1,9 +1,19 @@
 import type { BestOfStudy } from '../config/best.ts'
 import type { ExtractorSettings } from '../config/extractor.ts'
+import type { ArmRepair } from '../config/hands-detail.ts'
 import { contentId } from '../config/hash.ts'
 import { extractorOf, type MetricDefinition } from '../config/metric.ts'
 import { ConfigError } from '../errors/index.ts'
-import type { Cell, CellAdapter, CellIdentity, EmbedCell, SampleCell, ScoreCell, TrainCell } from './cell.ts'
+import type {
+  Cell,
+  CellAdapter,
+  CellIdentity,
+  EmbedCell,
+  RepairCell,
+  SampleCell,
+  ScoreCell,
+  TrainCell,
+} from './cell.ts'
 import { armDreamBooth, studySubsets } from './define-study.ts'
 import type { StudyDefinition } from './definition.ts'
 import type { Layout } from './design.ts'
@@ -58,7 +68,11 @@ export function planCells(
     const draws = arm.notApplicable.includes(null)
     const training = arm.settings.train === null || !draws ? null : cells.add(trainCell(arm, study))
     const sampleCell = sampleCells(arm, training)
-    const samples = arm.notApplicable.map((reason, i) => (reason === null ? cells.add(sampleCell(i)) : null))
+    const samples = arm.notApplicable.map((reason, i) => {
+      if (reason !== null) return null
+      const drawn = cells.add(sampleCell(i))
+      return arm.settings.repair === null ? drawn : cells.add(repairCell(arm, i, drawn, arm.settings.repair))
+    })
     return { arm, training, samples }
   })
   refuseIdleAxes(drawn)
@@ -144,7 +158,9 @@ class CellCollection {
 
   /** Adds a cell, or the arm to the equal cell that is there already. */
   add(
-    makeDraft: (facts: StudyFacts) => Draft<TrainCell> | Draft<SampleCell> | Draft<ScoreCell> | Draft<EmbedCell>,
+    makeDraft: (
+      facts: StudyFacts,
+    ) => Draft<TrainCell> | Draft<SampleCell> | Draft<RepairCell> | Draft<ScoreCell> | Draft<EmbedCell>,
   ): string {
     const { arm, identity: input, ...cell } = makeDraft(this.#facts)
     const { code, environment } = this.#facts
@@ -246,6 +262,31 @@ function sampleCells(arm: Arm, training: string | null) {
         },
       }
     }
+}
+
+/** Repairs what a sample cell of the arm drew. Images drawn together change nothing. */
+function repairCell(arm: Arm, prompt: number, drawn: string, settings: ArmRepair) {
+  return ({ bases, controls, classifier }: StudyFacts): Draft<RepairCell> => {
+    const text = arm.prompts[prompt] as string
+    const { batchSize: _speed, ...sampling } = settings.sampling
+    const control = settings.control && { ...settings.control, file: controls[settings.control.file] }
+    return {
+      kind: 'repair',
+      arm: arm.name,
+      label: `repairs of ${arm.name} for “${text}”`,
+      needs: [drawn],
+      model: arm.base,
+      work: arm.seeds.length,
+      input: { base: arm.base, of: drawn, prompt: text, settings },
+      identity: {
+        base: bases[arm.base]?.sha256,
+        images: drawn,
+        prompt: text,
+        settings: { ...settings, sampling, control },
+        classifier: classifier?.sha256,
+      },
+    }
+  }
 }
 
 /** True when the arm's training makes a whole base, which takes the place of the one it was trained from. */

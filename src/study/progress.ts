@@ -37,7 +37,7 @@ export type StudyEvent = { readonly counts: StudyCounts } & (
 
 type Kind = Cell['kind']
 
-const kinds = ['train', 'sample', 'score', 'embed'] as const satisfies readonly Kind[]
+const kinds = ['train', 'sample', 'repair', 'score', 'embed'] as const satisfies readonly Kind[]
 
 /** Counts cells and learns how long a unit of each kind of work takes. */
 export class ProgressTracker {
@@ -104,5 +104,5 @@ export class ProgressTracker {
 
 function emptyWork(): Record<Kind, { seconds: number; work: number }> {
   const none = () => ({ seconds: 0, work: 0 })
-  return { train: none(), sample: none(), score: none(), embed: none() }
+  return { train: none(), sample: none(), repair: none(), score: none(), embed: none() }
 }

@@ -118,7 +118,8 @@ function listImages(
 
 /** Files of a cell and where they go in the study's folder. A whole base stays in the lab: it is large. */
 function filesOf(record: CellRecord): [from: string, to: string][] {
-  if (record.kind === 'sample') return record.images.map(({ file }) => [file, imageFile(record.key, file)])
+  if (record.kind === 'sample' || record.kind === 'repair')
+    return record.images.map(({ file }) => [file, imageFile(record.key, file)])
   if (record.kind === 'score' || record.kind === 'embed') return []
   const series: [string, string] = [record.result.series, seriesFile(record)]
   return record.result.kind === 'base' ? [series] : [series, [record.result.path, join('adapters', record.result.path)]]
