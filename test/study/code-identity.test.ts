@@ -8,7 +8,7 @@ describe('readCodeIdentity', () => {
   it('gives a hash per step, the same every time', async () => {
     const identity = await readCodeIdentity()
     expect(Object.values(identity).every((hash) => /^[0-9a-f]{64}$/.test(hash))).toBe(true)
-    expect(new Set(Object.values(identity)).size).toBe(4)
+    expect(new Set(Object.values(identity)).size).toBe(5)
     expect(await readCodeIdentity()).toEqual(identity)
   })
 
