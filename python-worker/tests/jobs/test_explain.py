@@ -11,7 +11,7 @@ from safetensors import safe_open
 from phalanx_worker.errors import ConfigError
 from phalanx_worker.jobs import explain, train
 from phalanx_worker.jobs.context import JobCancelled
-from phalanx_worker.jobs.training_feed import held_out_subset
+from phalanx_worker.jobs.training_feed import read_held_out
 from phalanx_worker.model.base import base_sha256, base_tensors
 from phalanx_worker.model.load import load_base
 from phalanx_worker.model.warm import warm_base
@@ -176,7 +176,7 @@ def test_steps_are_measured_and_forgotten(base_folder: Path, dataset: DatasetRef
     job = ExplainJob(
         base=StoredBase(path=str(base_folder)),
         settings=settings(technique=technique, steps=1),
-        measured=(held_out_subset(dataset, ()),),
+        measured=(read_held_out(dataset, ()).subset,),
     )
     found = explain.run(job, recorder.context)
     assert found.step_cost is not None and found.step_cost.seconds > 0 and found.step_cost.peak_memory > 0
@@ -190,7 +190,7 @@ def test_a_trial_stops_between_steps(base_folder: Path, dataset: DatasetReferenc
     job = ExplainJob(
         base=StoredBase(path=str(base_folder)),
         settings=settings(technique=lora_technique(rank=2)),
-        measured=(held_out_subset(dataset, ()),),
+        measured=(read_held_out(dataset, ()).subset,),
     )
     with pytest.raises(JobCancelled):
         explain.run(job, recorder.context)
