@@ -8,8 +8,8 @@ import { packageRoot } from '../util/package-root.ts'
 /** Bases that come with the package, by name. */
 const embedded = ['tiny-hands']
 
-/** The ControlNet that comes with the package: it reads depth, for tiny-hands. */
-const embeddedControl = 'tiny-hands-depth'
+/** ControlNets that come with the package, by the base that they are for: they read depth. */
+export const embeddedControls: Readonly<Record<string, string>> = { 'tiny-hands': 'tiny-hands-depth' }
 
 /** How a base that must be fetched is waited for. */
 export interface BaseCall {
@@ -47,5 +47,5 @@ export async function baseFolder(name: string, call: BaseCall = {}): Promise<str
 
 /** The path that a ControlNet's name or path stands for. */
 export function controlNetPath(name: string): string {
-  return name === embeddedControl ? join(packageRoot(), 'src', 'weights', name) : name
+  return Object.values(embeddedControls).includes(name) ? join(packageRoot(), 'src', 'weights', name) : name
 }

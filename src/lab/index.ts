@@ -1,3 +1,4 @@
+export { embeddedControls } from './base.ts'
 export { checkBest } from './best.ts'
 export type { ClassImagesRequest } from './class-images.ts'
 export type { DreamBoothRequest } from './dream-booth.ts'

@@ -110,6 +110,12 @@ test.each([
   expect([ended.exitCode, JSON.parse(ended.stdout).error.code]).toEqual([2, code])
 })
 
+test('what --set says of a setting that has an option of its own is heeded, too', async () => {
+  const words = [pictures, '--output', join(folder, 'other'), '--set', 'threshold=2', '--json']
+  const ended = await phalanxRepair(...words)
+  expect([ended.exitCode, JSON.parse(ended.stdout).error.code]).toEqual([2, 'invalid-settings'])
+}, 120_000)
+
 async function pixelsOf(file: string): Promise<Buffer> {
   return sharp(file).ensureAlpha().raw().toBuffer()
 }

@@ -1,16 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { resolve as absolute, join } from 'node:path'
+import type { RepairSettingsInput } from '../../config/repair.ts'
 import { ConfigError } from '../../errors/index.ts'
-import type { RepairRequest } from '../../lab/index.ts'
-import { pictureFiles, RepairWriter } from '../../repair/index.ts'
+import { embeddedControls, type Lab } from '../../lab/index.ts'
+import { pictureFiles, type RepairedPicture, RepairWriter } from '../../repair/index.ts'
 import type { Arguments, Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { baseOption, labOptions, labPlaceOf, openLabInTerminal } from '../lab-options.ts'
 import { optionNumber, optionText, optionTexts } from '../option-values.ts'
 import { parseSettings } from '../settings.ts'
-
-/** The ControlNet that comes with the package, for the base that does. */
-const embeddedControls: Readonly<Record<string, string>> = { 'tiny-hands': 'tiny-hands-depth' }
 
 /** `phalanx repair`: repairs hands of pictures from anywhere. */
 export const repair: Command = {
@@ -40,28 +38,18 @@ export const repair: Command = {
     const files = await picturesIn(from)
     const folder = absolute(optionText(options, 'output') ?? `${from}-repaired`)
     await refuseTaken(folder)
-    const base = optionText(options, 'base') ?? 'tiny-hands'
+    const baseName = optionText(options, 'base') ?? 'tiny-hands'
     await using lab = await openLabInTerminal(labPlaceOf(given), context)
-    const control = controlOf(options, base)
-    const run = lab.repair(
-      {
-        ...(parseSettings(optionTexts(options, 'set')) as Partial<RepairRequest>),
-        base: await lab.base(base, { signal }),
-        images: files,
-        control: control === null ? null : { file: (await lab.controlNet(control)).file },
-        prompt: optionText(options, 'prompt') ?? null,
-        negativePrompt: optionText(options, 'negative-prompt'),
-        threshold: optionNumber(options, 'threshold'),
-        attempts: optionNumber(options, 'attempts'),
-      },
-      { signal },
-    )
+    const base = await lab.base(baseName, { signal })
+    const settings = await settingsOf(options, baseName, lab)
     const writer = new RepairWriter({ files, folder, details: 'hands' })
-    for await (const event of run) {
-      if (event.type !== 'picture-end') continue
-      await writer.add(event.index, event.picture)
-      terminal.status(`${event.index + 1} of ${event.total} pictures`)
-      const { name, trouble } = event.picture.record
+    // One after another, so that what is written need not be kept.
+    for (const [index, file] of files.entries()) {
+      const { pictures } = await lab.repair({ ...settings, base, images: [file] }, { signal })
+      const [picture] = pictures as [RepairedPicture]
+      await writer.add(index, picture)
+      terminal.status(`${index + 1} of ${files.length} pictures`)
+      const { name, trouble } = picture.record
       if (trouble !== null) terminal.note(`${name}: ${trouble.step} failed: ${trouble.message}`)
     }
     const counts = await writer.finish()
@@ -101,6 +89,20 @@ async function refuseTaken(folder: string): Promise<void> {
     message: `${folder} is there already. Name another folder with --output, or remove it.`,
     facts: { folder },
   })
+}
+
+/** What the options say, and over it each `--set`. Throws ConfigError (`not-a-setting`). */
+async function settingsOf(options: Arguments['options'], base: string, lab: Lab): Promise<RepairSettingsInput> {
+  const control = controlOf(options, base)
+  const said = {
+    control: control === null ? null : { file: (await lab.controlNet(control)).file },
+    prompt: optionText(options, 'prompt'),
+    negativePrompt: optionText(options, 'negative-prompt'),
+    threshold: optionNumber(options, 'threshold'),
+    attempts: optionNumber(options, 'attempts'),
+  }
+  // What the lab knows of names and ranges is checked there.
+  return parseSettings(optionTexts(options, 'set'), said)
 }
 
 function controlOf(options: Arguments['options'], base: string): string | null {
