@@ -35,9 +35,12 @@ export type RepairRequest = RepairSettingsInput & {
 }
 
 /** A picture is ready as soon as it has been gone through. */
-export type RepairEvent =
-  | { readonly type: 'picture-end'; readonly index: number; readonly total: number; readonly picture: RepairedPicture }
-  | { readonly type: 'log-line'; readonly stream: string; readonly text: string }
+export interface RepairEvent {
+  readonly type: 'picture-end'
+  readonly index: number
+  readonly total: number
+  readonly picture: RepairedPicture
+}
 
 /** All pictures in the order in which they were given. */
 export interface Repairs {
@@ -86,7 +89,7 @@ export async function repairPictures(
     kit,
     settings,
     side: base.description.imageSize,
-    draw: (requests: readonly RepaintRequest[]) => draw(requests),
+    draw,
   }
   const pictures: RepairedPicture[] = []
   for (const [index, given] of images.entries()) {

@@ -1,12 +1,5 @@
 import type { RgbImage } from '../artefact/png.ts'
-
-/** A rectangle of a picture in pixels; it may reach beyond the picture's edge. */
-export interface Box {
-  readonly left: number
-  readonly top: number
-  readonly width: number
-  readonly height: number
-}
+import type { Box } from '../hands/index.ts'
 
 /** A detail of a picture: what may be right or wrong about it. */
 export interface Detail {

@@ -1,6 +1,7 @@
 import sharp from 'sharp'
 import type { RgbImage } from '../artefact/png.ts'
-import type { Box, Frame } from './detail.ts'
+import type { Box } from '../hands/index.ts'
+import type { Frame } from './detail.ts'
 
 const leastSide = 8
 

@@ -1,5 +1,4 @@
 export type {
-  Box,
   DescribedPicture,
   Detail,
   DetailCrop,

@@ -3,10 +3,10 @@ import { encodePng } from '../artefact/png.ts'
 import type { Judgement } from '../protocol/results.ts'
 import { type Gesture, gestures } from '../render/gestures.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
+import { inScratchFolder } from '../util/scratch-folder.ts'
 import type { DetailCrop, Verdict } from './detail.ts'
 import { cutFrame, frameWithin } from './frame.ts'
 import { gestureIn } from './gesture-words.ts'
-import { inScratch } from './repaint.ts'
 
 /** Judges image files with the finger classifier, in their order. */
 export type Classify = (files: readonly string[]) => PromiseLike<readonly Judgement[]>
@@ -20,7 +20,7 @@ const framing = 1.2
  */
 export async function judgeHands(crops: readonly DetailCrop[], classify: Classify): Promise<Verdict[]> {
   if (crops.length === 0) return []
-  return inScratch(async (folder) => {
+  return inScratchFolder(async (folder) => {
     const files = await Promise.all(
       crops.map(async ({ image, box }, i) => {
         const file = join(folder, `${i}.png`)

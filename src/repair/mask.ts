@@ -1,6 +1,8 @@
 import sharp from 'sharp'
 import type { RgbImage } from '../artefact/png.ts'
-import type { Box, Frame } from './detail.ts'
+import type { Box } from '../hands/index.ts'
+import { maskDistances } from '../hands/soft-mask.ts'
+import type { Frame } from './detail.ts'
 
 /** Share of the box's sides by which what is repainted reaches beyond it, as HandRefiner's masks do. */
 const boxMargin = 0.15
@@ -12,11 +14,11 @@ const opaque = 255
  *
  * @param rim pixels of the fading rim
  */
-export async function repaintMask(
+export function repaintMask(
   frame: Frame,
   box: Box,
   { shape, side, rim }: { readonly shape: Uint8Array; readonly side: number; readonly rim: number },
-): Promise<Uint8Array> {
+): Uint8Array {
   const solid = shape.slice()
   const scale = side / frame.side
   const [marginX, marginY] = [box.width * boxMargin, box.height * boxMargin]
@@ -26,36 +28,10 @@ export async function repaintMask(
   const bottom = Math.round((box.top + box.height + marginY - frame.top) * scale)
   for (let y = Math.max(0, top); y < Math.min(side, bottom); y++)
     solid.fill(opaque, y * side + Math.max(0, left), y * side + Math.min(side, Math.max(0, right)))
-  return rim < 1 ? solid : fadeOutwards(solid, side, rim)
-}
-
-/** Full inside, and outside less with every pixel of distance until 0 at `rim` (two passes of a 3-4 chamfer distance). */
-function fadeOutwards(solid: Uint8Array, side: number, rim: number): Uint8Array {
-  const far = 6 * side
-  const distance = Int32Array.from(solid, (value) => (value > 127 ? 0 : far))
-  const nearer = (at: number, x: number, y: number, cost: number): void => {
-    if (x < 0 || y < 0 || x >= side || y >= side) return
-    distance[at] = Math.min(distance[at] as number, (distance[y * side + x] as number) + cost)
-  }
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      const at = y * side + x
-      nearer(at, x - 1, y, 3)
-      nearer(at, x - 1, y - 1, 4)
-      nearer(at, x, y - 1, 3)
-      nearer(at, x + 1, y - 1, 4)
-    }
-  }
-  for (let y = side - 1; y >= 0; y--) {
-    for (let x = side - 1; x >= 0; x--) {
-      const at = y * side + x
-      nearer(at, x + 1, y, 3)
-      nearer(at, x + 1, y + 1, 4)
-      nearer(at, x, y + 1, 3)
-      nearer(at, x - 1, y + 1, 4)
-    }
-  }
-  return Uint8Array.from(distance, (value) => Math.round(opaque * Math.max(0, 1 - value / 3 / (rim + 1))))
+  if (rim < 1) return solid
+  return Uint8Array.from(maskDistances(solid, side, side), (distance) =>
+    Math.round(opaque * Math.max(0, 1 - distance / (rim + 1))),
+  )
 }
 
 /** One channel of `side` by `side` pixels in another size. */

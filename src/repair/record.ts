@@ -1,5 +1,6 @@
 import type { RgbImage } from '../artefact/png.ts'
-import type { Box, Frame, Verdict } from './detail.ts'
+import type { Box } from '../hands/index.ts'
+import type { Frame, Verdict } from './detail.ts'
 
 /**
  * What became of a detail: `good` (nothing wrong, left alone), `repaired`, `reverted` (no try was better enough),

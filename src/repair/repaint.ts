@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodePng, type RgbImage } from '../artefact/png.ts'
 import type { RepairSettings } from '../config/repair.ts'
@@ -38,16 +36,6 @@ export interface PreparedDetail {
   readonly hypotheses: readonly PreparedHypothesis[]
 }
 
-/** Gives the work a folder for its files, which is gone afterwards. */
-export async function inScratch<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), 'phalanx-repair-'))
-  try {
-    return await work(folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
 /** Cuts the frame out of the picture and draws each hypothesis into it. */
 export async function prepareDetail(
   picture: RgbImage,
@@ -67,7 +55,7 @@ export async function prepareDetail(
   for (const [i, hypothesis] of how.hypotheses.entries()) {
     const template = await hypothesis.draw(frame, how.side)
     const rim = how.rim * how.side
-    const drawnMask = await repaintMask(frame, box, { shape: template.shape, side: how.side, rim })
+    const drawnMask = repaintMask(frame, box, { shape: template.shape, side: how.side, rim })
     const mask = await resizeMask(drawnMask, how.side, frame.side)
     const files = { image, mask: join(how.folder, `${i}.mask.png`), control: join(how.folder, `${i}.control.png`) }
     const touched = drawnMask.map((value) => (value > 0 ? 255 : 0))

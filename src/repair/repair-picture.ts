@@ -1,18 +1,11 @@
 import type { RgbImage } from '../artefact/png.ts'
 import type { RepairSettings } from '../config/repair.ts'
 import { LabError } from '../errors/index.ts'
+import { inScratchFolder } from '../util/scratch-folder.ts'
 import type { DescribedPicture, Detail, DetailKit, Frame, Hypothesis, Verdict } from './detail.ts'
 import { cutFrame, frameWithin, pasteFrame } from './frame.ts'
 import type { Attempt, DetailPictures, DetailRecord, PictureTrouble, RepairedPicture } from './record.ts'
-import {
-  greyImage,
-  inScratch,
-  type PreparedDetail,
-  prepareDetail,
-  type Repainter,
-  type Repainting,
-  repaint,
-} from './repaint.ts'
+import { greyImage, type PreparedDetail, prepareDetail, type Repainter, type Repainting, repaint } from './repaint.ts'
 
 /** What repairs a picture. */
 export interface RepairTools {
@@ -153,7 +146,7 @@ class PictureRepair {
     const { settings, side } = this.#tools
     const picture = this.image as RgbImage
     const frame = frameWithin(detail.box, settings.context, picture)
-    return inScratch(async (folder) => {
+    return inScratchFolder(async (folder) => {
       const chosen = hypotheses.slice(0, settings.hypotheses)
       const prepared = await prepareDetail(picture, detail, frame, {
         hypotheses: chosen,

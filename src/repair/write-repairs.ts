@@ -1,7 +1,8 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises'
-import { join, parse } from 'node:path'
+import { extname, join, parse } from 'node:path'
 import sharp from 'sharp'
 import { decodeRgb, encodePng, type RgbImage } from '../artefact/png.ts'
+import { supportedImages } from '../dataset/index.ts'
 import { atomicWrite } from '../util/atomic-write.ts'
 import { canonicalJson } from '../util/canonical-json.ts'
 import { repairPage, type ShownPicture } from './page.ts'
@@ -79,7 +80,7 @@ export class RepairWriter {
 export async function pictureFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true })
   return entries
-    .filter((entry) => entry.isFile() && /\.(?:png|jpe?g|webp)$/i.test(entry.name))
+    .filter((entry) => entry.isFile() && supportedImages.has(extname(entry.name).toLowerCase()))
     .map(({ name }) => join(folder, name))
     .toSorted()
 }

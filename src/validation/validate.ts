@@ -1,4 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type ValidityCard, validityId, writeCard } from '../artefact/validity-card.ts'
@@ -7,6 +6,7 @@ import { resolve } from '../config/resolve.ts'
 import { seed } from '../config/sampling.ts'
 import type { Dataset } from '../dataset/index.ts'
 import { embeddedClassifier, type Lab } from '../lab/index.ts'
+import { inScratchFolder } from '../util/scratch-folder.ts'
 import { sha256File } from '../util/sha256-file.ts'
 import { badnessOf, featuresOf, type Looking, requireTestable } from './badness.ts'
 import { findingsOfSets, findingsOfValues } from './make-card.ts'
@@ -61,8 +61,7 @@ export async function validateMetrics(
 ): Promise<ValidityCard[]> {
   const { metrics, renders, classifier, ...options } = resolve(validationRequest, request, 'validation')
   for (const metric of metrics) requireTestable(metric)
-  const folder = await mkdtemp(join(lab.folder, 'validation-'))
-  try {
+  return inScratchFolder(async (folder) => {
     const tell = (what: string) => (done: number) => {
       signal?.throwIfAborted()
       onProgress?.(`${done} ${what}`)
@@ -83,9 +82,7 @@ export async function validateMetrics(
       cards.push(card)
     }
     return cards
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  }, lab.folder)
 }
 
 async function testMetric(

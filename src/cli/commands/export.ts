@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type DatasetExportInput, datasetExport } from '../../config/export.ts'
 import { exportDataset, openDataset } from '../../dataset/index.ts'
 import { ConfigError } from '../../errors/index.ts'
+import { inScratchFolder } from '../../util/scratch-folder.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { optionChoice, optionNumber, optionText } from '../option-values.ts'
@@ -28,17 +26,14 @@ export const exportCommand: Command = {
     const [name, shardBytes] = [optionText(options, 'name'), optionNumber(options, 'shard-bytes')]
     // What a layout has no use for is refused by its settings.
     const settings = { as, ...(name !== undefined && { name }), ...(shardBytes !== undefined && { shardBytes }) }
-    const place = await mkdtemp(join(tmpdir(), 'phalanx-export-'))
-    try {
+    await inScratchFolder(async (place) => {
       const dataset = await openDataset(from, { folder: place })
       const onProgress = (done: number, total: number) => terminal.status(`${done} of ${total} images`)
       const written = await exportDataset(dataset, to, settings as DatasetExportInput, { signal, onProgress })
       if (written.leftOut.length > 0)
         terminal.note(`The layout has no place for ${written.leftOut.join(' and ')}, which were left out.`)
       terminal.result(written, () => `${written.images} images\n${written.folder}`)
-    } finally {
-      await rm(place, { recursive: true, force: true })
-    }
+    })
     return exitCodes.success
   },
 }
