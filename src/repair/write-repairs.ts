@@ -47,7 +47,12 @@ export class RepairWriter {
     this.#shown.push({ file, record: picture.record, parts })
   }
 
-  /** Writes the record and the page over all pictures. */
+  /** Pictures that were written. */
+  get written(): number {
+    return this.#shown.length
+  }
+
+  /** Writes the record and the page over all pictures that were written. */
   async finish(): Promise<RepairCounts> {
     const { folder, details } = this.#places
     const records = this.#shown.map(({ record }) => record)

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -115,6 +116,21 @@ test('what --set says of a setting that has an option of its own is heeded, too'
   const ended = await phalanxRepair(...words)
   expect([ended.exitCode, JSON.parse(ended.stdout).error.code]).toEqual([2, 'invalid-settings'])
 }, 120_000)
+
+test('Ctrl-C keeps the pictures that were gone through, with their page', async () => {
+  const from = join(folder, 'interrupted')
+  const out = `${from}-repaired`
+  await mkdir(from)
+  await cp(join(pictures, 'wall.jpg'), join(from, 'a.jpg'))
+  await cp(join(pictures, 'hand <b>.png'), join(from, 'b.png'))
+  const running = phalanxRepair(from, '--threshold', '0', '--attempts', '64', '--json')
+  while ((await stat(join(out, 'a.jpg')).catch(() => null)) === null) await sleep(50)
+  running.kill('SIGINT')
+  const ended = await running
+  expect([ended.exitCode, ended.stdout]).toEqual([130, ''])
+  expect(ended.stderr).toContain('The first 1 of 2 pictures are in')
+  expect((await readdir(out)).toSorted()).toEqual(['a.jpg', 'index.html', 'parts', 'repair.json'])
+}, 240_000)
 
 async function pixelsOf(file: string): Promise<Buffer> {
   return sharp(file).ensureAlpha().raw().toBuffer()

@@ -43,14 +43,22 @@ export const repair: Command = {
     const base = await lab.base(baseName, { signal })
     const settings = await settingsOf(options, baseName, lab)
     const writer = new RepairWriter({ files, folder, details: 'hands' })
-    // One after another, so that what is written need not be kept.
-    for (const [index, file] of files.entries()) {
-      const { pictures } = await lab.repair({ ...settings, base, images: [file] }, { signal })
-      const [picture] = pictures as [RepairedPicture]
-      await writer.add(index, picture)
-      terminal.status(`${index + 1} of ${files.length} pictures`)
-      const { name, trouble } = picture.record
-      if (trouble !== null) terminal.note(`${name}: ${trouble.step} failed: ${trouble.message}`)
+    try {
+      // One after another, so that what is written need not be kept.
+      for (const [index, file] of files.entries()) {
+        const { pictures } = await lab.repair({ ...settings, base, images: [file] }, { signal })
+        const [picture] = pictures as [RepairedPicture]
+        await writer.add(index, picture)
+        terminal.status(`${index + 1} of ${files.length} pictures`)
+        const { name, trouble } = picture.record
+        if (trouble !== null) terminal.note(`${name}: ${trouble.step} failed: ${trouble.message}`)
+      }
+    } catch (error) {
+      if (writer.written > 0) {
+        await writer.finish()
+        terminal.note(`The first ${writer.written} of ${files.length} pictures are in ${folder}, with their page.`)
+      }
+      throw error
     }
     const counts = await writer.finish()
     const page = join(folder, 'index.html')
