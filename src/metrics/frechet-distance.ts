@@ -16,15 +16,15 @@ import type { DistanceEstimate } from './kernel-distance.ts'
  * finite or not of one width.
  */
 export function frechetDistance(x: Features, y: Features): number {
-  requireAtLeast(2, Math.min(x.length, y.length), 'images on either side', 'a Fréchet distance')
-  checkedWidth(x, y)
+  requireComparable(x, y)
   return distanceOf(spreadOf(x), spreadOf(y))
 }
 
 /** {@link frechetDistance} with an interval over the images of both sides: a jackknife that leaves out groups of them. */
 export function frechetDistanceInterval(x: Features, y: Features): DistanceEstimate {
-  const distance = frechetDistance(x, y)
+  requireComparable(x, y)
   const [own, reference] = [spreadOf(x), spreadOf(y)]
+  const distance = distanceOf(own, reference)
   const variance =
     groupVariance(x, (some) => distanceOf(spreadOf(some), reference)) +
     groupVariance(y, (some) => distanceOf(own, spreadOf(some)))
@@ -44,8 +44,9 @@ export interface FrechetDifference extends Interval {
  */
 export function frechetDistanceDifference(first: Features, second: Features, reference: Features): FrechetDifference {
   requireSameLength(first.length, second.length, 'number of images', 'a difference of Fréchet distances')
-  const difference = frechetDistance(first, reference) - frechetDistance(second, reference)
+  for (const set of [first, second]) requireComparable(set, reference)
   const [a, b, target] = [first, second, reference].map(spreadOf) as [Spread, Spread, Spread]
+  const difference = distanceOf(a, target) - distanceOf(b, target)
   const pairs = first.map((_, i) => i)
   const variance =
     groupVariance(
@@ -77,6 +78,11 @@ function around(value: number, variance: number): Interval {
     confidence: defaultConfidence,
     method: 'jackknife over groups of images',
   }
+}
+
+function requireComparable(x: Features, y: Features): void {
+  requireAtLeast(2, Math.min(x.length, y.length), 'images on either side', 'a Fréchet distance')
+  checkedWidth(x, y)
 }
 
 interface Spread {

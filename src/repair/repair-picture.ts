@@ -31,13 +31,13 @@ export async function repairPicture(source: PictureSource, tools: RepairTools): 
   const began = performance.now()
   const repair = new PictureRepair(tools)
   const given = await repair.step('read', source.read)
-  if (given !== null)
-    await repair.run({ ...given, prompt: tools.settings.prompt ?? (given.prompt || tools.kit.prompt) })
+  const prompt = tools.settings.prompt ?? (given?.prompt || tools.kit.prompt)
+  if (given !== null) await repair.run({ ...given, prompt })
   const { image } = repair
   return {
     record: {
       name: source.name,
-      prompt: tools.settings.prompt ?? (given?.prompt || tools.kit.prompt),
+      prompt,
       details: repair.details.map(({ record }) => record),
       trouble: repair.trouble,
       changedPixels: given === null || image === null ? 0 : changedPixels(given.image, image),

@@ -1,4 +1,5 @@
 import sharp from 'sharp'
+import { hashDistance, parseHash } from '../hash-index.ts'
 
 const grid = 4
 
@@ -27,15 +28,9 @@ export function meanColours(path: string): Promise<Uint8Array> {
  * tells shapes apart, and the root mean square of the differences of their fields' colours, as a share of the largest.
  */
 export function unlikeness(a: Likeness, b: Likeness): number {
-  const bits = Math.min(bitsApart(a.hash, b.hash), bitsApart(a.mirroredHash, b.hash))
+  const other = parseHash(b.hash)
+  const bits = Math.min(...[a.hash, a.mirroredHash].map((own) => hashDistance(parseHash(own), other)))
   let squares = 0
   for (let i = 0; i < a.colours.length; i++) squares += ((a.colours[i] as number) - (b.colours[i] as number)) ** 2
   return bits / 64 + Math.sqrt(squares / a.colours.length) / 255
-}
-
-function bitsApart(a: string, b: string): number {
-  let difference = BigInt(`0x${a}`) ^ BigInt(`0x${b}`)
-  let bits = 0
-  for (; difference > 0n; difference &= difference - 1n) bits++
-  return bits
 }
