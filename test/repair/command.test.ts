@@ -123,7 +123,7 @@ test('Ctrl-C keeps the pictures that were gone through, with their page', async 
   await mkdir(from)
   await cp(join(pictures, 'wall.jpg'), join(from, 'a.jpg'))
   await cp(join(pictures, 'hand <b>.png'), join(from, 'b.png'))
-  const running = phalanxRepair(from, '--threshold', '0', '--attempts', '64', '--json')
+  const running = phalanxRepair(from, '--threshold', '0', '--attempts', '64')
   while ((await stat(join(out, 'a.jpg')).catch(() => null)) === null) await sleep(50)
   running.kill('SIGINT')
   const ended = await running
